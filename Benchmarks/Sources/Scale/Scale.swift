@@ -1,0 +1,70 @@
+import Crypto
+import Glibc
+
+@testable import ChunkStore
+
+/// Makes repositories that are large in one respect, and measures them; `scale` beside this package
+/// runs it.
+@main enum Scale {
+  static let usage = """
+    usage: Scale make-index|index|make-items|items|make-archives|archives FOLDER NUMBER
+
+    Makes a repository in FOLDER/repository with NUMBER chunks, items or archives, or measures it.
+    Each measurement is a process of its own, whose memory counts.
+
+    """
+
+  static func main() throws {
+    let arguments = CommandLine.arguments
+    guard arguments.count == 4, let number = Int(arguments[3]), number > 0 else {
+      print(usage, terminator: "")
+      exit(2)
+    }
+    let folder = arguments[2]
+    var figures = Figures()
+    switch arguments[1] {
+    case "make-index":
+      let repository = try make(folder)
+      let index = SyntheticIndex(repository: repository, folder: "\(folder)/repository")
+      try figures.time("make") { _ = try index.publish(0..<number) }
+      try figures.time("first_view") { try repository.refresh() }
+    case "index":
+      let repository = try figures.time("open") { try open(folder) }
+      try SyntheticIndex(repository: repository, folder: "\(folder)/repository")
+        .measure(number, &figures)
+    case "make-items":
+      let repository = try make(folder)
+      let index = SyntheticIndex(repository: repository, folder: "\(folder)/repository")
+      _ = try index.publish(0..<number)
+      try figures.time("make") {
+        try SyntheticItems(repository: repository, count: number).make()
+      }
+    case "items":
+      try SyntheticItems(repository: try open(folder), count: number).measure(&figures)
+    case "make-archives":
+      let repository = try make(folder)
+      try figures.time("make") { try SyntheticArchives(repository: repository).make(number) }
+    case "archives":
+      try SyntheticArchives(repository: try open(folder)).measure(number, &figures)
+    default:
+      print(usage, terminator: "")
+      exit(2)
+    }
+    figures.addMemory("peak")
+    figures.print()
+  }
+
+  private static func make(_ folder: String) throws -> Repository {
+    let storage = try LocalStorage.create(path: "\(folder)/repository")
+    return try Repository.create(
+      in: storage, suite: .aes256GCM, passphrase: Secret(copying: Array("secret".utf8).span),
+      cacheFolder: "\(folder)/cache"
+    ).repository
+  }
+
+  private static func open(_ folder: String) throws -> Repository {
+    try Repository.open(
+      try LocalStorage(path: "\(folder)/repository"), cacheFolder: "\(folder)/cache"
+    ) { Secret(copying: Array("secret".utf8).span) }
+  }
+}

@@ -1,0 +1,1 @@
+../../../../Tests/ChunkStoreTests/Chunking/PseudoRandomBytes.swift

@@ -1,0 +1,1 @@
+../../../../Tests/ChunkStoreTests/Support/Structure.swift

@@ -1,0 +1,24 @@
+/// Why an archive cannot be copied, while others may be.
+public enum CopyError: Error, Sendable {
+  /// Both are the same repository: the one, or a copy of its files.
+  case sameRepository
+  /// Something that the archive needs cannot be read.
+  case unreadable(ArchivePath, any Error)
+
+  /// Runs `body`, which reads from the source, and names the path in the errors that say that
+  /// something there is damaged or missing.
+  static func locate<R>(_ path: ArchivePath, _ body: () throws -> R) throws -> R {
+    do {
+      return try body()
+    } catch let error where isDamage(error) {
+      throw CopyError.unreadable(path, error)
+    }
+  }
+
+  private static func isDamage(_ error: any Error) -> Bool {
+    switch error {
+    case RepositoryError.missingChunk, RepositoryError.damagedChunk: true
+    default: ChunkReader.isDamage(error)
+    }
+  }
+}

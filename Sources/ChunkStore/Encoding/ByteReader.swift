@@ -1,0 +1,144 @@
+import Crypto
+
+/// Takes values off the front of some bytes, and never reads past their end.
+///
+/// Integers are big-endian, or base-128 varints in their shortest form; `docs/format.md`,
+/// "Encodings", is normative.
+struct ByteReader {
+  private let bytes: [UInt8]
+  private var position: Int
+  private let end: Int
+
+  init(_ bytes: [UInt8]) {
+    self.bytes = bytes
+    position = 0
+    end = bytes.count
+  }
+
+  private init(_ bytes: [UInt8], from position: Int, to end: Int) {
+    self.bytes = bytes
+    self.position = position
+    self.end = end
+  }
+
+  /// Bytes not read yet.
+  var remaining: Int { end - position }
+
+  var isAtEnd: Bool { position == end }
+
+  mutating func byte() throws(FormatError) -> UInt8 {
+    guard position < end else { throw .truncated(wanted: 1, found: 0) }
+    defer { position += 1 }
+    return bytes[position]
+  }
+
+  mutating func integer<T: FixedWidthInteger & UnsignedInteger>(
+    _: T.Type = T.self
+  ) throws(FormatError) -> T {
+    let size = T.bitWidth / 8
+    guard remaining >= size else { throw .truncated(wanted: size, found: remaining) }
+    var value: T = 0
+    for i in position..<(position + size) { value = value << 8 | T(bytes[i]) }
+    position += size
+    return value
+  }
+
+  /// A base-128 varint, least significant group first.
+  mutating func varint() throws(FormatError) -> UInt64 {
+    var value: UInt64 = 0
+    var shift: UInt64 = 0
+    while true {
+      let next = try byte()
+      let group = UInt64(next & 0x7f)
+      // The tenth group has room for one bit, and a last group of zero is not the shortest form.
+      if shift == 63, group > 1 { throw .invalidNumber }
+      if shift > 0, next == 0 { throw .invalidNumber }
+      value |= group << shift
+      if next < 0x80 { return value }
+      shift += 7
+      if shift > 63 { throw .invalidNumber }
+    }
+  }
+
+  /// A varint that has to fit `T` and must not exceed `limit`.
+  mutating func varint<T: FixedWidthInteger>(
+    _ what: String, limit: T = .max
+  ) throws(FormatError) -> T {
+    let value = try varint()
+    guard let exact = T(exactly: value), exact <= limit else {
+      throw .limitExceeded(what, found: value, limit: UInt64(clamping: limit))
+    }
+    return exact
+  }
+
+  /// A signed number in zigzag form.
+  mutating func signed() throws(FormatError) -> Int64 {
+    let value = try varint()
+    return Int64(bitPattern: value >> 1) ^ -Int64(bitPattern: value & 1)
+  }
+
+  mutating func take(_ count: Int) throws(FormatError) -> [UInt8] {
+    guard count >= 0, remaining >= count else { throw .truncated(wanted: count, found: remaining) }
+    defer { position += count }
+    return Array(bytes[position..<(position + count)])
+  }
+
+  /// Bytes preceded by their number.
+  mutating func blob(_ what: String, limit: Int) throws(FormatError) -> [UInt8] {
+    try take(try varint(what, limit: limit))
+  }
+
+  /// A reader of the next `count` bytes, which this one then has passed.
+  mutating func nested(_ count: Int) throws(FormatError) -> ByteReader {
+    guard count >= 0, remaining >= count else { throw .truncated(wanted: count, found: remaining) }
+    defer { position += count }
+    return ByteReader(bytes, from: position, to: position + count)
+  }
+
+  mutating func digest() throws(FormatError) -> Digest256 {
+    guard remaining >= Digest256.size else {
+      throw .truncated(wanted: Digest256.size, found: remaining)
+    }
+    defer { position += Digest256.size }
+    return Digest256(bytes.span.extracting(position..<(position + Digest256.size)))
+  }
+
+  mutating func chunkID() throws(FormatError) -> ChunkID { ChunkID(try digest()) }
+
+  /// Everything that is left.
+  mutating func rest() -> [UInt8] {
+    defer { position = end }
+    return Array(bytes[position..<end])
+  }
+
+  /// Demands that nothing is left.
+  func finish() throws(FormatError) {
+    guard isAtEnd else { throw .trailingBytes(remaining) }
+  }
+}
+
+/// Reads fields: each a number, a length and a value; numbers ascend and none comes twice.
+///
+/// A reader meets an unknown even number with `unknownCriticalField`; it passes over odd ones.
+struct FieldReader {
+  private var reader: ByteReader
+  private var last: UInt64?
+
+  init(_ reader: ByteReader) { self.reader = reader }
+
+  init(_ bytes: [UInt8]) { self.init(ByteReader(bytes)) }
+
+  mutating func next() throws(FormatError) -> (number: UInt64, value: ByteReader)? {
+    if reader.isAtEnd { return nil }
+    let number = try reader.varint()
+    if let last, number <= last { throw .fieldOrder }
+    last = number
+    let length: Int = try reader.varint("field length", limit: reader.remaining)
+    return (number, try reader.nested(length))
+  }
+
+  /// What a reader does with a field that it does not know.
+  static func passOver(_ number: UInt64) throws(FormatError) {
+    if number % 2 == 0 { throw .unknownCriticalField(number) }
+  }
+}

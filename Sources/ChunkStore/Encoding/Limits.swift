@@ -1,0 +1,39 @@
+/// The limits of the format.
+///
+/// A reader checks each one before it allocates anything.
+///
+/// `docs/format.md`, "Limits", is normative.
+enum Limits {
+  /// Bytes of one chunk.
+  static let chunkSize = 32 << 20
+  /// Bytes of a block that several chunks share, before compression.
+  static let sharedBlockSize = 1 << 20
+  /// Blocks in a segment.
+  static let blocksInSegment = 1 << 16
+  /// Chunks in a segment.
+  static let chunksInSegment = 1 << 18
+  /// Bytes of a segment that a reader accepts.
+  static let segmentSize = 128 << 20
+  /// Bytes of a segment that a writer makes.
+  static let writtenSegmentSize = 64 << 20
+  /// Bytes of a tree node, before compression.
+  static let nodeSize = 1 << 20
+  /// Levels of a tree.
+  static let treeDepth = 12
+  /// Bytes of an index object.
+  static let indexSize = 64 << 20
+  /// Bytes of an archive object, and of every other small object.
+  static let archiveSize = 1 << 20
+  /// Bytes of a header's extension.
+  static let headerExtension = 4096
+  /// Different headers that one segment's blocks were sealed under.
+  static let headersInSegment = 1 << 16
+  /// What all key slots that are tried may cost together: the sum of their N · p.
+  ///
+  /// The default is 2^16 for a slot; 2^22 takes some ten seconds.
+  static let derivationWork: UInt64 = 1 << 22
+  /// Bytes of a list of objects, from a server: five million of them.
+  static let listing = 256 << 20
+  /// Key slots in a repository.
+  static let slots = 32
+}

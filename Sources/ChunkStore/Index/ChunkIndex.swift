@@ -1,0 +1,317 @@
+import Crypto
+internal import Glibc
+import Synchronization
+
+/// Which chunks the repository has, and where: the union of all index objects.
+///
+/// It consists of memory-mapped runs, so that its memory does not grow with the repository. Safe
+/// to use from any thread.
+final class ChunkIndex: Sendable {
+  private let folder: String
+  private let repositoryID: RepositoryID
+  private let state: Mutex<State>
+
+  private struct State {
+    var runs: [Run] = []
+    /// Counts the changes of `runs`.
+    var version = 0
+  }
+
+  /// A run, and which of its segments count.
+  struct Run: Sendable {
+    let index: IndexRun
+    /// By row of the table of segments.
+    var standing: [Standing]
+    /// The version of the index that it came with.
+    var version = 0
+  }
+
+  /// What a segment is worth.
+  enum Standing: Sendable {
+    /// It is not there.
+    case absent
+    /// An owner has put it in quarantine. What can still be read of it is, but nothing relies on
+    /// it.
+    case quarantined
+    /// It has another size than the index says: one of them is damaged, or forged.
+    case mismatched
+    /// It is there, and is to go.
+    case doomed
+    /// It is there, and new archives may refer to it.
+    case usable
+  }
+
+  /// More runs than this are merged.
+  private static let runLimit = 8
+  private static let suffix = ".run"
+
+  init(folder: String, repositoryID: RepositoryID) throws {
+    self.folder = folder
+    self.repositoryID = repositoryID
+    state = Mutex(State())
+    try LocalFile.makePrivateDirectories(folder)
+  }
+
+  // MARK: Bringing it up to date
+
+  /// What is in the repository now, listed in the order that the protocol demands.
+  struct View {
+    /// The index's version before anything was listed: what is added later is not in the view.
+    var version: Int
+    var present: [Digest256: Int]
+    var doomed: Set<Digest256>
+    var quarantined: Set<Digest256> = []
+    var indexes: [Digest256]
+  }
+
+  /// Loads what is cached, and reads the index objects that are not.
+  ///
+  /// - Parameters:
+  ///   - view: The listing that entries are judged by.
+  ///   - isVerified: Whether every byte of what is cached has to be looked at before it is used.
+  ///   - read: Reads one index object; `nil` if it is gone by now.
+  ///   - problem: Told of an index object that cannot be read.
+  /// - Returns: The segments that are in no index object, with their sizes.
+  /// - Throws: Errors of the storage and of the local cache.
+  func update(
+    to view: View, isVerified: Bool = false, read: (Digest256) throws -> [IndexEntry]?,
+    problem: (Digest256, any Error) -> Void
+  ) throws -> [Digest256: Int] {
+    let listed = Set(view.indexes)
+    var covered: Set<Digest256> = []
+    var runs: [IndexRun] = []
+    for (name, run) in try loadRuns(isVerified: isVerified) {
+      // A run counts only while everything it was made from is listed, and once.
+      if !run.sources.isEmpty, run.sources.allSatisfy({ listed.contains($0) }),
+        !run.sources.allSatisfy({ covered.contains($0) })
+      {
+        covered.formUnion(run.sources)
+        runs.append(run)
+      } else {
+        try LocalFile.remove("\(folder)/\(name)")
+      }
+    }
+
+    var problems: [(name: Digest256, error: any Error)] = []
+    var entries: [IndexEntry] = []
+    var sources: [Digest256] = []
+    var chunks = 0
+    func flush() throws {
+      guard !sources.isEmpty else { return }
+      runs.append(try build(entries, sources: sources))
+      (entries, sources, chunks) = ([], [], 0)
+    }
+    for name in view.indexes where !covered.contains(name) {
+      do {
+        guard let found = try read(name) else { continue }
+        entries += found
+        sources.append(name)
+        chunks += found.reduce(0) { $0 + $1.directory.chunks.count }
+      } catch let error as FormatError {
+        problems.append((name, error))
+      }
+      if chunks > 4 * IndexObject.chunkTarget { try flush() }
+    }
+    try flush()
+
+    if runs.count > Self.runLimit {
+      runs.sort { $0.count < $1.count }
+      let small = Array(runs.prefix(Self.mergeCount(of: runs.map(\.count))))
+      // What is damaged must not be given a new checksum.
+      guard try isVerified || small.allSatisfy({ try $0.isIntact() }) else {
+        return try update(to: view, isVerified: true, read: read, problem: problem)
+      }
+      let name = newName()
+      let merged = try IndexRun.merge(small, in: folder, name: name, repositoryID: repositoryID)
+      let replaced = Set(merged.sources)
+      for (old, run) in try loadRuns() where old != name {
+        if run.sources.allSatisfy({ replaced.contains($0) }) {
+          try LocalFile.remove("\(folder)/\(old)")
+        }
+      }
+      runs = runs[small.count...] + [merged]
+    }
+
+    for (name, error) in problems { problem(name, error) }
+    var unindexed = view.present
+    let judged = runs.map { run in
+      for row in 0..<run.segmentCount { unindexed[run.segment(row).id] = nil }
+      return judge(run, by: view)
+    }
+    state.withLock { state in
+      state.runs = judged + state.runs.filter { $0.version > view.version }
+      state.version += 1
+    }
+    return unindexed
+  }
+
+  /// Takes in entries that stand in an index object now, or segments that are in none.
+  ///
+  /// With `sources` the run is kept for the next time.
+  ///
+  /// - Parameters:
+  ///   - entries: The entries.
+  ///   - sources: The index objects that they stand in.
+  ///   - view: Says which segments are doomed or in quarantine; none of those just written is.
+  /// - Throws: Errors of the local cache.
+  func add(
+    _ entries: [IndexEntry], sources: [Digest256],
+    view: View = View(version: 0, present: [:], doomed: [], indexes: [])
+  ) throws {
+    guard !entries.isEmpty else { return }
+    let run =
+      sources.isEmpty
+      ? try IndexRun.build(
+        entries, sources: [], in: folder, name: nil, repositoryID: repositoryID)
+      : try build(entries, sources: sources)
+    var added = Run(
+      index: run,
+      standing: (0..<run.segmentCount).map {
+        let segment = run.segment($0).id
+        return view.quarantined.contains(segment)
+          ? .quarantined : view.doomed.contains(segment) ? .doomed : .usable
+      })
+    state.withLock { state in
+      state.version += 1
+      added.version = state.version
+      state.runs.append(added)
+    }
+  }
+
+  /// How many of the smallest runs are to become one: half of what is allowed stays, and none that
+  /// is much larger than those before it together.
+  ///
+  /// So a large run is copied only when as much is new, and there are few of them.
+  private static func mergeCount(of ascending: [Int]) -> Int {
+    var count = 0
+    var total = 0
+    for size in ascending {
+      guard count < ascending.count - runLimit / 2 || size < 2 * total else { break }
+      count += 1
+      total += size
+    }
+    return count
+  }
+
+  private func judge(_ run: IndexRun, by view: View) -> Run {
+    let standing = (0..<run.segmentCount).map { row -> Standing in
+      let segment = run.segment(row)
+      guard let size = view.present[segment.id] else { return .absent }
+      if view.quarantined.contains(segment.id) { return .quarantined }
+      if size != segment.size { return .mismatched }
+      return view.doomed.contains(segment.id) ? .doomed : .usable
+    }
+    return Run(index: run, standing: standing)
+  }
+
+  /// Stops relying on segments that were found to be damaged.
+  func distrust(_ segments: Set<Digest256>) {
+    state.withLock { state in
+      for number in state.runs.indices {
+        let run = state.runs[number].index
+        for row in 0..<run.segmentCount
+        where segments.contains(run.segment(row).id)
+          && state.runs[number].standing[row] != .absent
+        {
+          state.runs[number].standing[row] = .quarantined
+        }
+      }
+      state.version += 1
+    }
+  }
+
+  private func loadRuns(isVerified: Bool = false) throws -> [(name: String, run: IndexRun)] {
+    var found: [(name: String, run: IndexRun)] = []
+    let names = try LocalFile.names(in: folder).map { String(decoding: $0, as: UTF8.self) }
+    for name in names.sorted() {
+      if name.hasPrefix(IndexRun.draftPrefix) {
+        try removeIfAbandoned("\(folder)/\(name)")
+        continue
+      }
+      guard name.hasSuffix(Self.suffix) else { continue }
+      do {
+        let file = try LocalFile.open("\(folder)/\(name)", flags: O_RDONLY)
+        let run = try IndexRun(file: file, repositoryID: repositoryID)
+        if isVerified, try !run.isIntact() { throw FormatError.authenticationFailed }
+        found.append((name, run))
+      } catch is FormatError {
+        // A damaged cache: made again from the repository.
+        try LocalFile.remove("\(folder)/\(name)")
+      } catch StorageError.notFound {
+        // Another process has just merged it.
+      }
+    }
+    // Large ones first, so that a merged run counts, and not the parts it was made of.
+    return found.sorted {
+      ($0.run.sources.count, $1.name) > ($1.run.sources.count, $0.name)
+    }
+  }
+
+  /// Removes a draft that a crashed process has left, a day later.
+  private func removeIfAbandoned(_ path: String) throws {
+    let limit = Clock.now.earlier(bySeconds: 24 * 3600)
+    if let status = try LocalFile.status(path), status.modified < limit {
+      try LocalFile.remove(path)
+    }
+  }
+
+  private func build(_ entries: [IndexEntry], sources: [Digest256]) throws -> IndexRun {
+    try IndexRun.build(
+      entries, sources: sources, in: folder, name: newName(), repositoryID: repositoryID)
+  }
+
+  /// Names are in the order of their making.
+  private func newName() -> String {
+    let now = Clock.now
+    let fraction = String(now.nanoseconds).leftPadded(to: 9)
+    return "\(now.seconds)-\(fraction)-\(Clock.processID)\(Self.suffix)"
+  }
+
+  // MARK: Asking it
+
+  /// Counts what happens to the index: for `View`.
+  var version: Int { state.withLock { $0.version } }
+
+  /// The runs as they are now.
+  var runs: [Run] { state.withLock { $0.runs } }
+
+  /// Whether a new archive may refer to a chunk without storing it.
+  func contains(_ id: ChunkID) -> Bool {
+    runs.contains { run in
+      run.index.places(of: id).contains { run.standing[$0.segment] == .usable }
+    }
+  }
+
+  /// Every place where a chunk is said to be, those that are best to read from first.
+  func locations(of id: ChunkID) -> [ChunkLocation] {
+    var usable: [ChunkLocation] = []
+    var doomed: [ChunkLocation] = []
+    var distrusted: [ChunkLocation] = []
+    for run in runs {
+      for place in run.index.places(of: id) {
+        guard let location = run.index.location(place.row) else { continue }
+        switch run.standing[place.segment] {
+        case .absent: continue
+        case .usable: usable.append(location)
+        case .doomed: doomed.append(location)
+        case .quarantined, .mismatched: distrusted.append(location)
+        }
+      }
+    }
+    return usable + doomed + distrusted
+  }
+
+  /// Whether a chunk is nowhere, except where it is known to be damaged.
+  func isLost(_ id: ChunkID) -> Bool {
+    !runs.contains { run in
+      run.index.places(of: id).contains {
+        run.standing[$0.segment] == .usable || run.standing[$0.segment] == .doomed
+      }
+    }
+  }
+
+  /// Whether anything is known to be damaged or missing.
+  var hasDamage: Bool {
+    runs.contains { run in run.standing.contains { $0 != .usable && $0 != .doomed } }
+  }
+}

@@ -1,0 +1,60 @@
+import Crypto
+
+/// One segment in an index object: its name, its size, and its directory.
+struct IndexEntry: Hashable, Sendable {
+  var segment: Digest256
+  var size: UInt64
+  var directory: SegmentDirectory
+}
+
+/// Facts about some segments: `count | (segment 32 | size | directory)*`, sealed.
+///
+/// Index objects only ever add facts; none overrides another. An entry is true while its segment
+/// exists.
+struct IndexObject {
+  var entries: [IndexEntry]
+
+  /// A writer publishes an index object when it has this many new chunks.
+  static let chunkTarget = 100_000
+
+  func encoded() -> [UInt8] {
+    var writer = ByteWriter()
+    writer.varint(entries.count)
+    for entry in entries {
+      writer.digest(entry.segment)
+      writer.varint(entry.size)
+      entry.directory.encode(to: &writer)
+    }
+    return writer.bytes
+  }
+
+  init(entries: [IndexEntry]) { self.entries = entries }
+
+  init(decoding reader: inout ByteReader) throws(FormatError) {
+    let count: Int = try reader.varint("segments of an index", limit: Limits.indexSize / 64)
+    entries = []
+    for _ in 0..<count {
+      entries.append(
+        IndexEntry(
+          segment: try reader.digest(),
+          size: try reader.varint("segment", limit: UInt64(Limits.segmentSize)),
+          directory: try SegmentDirectory(decoding: &reader)))
+    }
+    try reader.finish()
+  }
+}
+
+/// One place where a chunk can be read.
+struct ChunkLocation: Sendable {
+  var segment: Digest256
+  var header: ObjectHeader
+  /// Where the sealed block stands in the segment.
+  var blockOffset: Int
+  var sealedLength: Int
+  var number: UInt64
+  var rawLength: Int
+  var chunksInBlock: Int
+  /// Where the chunk stands in the raw block.
+  var offset: Int
+  var length: Int
+}

@@ -1,0 +1,344 @@
+public import Crypto
+import Synchronization
+
+/// What a check looks at.
+public struct CheckOptions: Sendable {
+  /// Segments and index objects, against each other.
+  public var repository = true
+  /// Archives, their trees, and whether every chunk they refer to is there.
+  public var archives = true
+  /// Every byte: each object against its name, each chunk against its id.
+  public var verifyData = false
+  /// How much of the data, if not all of it.
+  public var part = DataPart()
+  /// Which archives, if not all.
+  public var selection: (@Sendable (Archive) -> Bool)?
+
+  /// A part of the data: for a repository that takes too long to be read at once.
+  public struct DataPart: Sendable {
+    /// Begins behind the segment of this name, where the last check has ended, and goes round.
+    public var after: Digest256?
+    /// Ends when this share of all bytes has been read: 0 to 1.
+    public var share = 1.0
+    /// Ends after so many seconds.
+    public var seconds = Double.infinity
+
+    /// All of it.
+    public init() {}
+  }
+
+  /// Everything but the data itself.
+  public init() {}
+}
+
+/// What a check found.
+public struct CheckReport: Sendable {
+  /// What is damaged or missing, in words.
+  public var problems: [String] = []
+  /// Objects that are damaged.
+  public var damaged: Set<ObjectName> = []
+  /// Segments that were looked at.
+  public var segments = 0
+  /// Segments that an earlier repair has found damaged, and set aside.
+  public var quarantined = 0
+  /// Archives that were looked at.
+  public var archives = 0
+  /// Chunks whose bytes were verified.
+  public var verifiedChunks = 0
+  /// Bytes that were read for that.
+  public var verifiedBytes = 0
+  /// Where the verification of data ended, if that was before its end.
+  public var verifiedUpTo: Digest256?
+
+  /// Whether nothing was found.
+  public var isClean: Bool { problems.isEmpty }
+}
+
+/// Says whether a repository is whole.
+struct Check {
+  private let repository: Repository
+  private let options: CheckOptions
+  private let meter: Meter
+  private let progress: @Sendable (String) -> Void
+  private var report = CheckReport()
+  /// Segments that are known to be damaged, and set aside.
+  private var quarantined: Set<Digest256> = []
+
+  static func run(
+    _ repository: Repository, options: CheckOptions, meter: Meter,
+    progress: @escaping @Sendable (String) -> Void
+  ) throws -> CheckReport {
+    // Nothing that is looked at is freed meanwhile. A full disk can be checked as well.
+    let lease = try repository.leaseIfPossible("check")
+    defer { lease?.release() }
+    var check = Check(
+      repository: repository, options: options, meter: meter, progress: progress)
+    try check.smallObjects()
+    if options.repository { try check.segments() }
+    if options.archives { try check.archives() }
+    if options.verifyData { try check.data() }
+    return check.report
+  }
+
+  private init(
+    repository: Repository, options: CheckOptions, meter: Meter,
+    progress: @escaping @Sendable (String) -> Void
+  ) {
+    self.repository = repository
+    self.options = options
+    self.meter = meter
+    self.progress = progress
+  }
+
+  private mutating func found(_ object: ObjectName, _ error: any Error) {
+    report.damaged.insert(object)
+    report.problems.append("\(object.path): \(Self.text(error))")
+  }
+
+  static func text(_ error: any Error) -> String {
+    switch error {
+    case let error as FormatError: error.description
+    case let error as Corruption: text(error.cause)
+    case StorageError.notFound: "is missing"
+    case StorageError.system(_, let operation, let code):
+      "\(StorageError.reason(code)) (\(operation))"
+    case StorageError.damaged(_, let what): what
+    case RepositoryError.missingChunk: "is missing"
+    case RepositoryError.damagedChunk(_, let cause): text(cause)
+    default: "\(error)"
+    }
+  }
+
+  // MARK: Objects
+
+  private mutating func smallObjects() throws {
+    progress("Checking keys, index and other small objects")
+    meter.begin(.checkingSmallObjects, total: 0)
+    var problems: [(ObjectName, any Error)] = []
+    // The configuration was checked when the repository was opened.
+    _ = try Repository.loadSlots(repository.storage, clientSlots: []) { problems.append(($0, $1)) }
+    for problem in try repository.refresh(isVerified: true) {
+      problems.append((problem.object, problem.error))
+    }
+    _ = try repository.leases { problems.append(($0, $1)) }
+    // Not told by the index alone: that a segment is set aside.
+    for (_, quarantine) in try repository.quarantines(problem: { _, _ in }) {
+      quarantined.formUnion(quarantine.segments)
+    }
+    report.quarantined = quarantined.count
+    for purpose in [Label.Purpose.archiveName, .keySlotNote] {
+      _ = try repository.labels(purpose) { name, error in
+        if !problems.contains(where: { $0.0 == name }) { problems.append((name, error)) }
+      }
+    }
+    for object in try repository.storage.list(.removal) {
+      let name = ObjectName.object(.removal, object.id)
+      do {
+        try Corruption.locate(name) {
+          var reader = try repository.body(name, .removal)
+          _ = try Removal(decoding: &reader, authority: repository.authority)
+        }
+      } catch let error as Corruption {
+        problems.append((name, error))
+      }
+    }
+    for (name, error) in problems { found(name, error) }
+  }
+
+  /// Each segment's own directory, against what the index says of it.
+  private mutating func segments() throws {
+    let sizes = Dictionary(
+      try repository.storage.list(.segment).map { ($0.id, $0.size) }
+    ) { first, _ in first }
+    progress("Checking \(sizes.count) segments")
+    meter.begin(.checkingSegments, total: UInt64(sizes.count))
+    var seen: Set<Digest256> = []
+    for object in try repository.storage.list(.index) {
+      let entries: [IndexEntry]
+      do {
+        entries = try repository.indexEntries(object.id)
+      } catch let error as Corruption {
+        // One that the local table already covers was not read with the small objects.
+        if !report.damaged.contains(error.object) { found(error.object, error.cause) }
+        continue
+      } catch StorageError.notFound {
+        continue
+      }
+      for entry in entries {
+        guard let size = sizes[entry.segment], seen.insert(entry.segment).inserted,
+          !quarantined.contains(entry.segment)
+        else { continue }
+        check(entry.segment, size: size, against: entry)
+      }
+    }
+    for (segment, size) in sizes where !seen.contains(segment) && !quarantined.contains(segment) {
+      check(segment, size: size, against: nil)
+    }
+    report.segments = sizes.count
+  }
+
+  private mutating func check(_ segment: Digest256, size: Int, against entry: IndexEntry?) {
+    defer { meter.advance() }
+    let name = ObjectName.object(.segment, segment)
+    do {
+      if let entry, entry.size != UInt64(size) {
+        throw FormatError.inconsistent("has \(size) bytes, and the index says \(entry.size)")
+      }
+      let directory = try SegmentReader.directory(
+        of: segment, size: size, storage: repository.storage, keys: repository.keys)
+      if let entry, entry.directory != directory {
+        throw FormatError.inconsistent("holds other chunks than the index says")
+      }
+    } catch StorageError.notFound {
+      // Freed since it was listed: only what archives need is missed, and by them.
+    } catch {
+      found(name, error)
+    }
+  }
+
+  private mutating func archives() throws {
+    var unreadable: [(ObjectName, any Error)] = []
+    var archives = try repository.archives { name, error in
+      // Names are small objects, and were looked at with them.
+      if case .object(.label, _) = name { return }
+      unreadable.append((name, error))
+    }
+    for (name, error) in unreadable { found(name, error) }
+    if let selection = options.selection { archives = archives.filter(selection) }
+    // The index after the archives: then it has what each of them refers to, also if it was made
+    // just now.
+    try repository.refresh()
+    let marker = try Marker(repository)
+    meter.begin(.checkingArchives, total: UInt64(archives.count))
+    for archive in archives {
+      defer { meter.advance() }
+      progress("Checking archive \(archive.name)")
+      var problems: [String] = []
+      try marker.mark(archive.manifest.tree) { finding in
+        switch finding {
+        case .missingChunk(let chunk, let path):
+          problems.append(
+            "archive \(archive.name): \(path): chunk \(chunk.id.digest.hex) is missing")
+        case .unreadableNode(let id, let error):
+          problems.append(
+            "archive \(archive.name): tree node \(id.digest.hex): \(Self.text(error))")
+        }
+      }
+      // One that was deleted meanwhile may have lost its chunks meanwhile.
+      guard !problems.isEmpty,
+        try repository.storage.list(.archive).contains(where: { $0.id == archive.id })
+      else { continue }
+      report.problems += problems
+    }
+    report.archives = archives.count
+  }
+
+  // MARK: Data
+
+  /// Reads every segment to its end, on all processors.
+  private mutating func data() throws {
+    let segments = partOf(
+      try repository.storage.list(.segment).filter { !quarantined.contains($0.id) })
+    let end = Clock.monotonicSeconds + options.part.seconds
+    progress("Verifying the data of \(segments.count) segments")
+    meter.begin(
+      .verifyingData, total: segments.reduce(0) { $0 + UInt64(clamping: $1.size) }, unit: .bytes)
+    let queue = BoundedQueue<StoredObject>(capacity: 4)
+    let group = ThreadGroup()
+    group.onFailure { queue.cancel() }
+    let repository = self.repository
+    let meter = self.meter
+    let shared = SharedReport()
+    for number in 0..<ThreadGroup.processorCount {
+      group.start("verify \(number)") {
+        var verifier = try SegmentVerifier(repository)
+        while let segment = queue.pop() {
+          defer { meter.advance(by: UInt64(clamping: segment.size)) }
+          let name = ObjectName.object(.segment, segment.id)
+          let result: Result<(chunks: Int, bytes: Int), any Error>
+          do {
+            result = .success(try verifier.verify(segment))
+          } catch StorageError.notFound {
+            continue
+          } catch {
+            guard error is FormatError || error is CryptoError || error is StorageError else {
+              throw error
+            }
+            result = .failure(error)
+          }
+          shared.add(result, name)
+        }
+      }
+    }
+    do {
+      for segment in segments {
+        try queue.push(segment)
+        report.verifiedUpTo = segment.id
+        if Clock.monotonicSeconds >= end { break }
+      }
+      queue.close()
+    } catch {
+      group.fail(error)
+    }
+    try group.join()
+    let found = shared.report
+    report.damaged.formUnion(found.damaged)
+    report.problems += found.problems.filter { !report.problems.contains($0) }
+    report.verifiedChunks = found.verifiedChunks
+    report.verifiedBytes = found.verifiedBytes
+  }
+
+  /// The segments that are to be read this time, in the order of their names from where the last
+  /// check ended.
+  private func partOf(_ all: [StoredObject]) -> [StoredObject] {
+    let part = options.part
+    let sorted = all.sorted { $0.id < $1.id }
+    let start = part.after.flatMap { after in sorted.firstIndex { $0.id > after } } ?? 0
+    let round = Array(sorted[start...] + sorted[..<start])
+    guard part.share < 1 else { return round }
+    let wanted = Double(all.reduce(0) { $0 + $1.size }) * part.share
+    var size = 0.0
+    return Array(
+      round.prefix { segment in
+        defer { size += Double(segment.size) }
+        return size < wanted
+      })
+  }
+
+  /// What several threads found.
+  private final class SharedReport: Sendable {
+    private let state = Mutex(CheckReport())
+
+    var report: CheckReport { state.withLock { $0 } }
+
+    func add(_ result: Result<(chunks: Int, bytes: Int), any Error>, _ name: ObjectName) {
+      state.withLock { state in
+        switch result {
+        case .success(let figures):
+          state.verifiedChunks += figures.chunks
+          state.verifiedBytes += figures.bytes
+        case .failure(let error):
+          state.damaged.insert(name)
+          state.problems.append("\(name.path): \(Check.text(error))")
+        }
+      }
+    }
+  }
+}
+
+extension Repository {
+  /// Says whether the repository is whole.
+  ///
+  /// - Parameters:
+  ///   - options: What is looked at.
+  ///   - meter: Shows how far it is.
+  ///   - progress: Told what is being looked at.
+  /// - Returns: What was found.
+  /// - Throws: What keeps the check from going on; damage is in the report.
+  public func check(
+    _ options: CheckOptions, meter: Meter = Meter(),
+    progress: @escaping @Sendable (String) -> Void
+  ) throws -> CheckReport {
+    try Check.run(self, options: options, meter: meter, progress: progress)
+  }
+}

@@ -1,0 +1,251 @@
+import Crypto
+
+/// Frees the space of chunks that no archive refers to, without keeping anybody from anything.
+///
+/// The steps, and why they are in this order, are in docs/format.md, "Concurrency": what is to go
+/// is doomed first, then everybody who may have seen it undoomed is waited for, then all archives
+/// are looked at again, and only then is anything deleted. A crash between any two steps is safe.
+struct Compaction {
+  let repository: Repository
+  private let threshold: Double
+  let meter: Meter
+  let lease: HeldLease
+  var report = CompactionReport()
+  /// The other operations that have been running since we began.
+  private(set) var others: [Digest256: Leases.Entry] = [:]
+  /// Segments that we have written: what the index says of them is true.
+  var written: Set<Digest256> = []
+
+  /// File systems that keep whole or even seconds only are given this much.
+  private static let dateTolerance: Int64 = 2
+  /// What an interrupted backup has stored is left alone for seven days.
+  private static let interruptedProtection: Int64 = 7 * 24 * 3600
+  /// Segments are not rewritten for less.
+  private static let leastFreed = 16 << 10
+
+  private init(_ repository: Repository, threshold: Double, meter: Meter) throws {
+    self.repository = repository
+    self.threshold = threshold
+    self.meter = meter
+    lease = try HeldLease(repository, operation: "compact")
+  }
+
+  static func run(
+    _ repository: Repository, threshold: Double, meter: Meter
+  ) throws -> CompactionReport {
+    try repository.demand(.delete)
+    let storage = repository.storage
+    // Room for the lease and for what has to be moved, on a disk that is full.
+    try storage.releaseReserve()
+    defer {
+      do throws(StorageError) { try storage.restoreReserve() } catch {
+        // The disk is still full, and the reserve is only a convenience.
+      }
+    }
+    var compaction = try Compaction(repository, threshold: threshold, meter: meter)
+    defer { compaction.lease.release() }
+    try storage.removeAbandonedUploads()
+    try compaction.noteOthers()
+    let isComplete = try compaction.doomSparseSegments(isDiskFullAllowed: true)
+    try compaction.removeDoomedSegments()
+    if !isComplete {
+      // What nobody needs is gone: there may be room now for what has to be moved.
+      _ = try compaction.doomSparseSegments(isDiskFullAllowed: false)
+      try compaction.removeDoomedSegments()
+    }
+    try compaction.mergeIndex()
+    try compaction.removeQuarantines()
+    return compaction.report
+  }
+
+  /// Sees who else is at work, and ends the leases of those who are gone.
+  private mutating func noteOthers() throws {
+    let leases = try repository.leases { _, _ in }
+    for entry in leases.ordered where entry.id != lease.name {
+      if leases.isAbandoned(entry, seenFrom: repository.machine) {
+        try repository.end(entry)
+      } else {
+        others[entry.id] = entry
+      }
+    }
+    for name in leases.stale { try repository.storage.delete(.object(.lease, name)) }
+  }
+
+  /// Looks at everything anew: all that archives refer to, and the index.
+  ///
+  /// In this order: whatever an archive refers to was published before it. An archive that is made
+  /// after the look at the archives is of somebody who has seen what is doomed, or who is waited
+  /// for.
+  func mark() throws -> Marker {
+    var unreadable: [(archive: Digest256?, text: String)] = []
+    let archives = try repository.archives { name, error in
+      // A name may be lost, and refers to nothing.
+      if case .object(.label, _) = name { return }
+      unreadable.append((nil, "\(name.path): \(Check.text(error))"))
+    }
+    for problem in try repository.refresh(isVerified: true) {
+      unreadable.append((nil, "\(problem.object.path): \(Check.text(problem.error))"))
+    }
+    let marker = try Marker(repository)
+    meter.begin(.markingArchives, total: UInt64(archives.count))
+    for archive in archives {
+      defer { meter.advance() }
+      try marker.mark(archive.manifest.tree) { finding in
+        // A content that is lost is lost; but below a node that cannot be read there may be
+        // references to anything.
+        if case .unreadableNode(let id, let error) = finding {
+          unreadable.append(
+            (
+              archive.id,
+              "tree node \(id.digest.hex) of archive \(archive.name): \(Check.text(error))"
+            ))
+        }
+      }
+    }
+    if !unreadable.isEmpty {
+      // Archives that were deleted meanwhile may have lost their chunks meanwhile.
+      let left = Set(try repository.storage.list(.archive).map(\.id))
+      unreadable.removeAll { $0.archive.map { !left.contains($0) } ?? false }
+    }
+    guard unreadable.isEmpty else {
+      throw RepositoryError.unsafeToDelete(unreadable.map(\.text))
+    }
+    return marker
+  }
+
+  // MARK: What is to go
+
+  /// - Returns: Whether all of them are; not those whose chunks there is no room for.
+  private mutating func doomSparseSegments(isDiskFullAllowed: Bool) throws -> Bool {
+    let marker = try mark()
+    // Once more: whoever has begun since the first look may have stored what was seen just now.
+    try noteOthers()
+    // Segments that came after a running operation, or an interrupted one, may be of its making.
+    let begin = (others.values.map(\.begun) + (try beginningsOfInterrupted())).min()?
+      .earlier(bySeconds: Self.dateTolerance)
+    let listed = try repository.storage.list(.segment)
+    let dates = Dictionary(listed.map { ($0.id, $0.date) }) { first, _ in first }
+
+    // Damaged ones go when nothing that is needed could still be had of them.
+    var victims = Array(marker.marks.healed().filter { dates[$0] != nil })
+    var sparse: [(segment: Digest256, size: Int)] = []
+    for (segment, usage) in marker.marks.usage() {
+      if let begin, let date = dates[segment], date >= begin { continue }
+      if usage.marked == 0 {
+        victims.append(segment)
+      } else if Double(usage.unusedSize) >= threshold * Double(usage.size),
+        usage.unusedSize >= Self.leastFreed
+      {
+        sparse.append((segment, usage.size))
+      }
+    }
+    // The oldest first: in some order that is the same each time.
+    let oldest = Timestamp(seconds: .min)
+    func isOlder(_ a: Digest256, _ b: Digest256) -> Bool {
+      (dates[a] ?? oldest, a) < (dates[b] ?? oldest, b)
+    }
+    sparse.sort { isOlder($0.segment, $1.segment) }
+    var isComplete = true
+    do {
+      try move(from: sparse, marks: marker.marks)
+      victims += sparse.map(\.segment)
+    } catch StorageError.noSpace where isDiskFullAllowed && !victims.isEmpty {
+      isComplete = false
+    }
+    victims.sort(by: isOlder)
+    for start in stride(from: 0, to: victims.count, by: Doom.most) {
+      let part = Array(victims[start..<min(start + Doom.most, victims.count)])
+      try repository.publish(Doom(segments: part).encoded(), as: .doomed, in: .doomed)
+    }
+    return isComplete
+  }
+
+  /// When the backups began that were interrupted lately, by the storage's clock.
+  ///
+  /// Their checkpoints refer to the files that were finished. The chunks of a large one that was
+  /// not are found again by the next backup, if they are left alone for some days.
+  private func beginningsOfInterrupted() throws -> [Timestamp] {
+    let dates = Dictionary(
+      try repository.storage.list(.archive).map { ($0.id, $0.date) }
+    ) { first, _ in first }
+    let recent = try repository.leases { _, _ in }.present
+      .earlier(bySeconds: Self.interruptedProtection)
+    return try repository.archives { _, _ in }.compactMap { archive in
+      guard archive.manifest.kind == .checkpoint, let date = dates[archive.id], date > recent
+      else { return nil }
+      let (elapsed, overflow) = archive.manifest.end.seconds
+        .subtractingReportingOverflow(archive.manifest.start.seconds)
+      return date.earlier(bySeconds: overflow ? 0 : max(0, elapsed))
+    }
+  }
+
+  /// Copies the referenced chunks of segments to new ones, and publishes those.
+  private mutating func move(
+    from victims: [(segment: Digest256, size: Int)], marks: Marks
+  ) throws {
+    guard !victims.isEmpty else { return }
+    meter.begin(
+      .movingChunks, total: victims.reduce(0) { $0 + UInt64(clamping: $1.size) }, unit: .bytes)
+    let group = ThreadGroup()
+    let writer = ChunkWriter(repository, group: group)
+    do {
+      var compressor = try Compressor()
+      for (segment, size) in victims {
+        defer { meter.advance(by: UInt64(clamping: size)) }
+        try Corruption.locate(.object(.segment, segment)) {
+          try move(segment, size: size, marks: marks, writer, &compressor)
+        }
+      }
+      writer.close()
+    } catch {
+      group.fail(error)
+    }
+    try group.join()
+    report.movedBytes += Int(clamping: writer.statistics.storedSize)
+    written.formUnion(writer.published)
+  }
+
+  private func move(
+    _ segment: Digest256, size: Int, marks: Marks, _ writer: ChunkWriter,
+    _ compressor: inout Compressor
+  ) throws {
+    let directory = try SegmentReader.directory(
+      of: segment, size: size, storage: repository.storage, keys: repository.keys)
+    var reader = try ChunkReader(keys: repository.keys)
+    try directory.forEachBlock(of: segment) { location, held in
+      let kept = held.filter {
+        marks.isMarked($0.id, in: segment, blockOffset: location.blockOffset)
+      }
+      guard !kept.isEmpty else { return }
+      let sealed = try ChunkReader.sealedBlock(at: location, storage: repository.storage)
+      // Opened even where it moves as it is: damage must not get a new, valid name.
+      let raw = try reader.open(sealed, at: location, keys: repository.keys)
+      if kept.count == held.count {
+        try writer.write(
+          SealedBlock(
+            bytes: sealed, header: location.header, number: location.number,
+            rawLength: UInt32(truncatingIfNeeded: location.rawLength), chunks: held))
+      } else {
+        try writer.write(
+          partOf: raw, holding: held, keeping: Set(kept), type: directory.type,
+          compression: Compression(.zstd(level: 3), isAutomatic: true), compressor: &compressor)
+      }
+    }
+  }
+}
+
+extension Repository {
+  /// Frees the space of chunks that no archive refers to.
+  ///
+  /// - Parameters:
+  ///   - threshold: Segments are rewritten if at least this share of them is unreferenced.
+  ///   - meter: Shows how far it is.
+  /// - Returns: What was freed, and what has to wait.
+  /// - Throws: `RepositoryError.unsafeToDelete` if something cannot be read that may hold
+  ///   references.
+  public func compact(
+    threshold: Double = 0.1, meter: Meter = Meter()
+  ) throws -> CompactionReport {
+    try Compaction.run(self, threshold: threshold, meter: meter)
+  }
+}

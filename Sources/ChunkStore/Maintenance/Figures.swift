@@ -1,0 +1,160 @@
+import Crypto
+
+/// How large an archive is.
+public struct ArchiveFigures: Sendable {
+  /// Regular files.
+  public var files: UInt64 = 0
+  /// Bytes of all contents.
+  public var originalSize: UInt64 = 0
+  /// Bytes of all contents compressed, each time they are referred to.
+  public var compressedSize: UInt64 = 0
+  /// Bytes that only this archive needs.
+  public var deduplicatedSize: UInt64 = 0
+}
+
+/// How large a repository is.
+public struct RepositoryTotals: Sendable {
+  /// Bytes of the contents of all archives.
+  public var originalSize: UInt64 = 0
+  /// The same, compressed.
+  public var compressedSize: UInt64 = 0
+  /// Chunks of all archives, each time they are referred to.
+  public var chunks: UInt64 = 0
+  /// Chunks of contents that are stored.
+  public var uniqueChunks: UInt64 = 0
+  /// Their bytes.
+  public var uniqueSize: UInt64 = 0
+  /// The same, compressed.
+  public var uniqueCompressedSize: UInt64 = 0
+  /// Bytes of all segments.
+  public var segmentSize: UInt64 = 0
+  /// Segments.
+  public var segments: UInt64 = 0
+}
+
+extension Repository {
+  /// Adds up what an archive refers to.
+  ///
+  /// - Parameter archive: The archive.
+  /// - Returns: Its figures, as of now: what only this archive needs depends on the others.
+  /// - Throws: Errors of the storage, and damage to the archives' trees.
+  public func figures(of archive: Archive) throws -> ArchiveFigures {
+    var figures = ArchiveFigures()
+    figures.files = archive.manifest.statistics.files
+    figures.originalSize = archive.manifest.statistics.originalSize
+    var sums = try SubtreeSums(self)
+    figures.compressedSize = try sums.sum(archive.manifest.tree).compressedSize
+    // First everything that the others refer to; what is new after that is only this one's.
+    let marker = try Marker(self)
+    for other in try archives() where other.id != archive.id {
+      try marker.mark(other.manifest.tree) { _ in }
+    }
+    let before = marker.marks.contentSize()
+    try marker.mark(archive.manifest.tree) { _ in }
+    figures.deduplicatedSize = marker.marks.contentSize() - before
+    return figures
+  }
+
+  /// Adds up what is in the repository.
+  ///
+  /// - Returns: The totals of all archives and all segments.
+  /// - Throws: Errors of the storage, and damage to the archives' trees.
+  public func totals() throws -> RepositoryTotals {
+    var totals = RepositoryTotals()
+    for segment in try storage.list(.segment) {
+      totals.segments += 1
+      totals.segmentSize += UInt64(segment.size)
+    }
+    for run in index.runs {
+      for row in 0..<run.index.blockCount {
+        guard let block = run.index.block(row), block.segment < run.standing.count,
+          run.standing[block.segment] != .absent, run.index.type(ofBlock: row) == .contentSegment
+        else { continue }
+        totals.uniqueChunks += UInt64(block.chunkCount)
+        totals.uniqueSize += UInt64(block.rawLength)
+        totals.uniqueCompressedSize += UInt64(block.sealedLength)
+      }
+    }
+    var sums = try SubtreeSums(self)
+    for archive in try archives() where archive.manifest.kind == .archive {
+      let sum = try sums.sum(archive.manifest.tree)
+      totals.originalSize += archive.manifest.statistics.originalSize
+      totals.compressedSize += sum.compressedSize
+      totals.chunks += sum.chunks
+    }
+    return totals
+  }
+
+  /// Bytes that a chunk takes up, compressed and sealed: its share of the block that it is in.
+  ///
+  /// 0 if the chunk is not there.
+  public func storedSize(of chunk: ChunkReference) -> UInt64 { storedSize(of: chunk.id) }
+
+  /// A chunk's share of the sealed block that it is in.
+  fileprivate func storedSize(of id: ChunkID) -> UInt64 {
+    index.locations(of: id).first?.share ?? 0
+  }
+}
+
+extension ChunkLocation {
+  /// The chunk's share of its sealed block, in bytes.
+  var share: UInt64 { UInt64(sealedLength) * UInt64(length) / UInt64(max(1, rawLength)) }
+}
+
+/// Adds up trees, each node once: archives have most of theirs in common.
+private struct SubtreeSums {
+  struct Sum {
+    var chunks: UInt64 = 0
+    var compressedSize: UInt64 = 0
+
+    static func += (a: inout Sum, b: Sum) {
+      a.chunks += b.chunks
+      a.compressedSize += b.compressedSize
+    }
+  }
+
+  private let repository: Repository
+  private let nodes: TreeReader
+  private var known: [ChunkID: Sum] = [:]
+
+  init(_ repository: Repository) throws {
+    self.repository = repository
+    nodes = try TreeReader(repository)
+  }
+
+  mutating func sum(_ root: ItemTreeRoot?) throws -> Sum {
+    guard let root else { return Sum() }
+    return try sum(root.id, below: Limits.treeDepth)
+  }
+
+  private mutating func sum(_ id: ChunkID, below level: Int) throws -> Sum {
+    if let sum = known[id] { return sum }
+    var sum = Sum()
+    switch try nodes.node(id) {
+    case .items(let items):
+      for item in items {
+        switch item.content?.chunks {
+        case nil: break
+        case .inline(let references): add(references, to: &sum)
+        case .tree(let root, _, _): sum += try self.sum(root, below: Limits.treeDepth)
+        }
+      }
+    case .itemNodes(let children, let own):
+      guard own < level else { throw FormatError.inconsistent("a node at the wrong level") }
+      for child in children { sum += try self.sum(child.id, below: own) }
+    case .chunks(let references): add(references, to: &sum)
+    case .chunkNodes(let children, let own):
+      guard own < level else { throw FormatError.inconsistent("a node at the wrong level") }
+      for child in children { sum += try self.sum(child.id, below: own) }
+    }
+    known[id] = sum
+    return sum
+  }
+
+  private func add(_ references: [ChunkReference], to sum: inout Sum) {
+    for chunk in references {
+      sum.chunks += 1
+      sum.compressedSize += repository.storedSize(of: chunk.id)
+    }
+  }
+}

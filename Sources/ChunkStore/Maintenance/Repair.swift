@@ -1,0 +1,287 @@
+import Crypto
+
+/// What a repair would do, or has done.
+public struct RepairReport: Sendable {
+  /// What was found, before anything was done.
+  public var check = CheckReport()
+  /// What is done about it, in words, one sentence each.
+  public var actions: [String] = []
+  /// Damage that cannot be repaired, and what its owner can do.
+  public var remaining: [String] = []
+  /// Blocks of damaged segments that were whole, and copied.
+  public var salvagedBlocks = 0
+  /// Files of which something is lost, in words.
+  public var lost: [String] = []
+}
+
+/// Makes a damaged repository usable again, without removing the last copy of anything.
+///
+/// 1. Index objects that cannot be read are made anew from the segments' own directories.
+/// 2. Of a damaged segment, every block that is whole is copied to a new one; then the segment is
+///    put in quarantine, so that nothing refers to it any more: the next backup that comes across
+///    a lost chunk stores it again, and all archives that miss it are whole again.
+/// 3. Archives are left as they are. What is lost of them is known, and reported.
+///
+/// The order makes a crash between any two steps harmless.
+struct Repair {
+  private let repository: Repository
+  private var report: RepairReport
+  private let lease: HeldLease
+
+  static func run(
+    _ repository: Repository, options: CheckOptions, isDryRun: Bool, meter: Meter,
+    confirm: (RepairReport) throws -> Bool, progress: @escaping @Sendable (String) -> Void
+  ) throws -> RepairReport {
+    try repository.demand(.write)
+    try repository.demand(.delete)
+    let found = try repository.check(options, meter: meter, progress: progress)
+    var repair = Repair(
+      repository: repository, report: RepairReport(check: found),
+      lease: try HeldLease(repository, operation: "repair"))
+    defer { repair.lease.release() }
+    try repair.plan()
+    guard !isDryRun, !repair.report.actions.isEmpty, try confirm(repair.report) else {
+      return repair.report
+    }
+    try repair.rebuildIndex()
+    try repair.salvageSegments()
+    try repair.removeSmallObjects()
+    try repair.findLost(progress)
+    return repair.report
+  }
+
+  private init(repository: Repository, report: RepairReport, lease: HeldLease) {
+    self.repository = repository
+    self.report = report
+    self.lease = lease
+  }
+
+  // MARK: What is to be done
+
+  private var indexes: [Digest256] { damaged(.index) }
+  private var segments: [Digest256] { damaged(.segment) }
+
+  private func damaged(_ kind: ObjectName.Kind) -> [Digest256] {
+    report.check.damaged.compactMap { name in
+      if case .object(kind, let id) = name { id } else { nil }
+    }.sorted()
+  }
+
+  private mutating func plan() throws {
+    if !indexes.isEmpty {
+      report.actions.append(
+        "make the damaged index objects (\(indexes.count)) anew from the segments' directories")
+    }
+    if !segments.isEmpty {
+      report.actions.append(
+        "copy what is whole of the damaged segments (\(segments.count)), and put those in quarantine"
+      )
+    }
+    for id in damaged(.label) {
+      report.actions.append(
+        "remove \(ObjectName.object(.label, id)): an archive goes back to the name it was made with"
+      )
+    }
+    if !damaged(.doomed).isEmpty {
+      if try isAlone() {
+        report.actions.append(
+          "remove the damaged records of what is to be freed (\(damaged(.doomed).count)); `compact` "
+            + "makes new ones")
+      } else {
+        report.remaining.append(
+          "doomed/: damaged records can be removed only while nothing else runs: try again later")
+      }
+    }
+    for name in report.check.damaged.sorted(by: { $0.path < $1.path }) {
+      if let advice = Self.advice(name) { report.remaining.append("\(name): \(advice)") }
+    }
+  }
+
+  /// What an owner can do about what we do not touch.
+  private static func advice(_ name: ObjectName) -> String? {
+    switch name {
+    case .config: "bring it back from a copy of the repository"
+    case .object(.archive, let id):
+      "bring it back from a copy of the repository, or give the archive up with "
+        + "`archivist delete --damaged REPOSITORY::id:\(id.hex)`"
+    case .object(.key, _):
+      "bring it back from a copy or an exported key; `archivist key add` makes another one"
+    case .object(.removal, _), .object(.quarantine, _):
+      "bring it back from a copy of the repository"
+    case .object(.lease, _): "`archivist break-lock` removes it, if nothing runs"
+    case .object: nil
+    }
+  }
+
+  private func isAlone() throws -> Bool {
+    let leases = try repository.leases { _, _ in }
+    return leases.entries.values.allSatisfy { entry in
+      entry.id == lease.name || leases.isAbandoned(entry, seenFrom: repository.machine)
+    }
+  }
+
+  // MARK: Doing it
+
+  /// Enters every segment that no readable index object knows, and removes those that cannot be
+  /// read.
+  private mutating func rebuildIndex() throws {
+    guard !indexes.isEmpty else { return }
+    var unindexed: [Digest256: Int] = [:]
+    for object in try repository.storage.list(.segment) { unindexed[object.id] = object.size }
+    let damaged = Set(indexes)
+    for object in try repository.storage.list(.index) where !damaged.contains(object.id) {
+      for entry in try repository.indexEntries(object.id) { unindexed[entry.segment] = nil }
+    }
+    // One that cannot be read is among the damaged segments, and in no index from now on.
+    let entries = try repository.adopt(unindexed) { _, _ in }
+    for start in stride(from: 0, to: entries.count, by: Self.entriesInIndex) {
+      let part = Array(entries[start..<min(start + Self.entriesInIndex, entries.count)])
+      try repository.publish(IndexObject(entries: part).encoded(), as: .index, in: .index)
+    }
+    for id in indexes { try repository.storage.delete(.object(.index, id)) }
+    try repository.refresh(isVerified: true)
+  }
+
+  /// With the largest directories there are, still below the limit of an index object.
+  private static let entriesInIndex = 4
+
+  /// Copies what is whole of the damaged segments, and records that they are damaged.
+  private mutating func salvageSegments() throws {
+    guard !segments.isEmpty else { return }
+    repository.index.distrust(Set(segments))
+    let group = ThreadGroup()
+    let writer = ChunkWriter(repository, group: group)
+    do {
+      for segment in segments { try salvage(segment, writer) }
+      writer.close()
+    } catch {
+      group.fail(error)
+    }
+    try group.join()
+    for start in stride(from: 0, to: segments.count, by: Quarantine.most) {
+      let part = Array(segments[start..<min(start + Quarantine.most, segments.count)])
+      let record = Quarantine(segments: part, time: repository.machine.now())
+      try repository.publish(
+        try record.signed(by: repository.keys.authority), as: .removal, in: .quarantine)
+    }
+    try repository.refresh()
+  }
+
+  private mutating func salvage(_ segment: Digest256, _ writer: ChunkWriter) throws {
+    guard let directory = try directory(of: segment) else { return }
+    var verifier = try SegmentVerifier(repository)
+    try directory.forEachBlock(of: segment) { location, held in
+      guard held.contains(where: { !repository.index.contains($0.id) }) else { return }
+      do {
+        let sealed = try ChunkReader.sealedBlock(at: location, storage: repository.storage)
+        try verifier.verify(sealed, at: location, chunks: held)
+        try writer.write(
+          SealedBlock(
+            bytes: sealed, header: location.header, number: location.number,
+            rawLength: UInt32(truncatingIfNeeded: location.rawLength), chunks: held))
+        report.salvagedBlocks += 1
+      } catch let error where ChunkReader.isDamage(error) {
+        // This one is lost.
+      }
+    }
+  }
+
+  /// What stands in a segment, by its own account or else by the index's.
+  private func directory(of segment: Digest256) throws -> SegmentDirectory? {
+    do {
+      guard
+        let size = try repository.storage.list(.segment).first(where: { $0.id == segment })?.size
+      else { return nil }
+      return try SegmentReader.directory(
+        of: segment, size: size, storage: repository.storage, keys: repository.keys)
+    } catch let error where ChunkReader.isDamage(error) {
+      for object in try repository.storage.list(.index) {
+        let entries: [IndexEntry]
+        do {
+          entries = try repository.indexEntries(object.id)
+        } catch is Corruption {
+          continue
+        }
+        if let entry = entries.first(where: { $0.segment == segment }) { return entry.directory }
+      }
+      return nil
+    }
+  }
+
+  private func removeSmallObjects() throws {
+    for id in damaged(.label) { try repository.storage.delete(.object(.label, id)) }
+    guard try isAlone() else { return }
+    for id in damaged(.doomed) { try repository.storage.delete(.object(.doomed, id)) }
+  }
+
+  /// Says what is lost for now.
+  private mutating func findLost(_ progress: @escaping @Sendable (String) -> Void) throws {
+    var options = CheckOptions()
+    options.repository = false
+    report.lost = try repository.check(options, progress: progress).problems
+  }
+}
+
+extension Repository {
+  /// Makes a damaged repository usable again, without removing the last copy of anything.
+  ///
+  /// - Parameters:
+  ///   - options: What is looked at: damage that is not looked for is not repaired.
+  ///   - isDryRun: Only says what would be done.
+  ///   - meter: Shows how far it is.
+  ///   - confirm: Decides, by what would be done, whether to go on.
+  ///   - progress: Told what is being looked at.
+  /// - Returns: What was found and done.
+  /// - Throws: Errors of the storage.
+  public func repair(
+    _ options: CheckOptions, isDryRun: Bool, meter: Meter = Meter(),
+    confirm: (RepairReport) throws -> Bool, progress: @escaping @Sendable (String) -> Void
+  ) throws -> RepairReport {
+    try Repair.run(
+      self, options: options, isDryRun: isDryRun, meter: meter, confirm: confirm,
+      progress: progress)
+  }
+
+  /// The parts of a content that cannot be had, as offsets in the file.
+  ///
+  /// - Parameter content: The content of a file.
+  /// - Returns: The ranges, ascending; all of it if the list of its chunks is lost.
+  /// - Throws: Errors of the storage.
+  public func lostRanges(of content: Item.Content) throws -> [Range<UInt64>] {
+    var lost: [Range<UInt64>] = []
+    var position: UInt64 = 0
+    var holes = content.holes[...]
+    do {
+      var chunks = try self.chunks(of: content)
+      while let chunk = try chunks.next() {
+        let isLost = index.isLost(chunk.id)
+        var rest = UInt64(chunk.length)
+        while rest > 0 {
+          if let hole = holes.first, hole.offset <= position {
+            position = max(position, hole.end)
+            holes.removeFirst()
+            continue
+          }
+          let length = min(rest, (holes.first?.offset ?? .max) - position)
+          // A content that claims to reach beyond all numbers is no content.
+          guard length > 0 else { return [0..<max(1, content.size)] }
+          if isLost { lost.append(position..<(position + length)) }
+          position += length
+          rest -= length
+        }
+      }
+    } catch is RepositoryError {
+      return content.size > 0 ? [0..<content.size] : []
+    }
+    return lost.reduce(into: []) { ranges, range in
+      if let last = ranges.last, last.upperBound == range.lowerBound {
+        ranges[ranges.count - 1] = last.lowerBound..<range.upperBound
+      } else {
+        ranges.append(range)
+      }
+    }
+  }
+
+  /// Whether anything is known to be damaged or missing, so that `lostRanges` is worth asking.
+  public var hasKnownDamage: Bool { index.hasDamage }
+}

@@ -1,0 +1,330 @@
+import Crypto
+import Synchronization
+
+/// Stores new chunks: takes them from many threads, and publishes segments and index objects.
+///
+/// Two threads of its own: one lays sealed blocks down in segments, one makes segments durable
+/// and publishes them, each segment before the index object that speaks of it. Chunks of contents
+/// and nodes of trees go to different segments.
+final class ChunkWriter: Sendable {
+  let repository: Repository
+  let group: ThreadGroup
+  /// What has to be stored, and is not being stored already.
+  let claims: Claims
+  private let isVerifying: Bool
+  private let blocks = BoundedQueue<Step<SealedBlock>>(capacity: 16 << 20)
+  private let segments = BoundedQueue<Step<FinishedSegment>>(capacity: 2)
+  private let contentSealers: SealerSource
+  private let treeSealers: SealerSource
+  private let figures = Mutex(ArchiveManifest.Statistics())
+  private let names = Mutex<[Digest256]>([])
+
+  /// What goes through the queues.
+  private enum Step<Element: Sendable>: Sendable {
+    case element(Element)
+    /// Everything before this is to be published at once; then the event happens.
+    case flush(Event)
+  }
+
+  /// An index object is published at least this often, so that a crash loses little.
+  private static let publishInterval = 300.0
+  /// Or when this many bytes are new.
+  private static let publishSize: UInt64 = 2 << 30
+
+  /// Starts the threads.
+  ///
+  /// - Parameters:
+  ///   - repository: What is written to.
+  ///   - group: What the threads belong to.
+  ///   - isVerifying: Whether every block is opened again and compared with what it was made of,
+  ///     so that neither a bad memory cell nor a compressor's fault becomes part of a backup.
+  init(_ repository: Repository, group: ThreadGroup, isVerifying: Bool = true) {
+    self.repository = repository
+    self.isVerifying = isVerifying
+    self.group = group
+    claims = Claims(repository.index)
+    contentSealers = SealerSource(.contentSegment, keys: repository.keys)
+    treeSealers = SealerSource(.treeSegment, keys: repository.keys)
+    group.onFailure { [blocks, segments] in
+      blocks.cancel()
+      segments.cancel()
+    }
+    group.start("segments") { [self] in try writeSegments() }
+    group.start("publish") { [self] in try publishSegments() }
+  }
+
+  /// What was stored so far: new chunks, and their sizes.
+  var statistics: ArchiveManifest.Statistics { figures.withLock { $0 } }
+
+  /// The segments that were published so far.
+  var published: [Digest256] { names.withLock { $0 } }
+
+  /// Says that no more chunks come; the group's `join` then waits until all is published.
+  func close() { blocks.close() }
+
+  /// Packs, seals and queues a block of new chunks.
+  func write(
+    _ raw: [UInt8], chunks: [ChunkReference], type: ObjectType, compression: Compression,
+    compressor: inout Compressor
+  ) throws {
+    guard let first = chunks.first else { return }
+    let packed = try compressor.pack(raw, with: compression)
+    let block = try seal(packed, rawLength: raw.count, chunks: chunks, first: first, type: type)
+    if isVerifying { try verify(block, against: raw, &compressor) }
+    try write(block)
+  }
+
+  /// Writes some of the chunks of a block as a block of their own.
+  func write(
+    partOf raw: [UInt8], holding held: [ChunkReference], keeping kept: Set<ChunkReference>,
+    type: ObjectType, compression: Compression, compressor: inout Compressor
+  ) throws {
+    var part: [UInt8] = []
+    var start = 0
+    for chunk in held {
+      let end = start + Int(chunk.length)
+      if kept.contains(chunk) { part += raw[start..<end] }
+      start = end
+    }
+    try write(
+      part, chunks: held.filter { kept.contains($0) }, type: type, compression: compression,
+      compressor: &compressor)
+  }
+
+  /// Seals and queues a block of new chunks that is packed already.
+  ///
+  /// - Throws: `RepositoryError.blockNotVerified` if it opens as something else.
+  func write(
+    packed: [UInt8], rawLength: Int, chunks: [ChunkReference], type: ObjectType
+  ) throws {
+    guard let first = chunks.first else { return }
+    let block = try seal(packed, rawLength: rawLength, chunks: chunks, first: first, type: type)
+    if isVerifying, try plaintext(of: block) != packed { throw RepositoryError.blockNotVerified }
+    try write(block)
+  }
+
+  private func seal(
+    _ packed: [UInt8], rawLength: Int, chunks: [ChunkReference], first: ChunkReference,
+    type: ObjectType
+  ) throws -> SealedBlock {
+    let sealer = try sealers(type).sealer(first: first.id)
+    let (bytes, number) = try sealer.seal(packed)
+    return SealedBlock(
+      bytes: bytes, header: sealer.header, number: number,
+      rawLength: UInt32(truncatingIfNeeded: rawLength), chunks: chunks)
+  }
+
+  /// Opens a block as a reader does, and compares it with what it was made of.
+  ///
+  /// - Throws: `RepositoryError.blockNotVerified` if that is something else.
+  func verify(_ block: SealedBlock, against raw: [UInt8], _ compressor: inout Compressor) throws {
+    let plaintext = try plaintext(of: block)
+    let isSame: Bool
+    do throws(FormatError) {
+      isSame = try compressor.unpack(plaintext, limit: Limits.chunkSize) == raw
+    } catch {
+      isSame = false
+    }
+    guard isSame else { throw RepositoryError.blockNotVerified }
+  }
+
+  /// What a block that was sealed just now opens to.
+  private func plaintext(of block: SealedBlock) throws -> [UInt8] {
+    var context = try repository.keys.context(block.header, role: Role(block.header.type))
+    do throws(FormatError) {
+      return try context.reopened(block.bytes, number: block.number)
+    } catch {
+      throw RepositoryError.blockNotVerified
+    }
+  }
+
+  /// Queues a block that is sealed already.
+  func write(_ block: SealedBlock) throws {
+    figures.withLock { figures in
+      figures.storedSize += UInt64(block.bytes.count)
+      if block.header.type == .contentSegment {
+        figures.newSize += UInt64(block.rawLength)
+        figures.newChunks += UInt64(block.chunks.count)
+      }
+    }
+    try blocks.push(.element(block), cost: block.bytes.count)
+  }
+
+  /// Publishes every chunk that anybody has been told is stored, and waits for that.
+  ///
+  /// - Throws: `RepositoryError.cancelled` if the group has failed.
+  func publishClaimed() throws {
+    var pending = claims.current
+    while true {
+      let flush = Event()
+      group.onFailure { flush.set() }
+      try blocks.push(.flush(flush))
+      flush.wait()
+      if group.failure != nil { throw RepositoryError.cancelled }
+      pending = claims.unsettled(pending)
+      if pending.isEmpty { return }
+      // Some are in a block that another thread still collects: it soon has ended.
+      Clock.pause(0.01)
+    }
+  }
+
+  private func writeSegments() throws {
+    var open: [ObjectType: (writer: SegmentWriter, sealer: BlockSealer)] = [:]
+    func end(_ type: ObjectType) throws {
+      guard let (writer, sealer) = open.removeValue(forKey: type) else { return }
+      sealers(type).retire(sealer)
+      try segments.push(.element(try writer.finish()))
+    }
+    do {
+      while let step = blocks.pop() {
+        guard case .element(let block) = step else {
+          try end(.contentSegment)
+          try end(.treeSegment)
+          if case .flush(let flush) = step { try segments.push(.flush(flush)) }
+          continue
+        }
+        let type = block.header.type
+        if open[type] == nil, let first = block.chunks.first {
+          let sealer = try sealers(type).head(first: first.id)
+          let writer = try SegmentWriter(
+            sealer, storage: repository.storage, keys: repository.keys)
+          open[type] = (writer, sealer)
+        }
+        guard let (writer, _) = open[type] else { continue }
+        try writer.append(block)
+        if writer.isFull { try end(type) }
+      }
+      if group.failure == nil {
+        try end(.contentSegment)
+        try end(.treeSegment)
+      }
+    } catch {
+      for (writer, _) in open.values { writer.abort() }
+      throw error
+    }
+    for (writer, _) in open.values { writer.abort() }
+    segments.close()
+  }
+
+  private func sealers(_ type: ObjectType) -> SealerSource {
+    type == .treeSegment ? treeSealers : contentSealers
+  }
+
+  private func publishSegments() throws {
+    var entries: [IndexEntry] = []
+    var chunks = 0
+    var bytes: UInt64 = 0
+    var last = Clock.monotonicSeconds
+    func publish() throws {
+      guard !entries.isEmpty else { return }
+      let name = try repository.publish(
+        IndexObject(entries: entries).encoded(), as: .index, in: .index)
+      try repository.index.add(entries, sources: [name])
+      for entry in entries { claims.settle(entry.directory.chunks.lazy.map(\.id)) }
+      (entries, chunks, bytes, last) = ([], 0, 0, Clock.monotonicSeconds)
+    }
+    while let step = segments.pop() {
+      guard case .element(let segment) = step else {
+        try publish()
+        if case .flush(let flush) = step { flush.set() }
+        continue
+      }
+      try segment.publish()
+      names.withLock { $0.append(segment.entry.segment) }
+      entries.append(segment.entry)
+      chunks += segment.entry.directory.chunks.count
+      bytes += segment.entry.size
+      if chunks >= IndexObject.chunkTarget || bytes >= Self.publishSize
+        || Clock.monotonicSeconds - last > Self.publishInterval
+      {
+        try publish()
+      }
+    }
+    if group.failure == nil { try publish() }
+  }
+}
+
+/// One thread's way into a `ChunkWriter`: gives chunks their ids, and collects small ones that
+/// are new into blocks that they share.
+final class ChunkLane {
+  /// Chunks of this size and above have a block of their own.
+  static let sharedBelow = 128 << 10
+  /// A shared block ends at this size.
+  static let sharedSize = 512 << 10
+
+  private let writer: ChunkWriter
+  private let compression: Compression
+  private var hash: KeyedHash
+  private var compressor: Compressor
+  private var shared: [UInt8] = []
+  private var sharedChunks: [ChunkReference] = []
+
+  init(_ writer: ChunkWriter, compression: Compression) throws {
+    let hash = try writer.repository.keys.idHash(.content)
+    let compressor = try Compressor()
+    self.writer = writer
+    self.compression = compression
+    self.hash = hash
+    self.compressor = compressor
+  }
+
+  /// Takes a chunk: stores it, unless the repository has it.
+  ///
+  /// `endBlock` has to follow.
+  func add(_ chunk: [UInt8]) throws -> ChunkReference {
+    let id = ChunkID(try hash.digest(chunk.span))
+    let reference = ChunkReference(id: id, length: UInt32(truncatingIfNeeded: chunk.count))
+    guard writer.claims.claim(id) else { return reference }
+    if chunk.count >= Self.sharedBelow {
+      try writer.write(
+        chunk, chunks: [reference], type: .contentSegment, compression: compression,
+        compressor: &compressor)
+    } else {
+      if shared.count + chunk.count > Self.sharedSize { try endBlock() }
+      shared += chunk
+      sharedChunks.append(reference)
+    }
+    return reference
+  }
+
+  /// Ends the block that small chunks share.
+  func endBlock() throws {
+    guard !sharedChunks.isEmpty else { return }
+    try writer.write(
+      shared, chunks: sharedChunks, type: .contentSegment, compression: compression,
+      compressor: &compressor)
+    shared.removeAll(keepingCapacity: true)
+    sharedChunks.removeAll(keepingCapacity: true)
+  }
+}
+
+/// Stores nodes of trees through a `ChunkWriter`.
+///
+/// Confined to one thread at a time.
+final class NodeWriter: NodeStore {
+  private let writer: ChunkWriter
+  private var hash: KeyedHash
+  private var compressor: Compressor
+
+  /// Names and times compress well, and there are few of them.
+  private static let compression = Compression(.zstd(level: 3))
+
+  init(_ writer: ChunkWriter) throws {
+    let hash = try writer.repository.keys.idHash(.tree)
+    let compressor = try Compressor()
+    self.writer = writer
+    self.hash = hash
+    self.compressor = compressor
+  }
+
+  func store(node: [UInt8]) throws -> ChunkID {
+    let id = ChunkID(try hash.digest(node.span))
+    if writer.claims.claim(id) {
+      try writer.write(
+        node,
+        chunks: [ChunkReference(id: id, length: UInt32(truncatingIfNeeded: node.count))],
+        type: .treeSegment, compression: Self.compression, compressor: &compressor)
+    }
+    return id
+  }
+}

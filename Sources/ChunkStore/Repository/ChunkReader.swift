@@ -1,0 +1,207 @@
+import Crypto
+internal import Glibc
+import Synchronization
+
+/// Reads chunks: finds, fetches, opens, unpacks, verifies.
+///
+/// One per thread.
+struct ChunkReader: ~Copyable {
+  private var contentHash: KeyedHash
+  private var treeHash: KeyedHash
+  private var compressor: Compressor
+
+  /// Reads from storage begin and end at multiples of this, so that whoever serves them does not
+  /// learn where a block begins.
+  private static let granule = 64 << 10
+
+  init(keys: KeyRing) throws {
+    let content = try keys.idHash(.content)
+    let tree = try keys.idHash(.tree)
+    let compressor = try Compressor()
+    contentHash = content
+    treeHash = tree
+    self.compressor = compressor
+  }
+
+  /// The bytes of a chunk, from the first of its places where they are whole.
+  mutating func read(
+    _ id: ChunkID, namespace: KeyRing.Namespace, repository: Repository
+  ) throws -> [UInt8] {
+    var failure: (any Error)?
+    // Somebody may have moved the chunk since we looked: look again before reporting damage.
+    for attempt in 0..<2 {
+      for location in repository.index.locations(of: id) {
+        do {
+          return try read(id, at: location, namespace: namespace, repository: repository)
+        } catch let error where ChunkReader.isDamage(error) {
+          failure = error
+        }
+      }
+      if attempt == 0 { try repository.refresh() }
+    }
+    throw failure.map { RepositoryError.damagedChunk(id, $0) }
+      ?? RepositoryError.missingChunk(id)
+  }
+
+  /// The id that a chunk of a content with these bytes has.
+  mutating func contentID(_ bytes: [UInt8]) throws -> ChunkID {
+    ChunkID(try contentHash.digest(bytes.span))
+  }
+
+  /// Compares an unpacked block with the ids of the chunks that it is said to hold.
+  ///
+  /// - Throws: `FormatError.authenticationFailed` for the first one that is something else.
+  mutating func verify(
+    _ raw: [UInt8], holds chunks: some Sequence<ChunkReference>, type: ObjectType
+  ) throws {
+    var start = 0
+    for chunk in chunks {
+      let end = start + Int(chunk.length)
+      guard end <= raw.count else {
+        throw FormatError.inconsistent("chunks that are longer than their block")
+      }
+      let bytes = raw.span.extracting(start..<end)
+      let id = type == .treeSegment ? try treeHash.digest(bytes) : try contentHash.digest(bytes)
+      guard ChunkID(id) == chunk.id else { throw FormatError.authenticationFailed }
+      start = end
+    }
+  }
+
+  /// Whether a chunk is whole in one place.
+  mutating func isReadable(
+    _ id: ChunkID, at location: ChunkLocation, type: ObjectType, repository: Repository
+  ) throws -> Bool {
+    do {
+      _ = try read(
+        id, at: location, namespace: type == .treeSegment ? .tree : .content,
+        repository: repository)
+      return true
+    } catch let error where ChunkReader.isDamage(error) {
+      return false
+    }
+  }
+
+  /// Whether an error speaks of one place only, so that another one is worth a try.
+  static func isDamage(_ error: any Error) -> Bool {
+    switch error {
+    case is Corruption, is FormatError, is CryptoError: true
+    case StorageError.notFound, StorageError.damaged: true
+    // A bad sector. Other codes speak of the storage, not of this object.
+    case StorageError.system(_, _, EIO): true
+    default: false
+    }
+  }
+
+  private mutating func read(
+    _ id: ChunkID, at location: ChunkLocation, namespace: KeyRing.Namespace,
+    repository: Repository
+  ) throws -> [UInt8] {
+    try Corruption.locate(.object(.segment, location.segment)) {
+      let block = try block(at: location, repository: repository)
+      guard location.offset + location.length <= block.count else {
+        throw FormatError.inconsistent("the index points behind the end of a block")
+      }
+      let chunk =
+        location.length == block.count
+        ? block : Array(block[location.offset..<(location.offset + location.length)])
+      let digest =
+        namespace == .content
+        ? try contentHash.digest(chunk.span) : try treeHash.digest(chunk.span)
+      guard ChunkID(digest) == id else { throw FormatError.authenticationFailed }
+      return chunk
+    }
+  }
+
+  /// The raw bytes of the block at `location`.
+  mutating func block(at location: ChunkLocation, repository: Repository) throws -> [UInt8] {
+    let key = BlockCache.Key(segment: location.segment, offset: location.blockOffset)
+    if let known = repository.blockCache[key] { return known }
+    let sealed = try Self.sealedBlock(at: location, storage: repository.storage)
+    let raw = try open(sealed, at: location, keys: repository.keys)
+    // Blocks of a single chunk are hardly ever read twice.
+    if location.chunksInBlock > 1 || location.header.type == .treeSegment {
+      repository.blockCache[key] = raw
+    }
+    return raw
+  }
+
+  /// A block's bytes as they stand in the segment.
+  static func sealedBlock(
+    at location: ChunkLocation, storage: any Storage
+  ) throws -> [UInt8] {
+    let end = location.blockOffset + location.sealedLength
+    let wide = stretch(of: location)
+    let start = wide.lowerBound
+    let bytes = try storage.get(.object(.segment, location.segment), range: wide)
+    guard bytes.count >= end - start else {
+      throw FormatError.truncated(wanted: end - start, found: bytes.count)
+    }
+    return Array(bytes[(location.blockOffset - start)..<(end - start)])
+  }
+
+  /// What is read of a segment for a block.
+  static func stretch(of location: ChunkLocation) -> Range<Int> {
+    let end = location.blockOffset + location.sealedLength
+    return (location.blockOffset / granule * granule)..<((end + granule - 1) / granule * granule)
+  }
+
+  /// Opens a sealed block, and unpacks it.
+  mutating func open(
+    _ sealed: [UInt8], at location: ChunkLocation, keys: KeyRing
+  ) throws -> [UInt8] {
+    try unpack(try unseal(sealed, at: location, keys: keys), at: location)
+  }
+
+  /// Opens a sealed block, which stays packed.
+  func unseal(_ sealed: [UInt8], at location: ChunkLocation, keys: KeyRing) throws -> [UInt8] {
+    var context = try keys.context(location.header, role: Role(location.header.type))
+    return try context.opened(sealed, part: SealedPart.block, number: location.number)
+  }
+
+  /// Unpacks a block that was opened.
+  mutating func unpack(
+    _ packed: [UInt8], at location: ChunkLocation
+  ) throws(FormatError) -> [UInt8] {
+    let raw = try compressor.unpack(packed, limit: Limits.chunkSize)
+    guard raw.count == location.rawLength else {
+      throw FormatError.inconsistent("a block of another length than the index says")
+    }
+    return raw
+  }
+}
+
+/// Blocks that were unpacked lately, because the next chunk is often in the same one.
+final class BlockCache: Sendable {
+  struct Key: Hashable, Sendable {
+    let segment: Digest256
+    let offset: Int
+  }
+
+  private struct State {
+    var blocks: [Key: [UInt8]] = [:]
+    /// Oldest first.
+    var order: [Key] = []
+    var size = 0
+  }
+
+  private let capacity: Int
+  private let state = Mutex(State())
+
+  init(capacity: Int) { self.capacity = capacity }
+
+  subscript(key: Key) -> [UInt8]? {
+    get { state.withLock { $0.blocks[key] } }
+    set {
+      guard let block = newValue else { return }
+      state.withLock { state in
+        guard state.blocks.updateValue(block, forKey: key) == nil else { return }
+        state.order.append(key)
+        state.size += block.count
+        while state.size > capacity, state.order.count > 1 {
+          let oldest = state.order.removeFirst()
+          state.size -= state.blocks.removeValue(forKey: oldest)?.count ?? 0
+        }
+      }
+    }
+  }
+}

@@ -1,0 +1,153 @@
+import Crypto
+
+/// Says that an operation is running: who runs it, and where.
+///
+/// A lease ends when its object is deleted: by its owner, or by a compactor that finds it
+/// abandoned.
+struct Lease: Hashable, Sendable {
+  var operation: String
+  var hostname: String
+  /// Tells this boot of the machine from all others.
+  var bootID: String
+  /// Tells the numbers of these processes from those of a container.
+  var processSpace: String
+  var processID: Int32
+  /// When the process began, in clock ticks since the boot: process numbers are used again.
+  var processStart: UInt64
+  /// For people: by the clock of the machine it runs on.
+  var started: Timestamp
+
+  /// A lease that cannot be judged by its process counts as abandoned after so many seconds
+  /// without a heartbeat.
+  static let lifetime: Int64 = 3600
+  /// Seconds between two heartbeats.
+  static let heartbeat = 300.0
+
+  /// The lease of a process on `machine`, beginning now.
+  static func current(_ operation: String, on machine: Machine = .current) -> Lease {
+    Lease(
+      operation: operation, hostname: machine.name, bootID: machine.bootID,
+      processSpace: machine.processSpace, processID: machine.processID,
+      processStart: machine.startOfProcess(machine.processID) ?? 0, started: machine.now())
+  }
+
+  /// Whether the process that took the lease still runs, as `machine` sees it; `nil` if it cannot:
+  /// from another machine, from another container, or where there is no /proc, in a chroot say.
+  func isRunning(seenFrom machine: Machine) -> Bool? {
+    guard hostname == machine.name, !bootID.isEmpty, !machine.bootID.isEmpty else { return nil }
+    guard bootID == machine.bootID else { return false }
+    guard processSpace == machine.processSpace else { return nil }
+    return machine.startOfProcess(processID) == processStart
+  }
+
+  /// The operation, for people.
+  var description: String { "\(operation) on \(hostname), process \(processID)" }
+
+  func encoded() -> [UInt8] {
+    var writer = ByteWriter()
+    writer.text(1, operation)
+    writer.text(3, hostname)
+    writer.text(5, bootID)
+    writer.field(7) { $0.varint(UInt64(UInt32(bitPattern: processID))) }
+    writer.field(9) { $0.varint(processStart) }
+    writer.field(11) { $0.timestamp(started) }
+    writer.text(13, processSpace)
+    return writer.bytes
+  }
+}
+
+/// What stands in an object among the leases.
+enum LeaseObject: Hashable, Sendable {
+  /// An operation that runs.
+  case lease(Lease)
+  /// That the operation with the lease of this name still ran when the object was put.
+  case heartbeat(of: Digest256)
+
+  func encoded() -> [UInt8] {
+    switch self {
+    case .lease(let lease): return lease.encoded()
+    case .heartbeat(let lease):
+      var writer = ByteWriter()
+      writer.field(2) { $0.digest(lease) }
+      return writer.bytes
+    }
+  }
+
+  init(decoding reader: ByteReader) throws(FormatError) {
+    var fields = FieldReader(reader)
+    var lease = Lease(
+      operation: "", hostname: "", bootID: "", processSpace: "", processID: 0, processStart: 0,
+      started: Timestamp(seconds: 0))
+    var about: Digest256?
+    while case (let number, var value)? = try fields.next() {
+      switch number {
+      case 1: lease.operation = value.text()
+      case 2: about = try value.digest()
+      case 3: lease.hostname = value.text()
+      case 5: lease.bootID = value.text()
+      case 7: lease.processID = Int32(bitPattern: try value.varint("process", limit: UInt32.max))
+      case 9: lease.processStart = try value.varint()
+      case 11: lease.started = try value.timestamp()
+      case 13: lease.processSpace = value.text()
+      default:
+        try FieldReader.passOver(number)
+        continue
+      }
+      try value.finish()
+    }
+    self = about.map { .heartbeat(of: $0) } ?? .lease(lease)
+  }
+}
+
+/// The operations that run, or ran and have not said goodbye.
+struct Leases: Sendable {
+  struct Entry: Sendable {
+    let id: Digest256
+    let lease: Lease
+    /// When the storage says that the lease was put.
+    let begun: Timestamp
+    /// When it says that the operation was last heard of.
+    var heard: Timestamp
+    /// Names of its heartbeats.
+    var heartbeats: [Digest256] = []
+  }
+
+  /// By the names of their objects.
+  private(set) var entries: [Digest256: Entry] = [:]
+
+  /// All of them, always in the same order.
+  var ordered: [Entry] { entries.values.sorted { $0.id < $1.id } }
+  /// Heartbeats of operations that have ended.
+  private(set) var stale: [Digest256] = []
+  /// The youngest date of the listing: not later than the storage's present, and not much earlier
+  /// for whoever holds a lease of its own.
+  private(set) var present = Timestamp(seconds: .min)
+
+  /// Sorts what stands among the leases.
+  init(_ objects: [(object: StoredObject, value: LeaseObject)]) {
+    for (object, value) in objects {
+      present = max(present, object.date)
+      guard case .lease(let lease) = value else { continue }
+      entries[object.id] = Entry(
+        id: object.id, lease: lease, begun: object.date, heard: object.date)
+    }
+    for (object, value) in objects {
+      guard case .heartbeat(let id) = value else { continue }
+      guard var entry = entries[id] else {
+        stale.append(object.id)
+        continue
+      }
+      entry.heard = max(entry.heard, object.date)
+      entry.heartbeats.append(object.id)
+      entries[id] = entry
+    }
+  }
+
+  /// Whether whoever took the lease is certainly, or in all likelihood, gone.
+  ///
+  /// Times are compared only with each other, and all are the storage's: machines' clocks differ.
+  func isAbandoned(_ entry: Entry, seenFrom machine: Machine) -> Bool {
+    if let isRunning = entry.lease.isRunning(seenFrom: machine) { return !isRunning }
+    return entry.heard < present.earlier(bySeconds: Lease.lifetime)
+  }
+}

@@ -1,0 +1,365 @@
+public import Crypto
+import Synchronization
+
+/// A repository that has been opened with its keys.
+///
+/// Everything above the storage is here, and is the same for every kind of storage: archives,
+/// chunks, trees, their removal. Safe to use from any thread.
+public final class Repository: Sendable {
+  let storage: any Storage
+  let keys: KeyRing
+  let index: ChunkIndex
+  let machine: Machine
+  let configState: Mutex<RepositoryConfig>
+  private let blocks = BlockCache(capacity: 32 << 20)
+  /// One look at the repository at a time: an older one must not take the place of a newer one,
+  /// which has seen more segments doomed.
+  let viewing = Mutex<Void>(())
+
+  /// What tells this repository from all others.
+  public var id: RepositoryID { keys.repositoryID }
+
+  /// How its objects are sealed.
+  public var suite: Suite { keys.suite }
+
+  /// Where it is, for people.
+  public var location: String { storage.location }
+
+  /// Ed25519 public key of its owners: what a client remembers a repository by.
+  public var authority: [UInt8] { keys.authority.publicKey }
+
+  /// The number of the newest configuration.
+  public var generation: UInt32 { configState.withLock { $0.generation } }
+
+  var config: RepositoryConfig { configState.withLock { $0 } }
+
+  private init(
+    storage: any Storage, keys: KeyRing, config: RepositoryConfig, cacheFolder: String,
+    machine: Machine
+  ) throws {
+    self.storage = storage
+    self.keys = keys
+    self.machine = machine
+    configState = Mutex(config)
+    index = try ChunkIndex(
+      folder: "\(cacheFolder)/\(keys.repositoryID.hex)/index", repositoryID: keys.repositoryID)
+  }
+
+  // MARK: Making and opening
+
+  /// Where a new repository's key slot is kept.
+  public enum KeyPlace: Sendable {
+    /// In the repository itself.
+    case repository
+    /// With the client; the repository cannot be opened without that file.
+    case client
+  }
+
+  /// Makes a new repository in an empty storage.
+  ///
+  /// - Parameters:
+  ///   - storage: Where it is made.
+  ///   - suite: How its objects are sealed.
+  ///   - passphrase: Protects the keys; `nil` only for suite `none`, whose keys are no secret.
+  ///   - parameters: What the derivation of a key from the passphrase costs.
+  ///   - keyPlace: Where the key slot goes.
+  ///   - relative: The keys of a repository whose deduplication secret it shares.
+  ///   - cacheFolder: A folder for disposable data of all repositories.
+  /// - Returns: The repository, and its key slot if that is for the client to keep.
+  /// - Throws: Errors of the storage, or of libcrypto; `KeyError.wouldBecomePublic` if a secret of
+  ///   the relative would stand in the clear.
+  public static func create(
+    in storage: any Storage, suite: Suite, passphrase: Secret?,
+    parameters: ScryptParameters = .default, keyPlace: KeyPlace = .repository,
+    like relative: KeySlots? = nil, cacheFolder: String
+  ) throws -> (repository: Repository, slot: [UInt8]?) {
+    guard passphrase != nil || suite == .none else { throw KeyError.passphraseNeeded }
+    try relative?.checkSharing(with: suite)
+    let bundle = try KeyBundle.random(suite: suite, relative: relative?.bundle)
+    let keys = try KeyRing(bundle)
+    let slot = try KeySlot(sealing: bundle, passphrase: passphrase, parameters: parameters)
+    if keyPlace == .repository {
+      try storage.put(
+        .object(.key, try SHA256.digest(of: slot.encoded.span)), slot.encoded)
+    }
+    let config = RepositoryConfig(
+      generation: 1, repositoryID: keys.repositoryID,
+      epochs: [RepositoryConfig.Epoch(number: keys.epoch, suite: suite)],
+      authority: keys.authority.publicKey,
+      previous: Digest256(bigEndianWords: 0, 0, 0, 0))
+    // Last, because its presence is what makes a folder a repository.
+    try storage.put(
+      .config(config.generation),
+      try SealedObject.seal(
+        try config.signed(by: keys.authority), as: .config, keys: keys,
+        extension: keys.repositoryID.bytes))
+    let repository = try Repository(
+      storage: storage, keys: keys, config: config, cacheFolder: cacheFolder, machine: .current)
+    return (repository, keyPlace == .client ? slot.encoded : nil)
+  }
+
+  /// The id of the repository in a storage, which stands in the clear.
+  ///
+  /// - Throws: `StorageError.missingRepository`, or `Corruption` if the configuration is damaged.
+  public static func identify(_ storage: any Storage) throws -> RepositoryID {
+    guard let newest = try storage.generations().last else {
+      throw StorageError.missingRepository(storage.location)
+    }
+    let name = ObjectName.config(newest)
+    return try Corruption.locate(name) {
+      var reader = ByteReader(try storage.get(name, range: nil))
+      let header = try ObjectHeader(decoding: &reader)
+      guard header.extension.count == Digest256.size else {
+        throw FormatError.missingField("repository id")
+      }
+      return Digest256(header.extension.span)
+    }
+  }
+
+  /// Opens a repository.
+  ///
+  /// - Parameters:
+  ///   - storage: Where it is.
+  ///   - clientSlots: Key slots that the client keeps for this repository.
+  ///   - cacheFolder: A folder for disposable data of all repositories.
+  ///   - passphrase: Asked only if a slot needs one.
+  /// - Returns: The repository; its index is read when it is first needed.
+  /// - Throws: `KeyError` if no slot opens, `Corruption` for a damaged object, `StorageError`.
+  public static func open(
+    _ storage: any Storage, clientSlots: [[UInt8]] = [], cacheFolder: String,
+    passphrase: () throws -> Secret
+  ) throws -> Repository {
+    try open(
+      storage, clientSlots: clientSlots, cacheFolder: cacheFolder, machine: .current,
+      passphrase: passphrase)
+  }
+
+  /// The same, as it is on another machine or by another clock.
+  static func open(
+    _ storage: any Storage, clientSlots: [[UInt8]] = [], cacheFolder: String, machine: Machine,
+    passphrase: () throws -> Secret
+  ) throws -> Repository {
+    let id = try identify(storage)
+    let opened = try openSlot(storage, id: id, clientSlots: clientSlots, passphrase: passphrase)
+    let keys = try KeyRing(opened, fresh: machine.fresh)
+    let config = try loadConfig(storage, keys: keys)
+    let unknown = config.unknownFeatures(for: .read)
+    guard unknown.isEmpty else { throw RepositoryError.unknownFeatures("read", unknown) }
+    return try Repository(
+      storage: storage, keys: keys, config: config, cacheFolder: cacheFolder, machine: machine)
+  }
+
+  private static func openSlot(
+    _ storage: any Storage, id: RepositoryID, clientSlots: [[UInt8]],
+    passphrase: () throws -> Secret
+  ) throws -> KeyBundle {
+    var secret: Secret?
+    var tried = 0
+    var work: UInt64 = 0
+    var damage: [(name: ObjectName, error: any Error)] = []
+    for slot in try loadSlots(
+      storage, clientSlots: clientSlots, damage: { damage.append(($0, $1)) })
+    {
+      guard slot.repositoryID == id else { continue }
+      tried += 1
+      if slot.derivation != .none, secret == nil { secret = try passphrase() }
+      // Hostile slots must not keep us busy for ever: all together they cost this much at most.
+      if case .scrypt(let parameters) = slot.derivation {
+        work += UInt64(parameters.p) << UInt64(parameters.logN)
+        guard work <= Limits.derivationWork else { throw KeyError.tooCostly }
+      }
+      if let bundle = try slot.open(passphrase: secret) { return bundle }
+    }
+    guard let first = damage.first else {
+      throw tried == 0 ? KeyError.noSlot : KeyError.wrongPassphrase
+    }
+    if tried == 0 { throw first.error }
+    throw KeyError.noneOpens(damaged: damage.map(\.name.path))
+  }
+
+  /// The slots of a storage and of a client.
+  ///
+  /// One that is damaged does not hide the others.
+  static func loadSlots(
+    _ storage: any Storage, clientSlots: [[UInt8]], damage: (ObjectName, any Error) -> Void
+  ) throws -> [KeySlot] {
+    let listed = try storage.list(.key)
+    guard listed.count + clientSlots.count <= Limits.slots else {
+      throw KeyError.tooManySlots(limit: Limits.slots)
+    }
+    var slots: [KeySlot] = []
+    for bytes in clientSlots {
+      let name = ObjectName.object(.key, try SHA256.digest(of: bytes.span))
+      do {
+        slots.append(try Corruption.locate(name) { try KeySlot(decoding: bytes) })
+      } catch let error as Corruption {
+        damage(name, error)
+      }
+    }
+    for object in listed.sorted(by: { $0.id < $1.id }) {
+      let name = ObjectName.object(.key, object.id)
+      do {
+        slots.append(
+          try Corruption.locate(name) {
+            let bytes = try storage.get(name, range: 0..<(KeySlot.maximumSize + 1))
+            guard try SHA256.digest(of: bytes.span) == object.id else {
+              throw FormatError.authenticationFailed
+            }
+            return try KeySlot(decoding: bytes)
+          })
+      } catch StorageError.notFound {
+        continue  // Replaced since it was listed.
+      } catch let error as Corruption {
+        damage(name, error)
+      }
+    }
+    return slots
+  }
+
+  private static func loadConfig(
+    _ storage: any Storage, keys: KeyRing
+  ) throws -> RepositoryConfig {
+    var previous: (bytes: [UInt8], config: RepositoryConfig)?
+    // Each generation has to name the one before: the whole chain is short, and checked.
+    for generation in try storage.generations() {
+      let name = ObjectName.config(generation)
+      previous = try Corruption.locate(name) {
+        let bytes = try storage.get(name, range: nil)
+        var reader = try SealedObject.open(bytes, as: .config, keys: keys)
+        let config = try RepositoryConfig(decoding: &reader)
+        guard config.repositoryID == keys.repositoryID,
+          config.authority == keys.authority.publicKey, config.generation == generation
+        else { throw FormatError.inconsistent("the configuration is of another repository") }
+        if let previous {
+          guard config.previous == (try SHA256.digest(of: previous.bytes.span)) else {
+            throw FormatError.inconsistent("the configuration does not follow the one before")
+          }
+        }
+        return (bytes, config)
+      }
+    }
+    guard let newest = previous?.config else {
+      throw StorageError.missingRepository(storage.location)
+    }
+    return newest
+  }
+
+  /// Refuses an operation that needs a feature this version does not know.
+  func demand(_ operation: RepositoryConfig.Operation) throws {
+    let unknown = config.unknownFeatures(for: operation)
+    guard unknown.isEmpty else {
+      throw RepositoryError.unknownFeatures(operation.rawValue, unknown)
+    }
+  }
+
+  // MARK: Objects
+
+  /// The body of a sealed object.
+  func body(_ name: ObjectName, _ type: ObjectType) throws -> ByteReader {
+    try Corruption.locate(name) {
+      // Small objects have small limits: a hostile storage must not fill our memory.
+      let limit = type == .index ? Limits.indexSize : Limits.archiveSize
+      let bytes = try storage.get(name, range: 0..<(limit + 1))
+      guard bytes.count <= limit else {
+        throw FormatError.limitExceeded(
+          "object", found: UInt64(bytes.count), limit: UInt64(limit))
+      }
+      if case .object(let kind, let id) = name, kind.isContentAddressed {
+        guard try SHA256.digest(of: bytes.span) == id else {
+          throw FormatError.authenticationFailed
+        }
+      }
+      return try SealedObject.open(bytes, as: type, keys: keys)
+    }
+  }
+
+  /// Seals and publishes an object that is named by its content, or by chance.
+  @discardableResult
+  func publish(
+    _ body: [UInt8], as type: ObjectType, in kind: ObjectName.Kind
+  ) throws -> Digest256 {
+    let bytes = try SealedObject.seal(body, as: type, keys: keys)
+    let id =
+      kind.isContentAddressed
+      ? try SHA256.digest(of: bytes.span) : try keys.newName()
+    try storage.put(.object(kind, id), bytes)
+    return id
+  }
+
+  // MARK: Chunks
+
+  /// Reads one chunk, and verifies it against its id.
+  func chunk(_ reference: ChunkReference, _ reader: inout ChunkReader) throws -> [UInt8] {
+    let bytes = try reader.read(reference.id, namespace: .content, repository: self)
+    guard bytes.count == Int(reference.length) else {
+      throw RepositoryError.damagedChunk(
+        reference.id, FormatError.inconsistent("a chunk of another length than its item says"))
+    }
+    return bytes
+  }
+
+  /// Says that a chunk will be read soon, so that it may be on its way already.
+  public func announce(_ chunk: ChunkReference) { announce(chunk.id) }
+
+  func announce(_ id: ChunkID) {
+    guard storage.profitsFromAnnouncing, let location = index.locations(of: id).first else {
+      return
+    }
+    let key = BlockCache.Key(segment: location.segment, offset: location.blockOffset)
+    guard blockCache[key] == nil else { return }
+    storage.announce(
+      .object(.segment, location.segment), range: ChunkReader.stretch(of: location))
+  }
+
+  var blockCache: BlockCache { blocks }
+}
+
+/// A `FormatError`, and the object it was met in.
+public struct Corruption: Error, Sendable {
+  /// The object.
+  public let object: ObjectName
+  /// What is wrong with it.
+  public let cause: any Error
+
+  /// Runs `body`, and names the object in the format and cryptography errors it throws.
+  static func locate<R>(_ object: ObjectName, _ body: () throws -> R) throws -> R {
+    do {
+      return try body()
+    } catch let error as FormatError {
+      throw Corruption(object: object, cause: error)
+    } catch let error as CryptoError {
+      throw Corruption(object: object, cause: error)
+    } catch let error as StorageError {
+      guard case .damaged = error else { throw error }
+      throw Corruption(object: object, cause: error)
+    }
+  }
+}
+
+/// What a repository refuses, or cannot do.
+public enum RepositoryError: Error, Sendable {
+  /// It uses features that this version does not know.
+  case unknownFeatures(String, [String])
+  /// There is an archive of this name already.
+  case archiveExists(String)
+  /// There is no archive of this name.
+  case archiveMissing(String)
+  /// Several archives have this name; they have to be told apart by id.
+  case archiveAmbiguous(String, [Digest256])
+  /// Text that cannot be the name of an archive.
+  case invalidArchiveName(String)
+  /// A chunk that is in no segment.
+  case missingChunk(ChunkID)
+  /// A chunk that cannot be read anywhere.
+  case damagedChunk(ChunkID, any Error)
+  /// The lease of the running operation was taken away.
+  case leaseLost
+  /// Objects that cannot be read keep us from deleting anything.
+  case unsafeToDelete([String])
+  /// A block could not be opened again right after it was sealed, or held something else.
+  case blockNotVerified
+  /// The archive was interrupted: a checkpoint of it can still be made.
+  case interrupted
+  /// The operation was given up after an error elsewhere.
+  case cancelled
+}

@@ -1,0 +1,105 @@
+import Crypto
+
+/// Writes one segment into a storage while its blocks come.
+///
+/// Confined to one thread.
+///
+///     segment := header block* sealed(directory) sealed(trailer)
+///     directory plaintext := length u64 | directory | zeros
+///
+/// The zeros bring the whole segment to a padded size.
+final class SegmentWriter {
+  /// A segment ends when it holds this much.
+  static let targetSize = 32 << 20
+
+  private let sealer: BlockSealer
+  private let upload: any Upload
+  private let keys: KeyRing
+  private var hash: SHA256
+  private var size = 0
+  private var directory: SegmentDirectory
+  private var headerNumbers: [ObjectHeader: Int]
+
+  /// Starts a segment under the header of `sealer`, which must be no other segment's.
+  init(_ sealer: BlockSealer, storage: any Storage, keys: KeyRing) throws {
+    let hash = try SHA256()
+    upload = try storage.beginUpload()
+    self.hash = hash
+    self.sealer = sealer
+    self.keys = keys
+    directory = SegmentDirectory(header: sealer.header)
+    headerNumbers = [sealer.header: 0]
+    try write(sealer.header.encoded)
+  }
+
+  var isFull: Bool {
+    size >= Self.targetSize || directory.blocks.count >= Limits.blocksInSegment - 1
+      || directory.chunks.count >= Limits.chunksInSegment / 2
+  }
+
+  func append(_ block: SealedBlock) throws {
+    try write(block.bytes)
+    let number: Int
+    if let known = headerNumbers[block.header] {
+      number = known
+    } else {
+      number = directory.headers.count
+      headerNumbers[block.header] = number
+      directory.headers.append(block.header)
+    }
+    directory.blocks.append(
+      SegmentDirectory.BlockRow(
+        sealedLength: UInt32(truncatingIfNeeded: block.bytes.count), header: number,
+        number: block.number, chunkCount: block.chunks.count, rawLength: block.rawLength))
+    directory.chunks += block.chunks
+  }
+
+  /// Seals directory and trailer.
+  ///
+  /// The segment is whole, but not published yet.
+  func finish() throws -> FinishedSegment {
+    var body = ByteWriter()
+    directory.encode(to: &body)
+    let overhead = 8 + SealingContext.tagSize + SegmentTrailer.sealedSize
+    let padded = Padding.padded(size + overhead + body.count)
+    var plaintext = ByteWriter(reserving: padded - size)
+    plaintext.integer(UInt64(body.count))
+    plaintext.raw(body.bytes)
+    plaintext.zeros(padded - size - overhead - body.count)
+
+    var context = try keys.context(sealer.header, role: .index)
+    let directoryOffset = size
+    var sealed: [UInt8] = []
+    try context.seal(
+      plaintext.bytes.span, nonce: Nonce(part: SealedPart.directory, number: 0), into: &sealed)
+    let trailer = SegmentTrailer(
+      directoryOffset: directoryOffset, directoryLength: sealed.count)
+    try context.seal(
+      trailer.encoded.span, nonce: Nonce(part: SealedPart.trailer, number: 0), into: &sealed)
+    try write(sealed)
+    return FinishedSegment(
+      entry: IndexEntry(
+        segment: try hash.finalize(), size: UInt64(size), directory: directory),
+      upload: upload)
+  }
+
+  func abort() { upload.abort() }
+
+  private func write(_ bytes: [UInt8]) throws {
+    try hash.update(bytes.span)
+    try upload.write(bytes)
+    size += bytes.count
+  }
+}
+
+/// A segment that waits to be published.
+///
+/// Sendable: the writing thread hands it over whole, and keeps no reference to the upload.
+struct FinishedSegment: @unchecked Sendable {
+  let entry: IndexEntry
+  let upload: any Upload
+
+  func publish() throws(StorageError) {
+    try upload.commit(as: .object(.segment, entry.segment))
+  }
+}

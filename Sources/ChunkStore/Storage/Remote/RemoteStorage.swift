@@ -1,0 +1,264 @@
+import Crypto
+internal import Glibc
+import Synchronization
+
+/// A repository on another machine, where `archivist serve` runs.
+///
+/// A connection that is lost is made again, a few times; what had not been answered is asked
+/// again, which no request minds. The leases that were put in the lost connection are gone: the
+/// operation that held one finds that out as always.
+public final class RemoteStorage: Storage {
+  /// The address, as it was given.
+  public let location: String
+  private let path: String
+  private let connect: @Sendable () throws(ConnectionFailure) -> RemoteConnection
+  private let spoolFolder: String
+  private let pauses: [Double]
+  private let state: Mutex<State>
+  private let ahead = ReadAhead()
+
+  private struct State {
+    var connection: RemoteConnection
+    /// Of the connections before.
+    var past = RemoteConnection.Figures()
+    /// So that threads which lost the same connection make one new one.
+    var failure: ConnectionFailure?
+  }
+
+  /// What is made at the other end before it is opened.
+  package enum Making: Sendable {
+    case nothing, repository, repositoryAndParents
+  }
+
+  /// Starts a program that carries a connection; `end` ends it.
+  package typealias Carrier =
+    @Sendable () throws(ConnectionFailure) -> (channel: Channel, end: @Sendable () -> Void)
+
+  /// Connects to a server.
+  ///
+  /// - Parameters:
+  ///   - location: The address, for people.
+  ///   - path: Where the repository is, on that machine.
+  ///   - making: Whether it is made now.
+  ///   - spoolFolder: Where uploads are kept until they are committed, in files without a name:
+  ///     what had been sent of one is sent again when the connection is lost.
+  ///   - pauses: Seconds before each attempt to connect again.
+  ///   - carrier: Makes a connection.
+  /// - Throws: `StorageError.connection`, or why the repository cannot be opened or made.
+  package init(
+    location: String, path: String, making: Making = .nothing, spoolFolder: String,
+    pauses: [Double] = [0.2, 1, 3, 10, 20], carrier: @escaping Carrier
+  ) throws(StorageError) {
+    self.location = location
+    self.path = path
+    self.spoolFolder = spoolFolder
+    self.pauses = pauses
+    connect = { () throws(ConnectionFailure) in
+      let (channel, end) = try carrier()
+      return try RemoteConnection(channel, onEnd: end)
+    }
+    let connection: RemoteConnection
+    do throws(ConnectionFailure) { connection = try connect() } catch {
+      throw .connection(error)
+    }
+    state = Mutex(State(connection: connection))
+    try Self.open(connection, path, making)
+  }
+
+  deinit {
+    do throws(ConnectionFailure) {
+      let connection = state.withLock { $0.connection }
+      _ = try connection.ask(.goodbye)
+    } catch {
+      // It has ended already.
+    }
+    state.withLock { $0.connection.end(.lost("it was closed")) }
+  }
+
+  private static func open(
+    _ connection: RemoteConnection, _ path: String, _ making: Making
+  ) throws(StorageError) {
+    let request = Request.open(
+      path: path, makes: making != .nothing, makesParents: making == .repositoryAndParents)
+    _ = try connection.answer(request)
+  }
+
+  /// How much was asked, in all connections.
+  package var figures: RemoteConnection.Figures {
+    state.withLock { $0.past + $0.connection.figures }
+  }
+
+  // MARK: Connections
+
+  /// Runs `body` with a connection; with another one, if the first is lost.
+  func withConnection<R>(
+    _ body: (RemoteConnection) throws(StorageError) -> R
+  ) throws(StorageError) -> R {
+    var connection = state.withLock { $0.connection }
+    var losses = 0
+    while true {
+      do throws(StorageError) {
+        return try body(connection)
+      } catch .connection(let failure) where failure.isLoss && losses < 3 {
+        losses += 1
+        connection = try replace(connection, failure)
+      }
+    }
+  }
+
+  /// Connects again, unless another thread has done that.
+  private func replace(
+    _ lost: RemoteConnection, _ failure: ConnectionFailure
+  ) throws(StorageError) -> RemoteConnection {
+    try state.withLock { state throws(StorageError) in
+      if state.connection !== lost { return state.connection }
+      if let failure = state.failure { throw .connection(failure) }
+      for pause in pauses {
+        Clock.pause(pause)
+        do throws(StorageError) {
+          let connection: RemoteConnection
+          do throws(ConnectionFailure) { connection = try connect() } catch {
+            throw .connection(error)
+          }
+          try Self.open(connection, path, .nothing)
+          state.past = state.past + lost.figures
+          state.connection = connection
+          ahead.forget()
+          return connection
+        } catch {
+          // The next attempt may do better; the last word is on what was lost first.
+          continue
+        }
+      }
+      state.failure = failure
+      throw .connection(failure)
+    }
+  }
+
+  /// Sends a request, and waits for its answer.
+  private func ask(_ request: Request, limit: Int = 0) throws(StorageError) -> [UInt8] {
+    try withConnection { connection throws(StorageError) in
+      try connection.answer(request, limit: limit)
+    }
+  }
+
+  // MARK: Storage
+
+  /// Reads an object, or takes what was announced.
+  public func get(_ name: ObjectName, range: Range<Int>?) throws(StorageError) -> [UInt8] {
+    if let range, range.isEmpty {
+      // Still an error for a name that is not there.
+      return Array(try get(name, range: range.lowerBound..<(range.lowerBound + 1)).prefix(0))
+    }
+    if let range, let bytes = ahead.take(name, range) { return bytes }
+    return try ask(.get(name, range), limit: range?.count ?? Limits.segmentSize)
+  }
+
+  /// Asks for an object that will be wanted soon.
+  public func announce(_ name: ObjectName, range: Range<Int>) {
+    let connection = state.withLock { $0.connection }
+    ahead.announce(name, range, connection)
+  }
+
+  /// Announced reads are worth their while.
+  public var profitsFromAnnouncing: Bool { true }
+
+  /// Publishes an object.
+  public func put(_ name: ObjectName, _ bytes: [UInt8]) throws(StorageError) {
+    guard bytes.count <= Frame.pieceSize else {
+      let upload = try beginUpload()
+      defer { upload.abort() }
+      try upload.write(bytes)
+      return try upload.commit(as: name)
+    }
+    var isRepeated = false
+    try withConnection { connection throws(StorageError) in
+      let wasRepeated = isRepeated
+      isRepeated = true
+      try Self.put(name, bytes, connection, isRepeated: wasRepeated)
+    }
+  }
+
+  private static func put(
+    _ name: ObjectName, _ bytes: [UInt8], _ connection: RemoteConnection, isRepeated: Bool
+  ) throws(StorageError) {
+    do throws(StorageError) {
+      _ = try connection.answer(.put(name, bytes))
+    } catch {
+      guard isRepeated, case .system(_, _, EEXIST) = error else { throw error }
+      // Perhaps our own, which had arrived before the connection was lost.
+      let there = try connection.answer(.get(name, nil), limit: Limits.segmentSize)
+      guard there == bytes else { throw error }
+    }
+  }
+
+  /// Starts an object that is streamed to the server.
+  public func beginUpload() throws(StorageError) -> any Upload {
+    RemoteUpload(storage: self, spool: try spool())
+  }
+
+  /// A file without a name, for as long as it is open.
+  private func spool() throws(StorageError) -> LocalFile {
+    try LocalFile.makePrivateDirectories(spoolFolder)
+    let name: String
+    do throws(CryptoError) { name = try Digest256.random().hex } catch {
+      throw .damaged(spoolFolder, "no random name could be had: \(error)")
+    }
+    let path = "\(spoolFolder)/upload-\(name.prefix(32))"
+    let file = try LocalFile.open(path, flags: O_RDWR | O_CREAT | O_EXCL, mode: 0o600)
+    try LocalFile.remove(path)
+    return file
+  }
+
+  /// The objects of one kind.
+  public func list(_ kind: ObjectName.Kind) throws(StorageError) -> [StoredObject] {
+    let bytes = try ask(.list(kind), limit: Limits.listing)
+    do throws(FormatError) { return try Listing.decode(bytes) } catch {
+      throw .connection(.malformed("\(error)"))
+    }
+  }
+
+  /// The generations of the configuration.
+  public func generations() throws(StorageError) -> [UInt32] {
+    let bytes = try ask(.generations, limit: Frame.maximumBody)
+    var reader = ByteReader(bytes)
+    var generations: [UInt32] = []
+    do throws(FormatError) {
+      while !reader.isAtEnd { generations.append(try reader.integer()) }
+    } catch {
+      throw .connection(.malformed("\(error)"))
+    }
+    return generations
+  }
+
+  /// Removes an object.
+  public func delete(_ name: ObjectName) throws(StorageError) {
+    ahead.forget()
+    _ = try ask(.delete(name))
+  }
+
+  /// Makes what others have put, and deleted, durable over there.
+  public func settle(_ kinds: [ObjectName.Kind]) throws(StorageError) {
+    _ = try ask(.settle(kinds))
+  }
+
+  /// Removes what crashed uploads left over there.
+  public func removeAbandonedUploads() throws(StorageError) { _ = try ask(.removeAbandonedUploads) }
+
+  /// Gives up the reserve over there.
+  public func releaseReserve() throws(StorageError) { _ = try ask(.releaseReserve) }
+
+  /// Sets the reserve aside again.
+  public func restoreReserve() throws(StorageError) { _ = try ask(.restoreReserve) }
+}
+
+extension RemoteConnection {
+  /// Sends a request, and waits for its answer.
+  func answer(_ request: Request, limit: Int = 0) throws(StorageError) -> [UInt8] {
+    let answer: PendingAnswer
+    do throws(ConnectionFailure) { answer = try ask(request, limit: limit) } catch {
+      throw .connection(error)
+    }
+    return try answer.wait()
+  }
+}

@@ -1,0 +1,58 @@
+/// What a server lets its client do: the restrictions of a forced command.
+package struct ServePolicy: Equatable, Sendable {
+  /// Repositories have to be in one of these folders; no restriction if there are none.
+  package var paths: [String]
+  /// Or be one of these.
+  package var repositories: [String]
+  /// Nothing is removed or replaced.
+  package var isAppendOnly: Bool
+  /// Nothing is changed.
+  package var isReadOnly: Bool
+  /// How many bytes the objects of a repository may take.
+  package var quota: Int?
+
+  /// A policy; without arguments one that permits everything.
+  package init(
+    paths: [String] = [], repositories: [String] = [], isAppendOnly: Bool = false,
+    isReadOnly: Bool = false, quota: Int? = nil
+  ) {
+    self.paths = paths
+    self.repositories = repositories
+    self.isAppendOnly = isAppendOnly
+    self.isReadOnly = isReadOnly
+    self.quota = quota
+  }
+
+  /// Whether it says anything about where repositories are.
+  var restrictsPaths: Bool { !paths.isEmpty || !repositories.isEmpty }
+
+  /// Whether there may be a repository at a canonical path.
+  func permits(repository path: String) throws(StorageError) -> Bool {
+    guard restrictsPaths else { return true }
+    for folder in paths where CanonicalPath.contains(try CanonicalPath.of(folder), path) {
+      return true
+    }
+    for repository in repositories where try CanonicalPath.of(repository) == path { return true }
+    return false
+  }
+
+  /// Why an object may not be put; `nil` if it may.
+  func refusal(toPut name: ObjectName) -> String? {
+    if isReadOnly { return "the server permits reading only" }
+    guard isAppendOnly else { return nil }
+    switch name {
+    // None of these makes anybody delete anything.
+    case .object(.segment, _), .object(.index, _), .object(.archive, _), .object(.lease, _):
+      return nil
+    case .config, .object:
+      return "the server permits adding archives only"
+    }
+  }
+
+  /// Why nothing may be removed; `nil` if it may.
+  var refusalToRemove: String? {
+    isReadOnly
+      ? "the server permits reading only"
+      : isAppendOnly ? "the server permits adding archives only" : nil
+  }
+}

@@ -1,0 +1,210 @@
+import Crypto
+import Synchronization
+
+/// A local repository as one client may see it: every request is held against the policies.
+final class ServedRepository: Sendable {
+  let storage: LocalStorage
+  /// The canonical path.
+  let path: String
+  private let given: String
+  private let policies: [ServePolicy]
+  private let quotas: [QuotaMeter]
+  /// The leases, and signs of life, that were put in this connection.
+  private let leases = Mutex(Set<Digest256>())
+
+  /// In append-only mode a lease of somebody else is abandoned when it is as old as this, by the
+  /// clock of this machine: no longer than a day without a new connection.
+  private static let leaseLifetime: Int64 = 24 * 3600
+
+  /// Opens the repository at `path`, or makes it, if all policies permit that.
+  init(
+    path asked: String, makes: Bool, makesParents: Bool, policies: [ServePolicy]
+  ) throws(StorageError) {
+    let given = HomeFolder.expanding(asked)
+    let path = try CanonicalPath.of(given)
+    for policy in policies { try Self.demandPath(path, given, policy) }
+    if makes {
+      for policy in policies {
+        if let refusal = policy.refusal(toPut: .config(1)) {
+          throw .refused("\(given): \(refusal): make the repository where it is")
+        }
+      }
+      if makesParents { try LocalFile.makePrivateDirectories("\(path)/..") }
+      storage = try LocalStorage.create(path: path)
+    } else {
+      storage = try LocalStorage(path: path)
+    }
+    self.path = path
+    self.given = given
+    self.policies = policies
+    quotas = policies.compactMap(\.quota).map { [storage] in QuotaMeter(storage, quota: $0) }
+  }
+
+  // MARK: What policies say
+
+  private static func demandPath(
+    _ path: String, _ given: String, _ policy: ServePolicy
+  ) throws(StorageError) {
+    guard try policy.permits(repository: path) else {
+      throw .refused("\(given): the server does not permit this path")
+    }
+  }
+
+  /// Refuses what is not where it was, or leads elsewhere, where paths are restricted.
+  private func confine(_ inner: String) throws(StorageError) {
+    guard policies.contains(where: \.restrictsPaths) else { return }
+    guard try CanonicalPath.of(given) == path else {
+      throw .refused("\(given): is not what it was when it was opened")
+    }
+    for policy in policies { try Self.demandPath(path, given, policy) }
+    let found = try CanonicalPath.of("\(path)/\(inner)")
+    guard CanonicalPath.contains(path, found) else {
+      throw .refused("\(given)/\(inner): leads out of the repository")
+    }
+  }
+
+  private func confine(_ name: ObjectName) throws(StorageError) { try confine(name.path) }
+
+  private func demandRemoval(_ what: String) throws(StorageError) {
+    for policy in policies {
+      if let refusal = policy.refusalToRemove { throw .refused("\(what): \(refusal)") }
+    }
+  }
+
+  private func demandWriting(_ what: String) throws(StorageError) {
+    guard !policies.contains(where: \.isReadOnly) else {
+      throw .refused("\(what): the server permits reading only")
+    }
+  }
+
+  private func demandPut(_ name: ObjectName) throws(StorageError) {
+    for policy in policies {
+      if let refusal = policy.refusal(toPut: name) { throw .refused("\(name): \(refusal)") }
+    }
+    try confine(name)
+  }
+
+  /// Refuses bytes that are not those that the name stands for.
+  static func demand(_ digest: Digest256, for name: ObjectName) throws(StorageError) {
+    guard case .object(let kind, let id) = name, kind.isContentAddressed, id != digest else {
+      return
+    }
+    throw .refused("\(name): what was sent is not what this name stands for")
+  }
+
+  // MARK: Requests
+
+  func get(_ name: ObjectName, range: Range<Int>?) throws(StorageError) -> [UInt8] {
+    try confine(name)
+    return try storage.get(name, range: range)
+  }
+
+  func list(_ kind: ObjectName.Kind) throws(StorageError) -> [StoredObject] {
+    try confine(kind.rawValue)
+    return try storage.list(kind)
+  }
+
+  func generations() throws(StorageError) -> [UInt32] {
+    try confine(ObjectName.configFolder)
+    return try storage.generations()
+  }
+
+  func put(_ name: ObjectName, _ bytes: [UInt8]) throws(StorageError) {
+    try demandPut(name)
+    let digest: Digest256
+    do throws(CryptoError) { digest = try SHA256.digest(of: bytes.span) } catch {
+      throw .damaged("\(name)", "\(error)")
+    }
+    try Self.demand(digest, for: name)
+    try adding(bytes.count) { () throws(StorageError) in try storage.put(name, bytes) }
+    remember(name)
+  }
+
+  func beginUpload() throws(StorageError) -> ServedUpload {
+    try demandWriting("an upload")
+    try confine("tmp")
+    return try ServedUpload(self, storage.beginUpload())
+  }
+
+  /// Publishes an upload.
+  func commit(
+    _ upload: any Upload, as name: ObjectName, digest: Digest256
+  ) throws(StorageError) {
+    try demandPut(name)
+    try Self.demand(digest, for: name)
+    // Its bytes are there already, and are counted.
+    try adding(0) { () throws(StorageError) in try upload.commit(as: name) }
+    remember(name)
+  }
+
+  /// Refuses so many more bytes of an upload if there is no room for them.
+  func demandRoom(_ size: Int) throws(StorageError) {
+    for quota in quotas { try quota.demand(size) }
+  }
+
+  private func adding(
+    _ size: Int, _ body: () throws(StorageError) -> Void
+  ) throws(StorageError) {
+    // At most two: the forced command's, and what the client itself asked for.
+    guard let first = quotas.first else { return try body() }
+    for other in quotas.dropFirst() { try other.demand(size) }
+    try first.adding(size, body)
+  }
+
+  func delete(_ name: ObjectName) throws(StorageError) {
+    try demandWriting("\(name)")
+    if policies.contains(where: \.isAppendOnly) {
+      guard case .object(.lease, let id) = name else { return try demandRemoval("\(name)") }
+      let isOwn = leases.withLock { $0.contains(id) }
+      let mayEnd = if isOwn { true } else { try isAbandoned(id) }
+      guard mayEnd else {
+        throw .refused("\(name): the server permits ending one's own leases only")
+      }
+    }
+    try confine(name)
+    try storage.delete(name)
+    if case .object(.lease, let id) = name { _ = leases.withLock { $0.remove(id) } }
+  }
+
+  private func isAbandoned(_ lease: Digest256) throws(StorageError) -> Bool {
+    guard let found = try storage.list(.lease).first(where: { $0.id == lease }) else { return true }
+    return found.date < Clock.now.earlier(bySeconds: Self.leaseLifetime)
+  }
+
+  private func remember(_ name: ObjectName) {
+    guard case .object(.lease, let id) = name else { return }
+    _ = leases.withLock { $0.insert(id) }
+  }
+
+  func settle(_ kinds: [ObjectName.Kind]) throws(StorageError) {
+    for kind in kinds { try confine(kind.rawValue) }
+    try storage.settle(kinds)
+  }
+
+  func removeAbandonedUploads() throws(StorageError) {
+    try demandRemoval("abandoned uploads")
+    try confine("tmp")
+    try storage.removeAbandonedUploads()
+  }
+
+  func releaseReserve() throws(StorageError) {
+    try demandRemoval("the reserve")
+    try confine("reserve")
+    try storage.releaseReserve()
+  }
+
+  func restoreReserve() throws(StorageError) {
+    try demandRemoval("the reserve")
+    try confine("reserve")
+    try storage.restoreReserve()
+  }
+
+  /// Ends the leases of this connection: it has ended without a goodbye.
+  ///
+  /// - Returns: How many there were.
+  func releaseLeases() throws(StorageError) -> Int {
+    let left = leases.withLock { $0 }
+    for lease in left { try storage.delete(.object(.lease, lease)) }
+    return left.count
+  }
+}

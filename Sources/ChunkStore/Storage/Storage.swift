@@ -1,0 +1,134 @@
+public import Crypto
+
+/// A place for objects: bytes under a name, written once and whole.
+///
+/// Every storage keeps these promises, and one suite of tests holds each one to them:
+///
+/// 1. A name is absent or complete. No reader ever sees part of an object.
+/// 2. Nothing is modified in place. Putting a name that exists changes nothing that was whole.
+/// 3. Once `put` or `commit` has returned, the object survives a power cut.
+/// 4. Any number of threads may call any method at the same time.
+/// 5. What was put is seen by the next `get` and the next `list`.
+/// 6. What `list` has shown of a kind, and that it no longer shows what is gone, survives a power
+///    cut once `settle` has returned: what others have put may be seen before it is durable.
+public protocol Storage: Sendable {
+  /// What people know this storage by: a folder, an address.
+  var location: String { get }
+
+  /// The bytes of an object, or of a part of it; shorter where the object ends earlier.
+  ///
+  /// - Throws: `StorageError.notFound` for a name that is not there.
+  func get(_ name: ObjectName, range: Range<Int>?) throws(StorageError) -> [UInt8]
+
+  /// Says that a part of an object will be read soon, so that it may be on its way already.
+  ///
+  /// Promises nothing, and never waits for an answer.
+  func announce(_ name: ObjectName, range: Range<Int>)
+
+  /// Whether announcing is worth the trouble.
+  var profitsFromAnnouncing: Bool { get }
+
+  /// Publishes an object.
+  func put(_ name: ObjectName, _ bytes: [UInt8]) throws(StorageError)
+
+  /// Starts an object that is too large to be held in memory, and whose name is not known yet.
+  func beginUpload() throws(StorageError) -> any Upload
+
+  /// The objects of one kind, in no particular order. Files with names of another form are no
+  /// objects.
+  func list(_ kind: ObjectName.Kind) throws(StorageError) -> [StoredObject]
+
+  /// The generations of the configuration that are there, ascending.
+  func generations() throws(StorageError) -> [UInt32]
+
+  /// Removes an object; one that is not there is no error.
+  func delete(_ name: ObjectName) throws(StorageError)
+
+  /// Makes durable what others have put and what anybody has deleted, of these kinds.
+  ///
+  /// For whoever is about to rely on it: to refer to a segment of another writer, or to delete
+  /// what a deleted archive referred to.
+  func settle(_ kinds: [ObjectName.Kind]) throws(StorageError)
+
+  /// Removes what crashed uploads left behind, if it has lain there longer than a day.
+  func removeAbandonedUploads() throws(StorageError)
+
+  /// Gives up the space that was set aside for removing things from a full disk.
+  func releaseReserve() throws(StorageError)
+
+  /// Sets that space aside again, if there is room.
+  func restoreReserve() throws(StorageError)
+}
+
+extension Storage {
+  /// Nothing: for storages in which nothing is seen, or gone, before it is durable.
+  public func settle(_ kinds: [ObjectName.Kind]) throws(StorageError) {}
+
+  /// Nothing: for storages that are near.
+  public func announce(_ name: ObjectName, range: Range<Int>) {}
+
+  /// Removes what is of no use any more; where nothing may be removed, it stays.
+  func deleteIfPermitted(_ name: ObjectName) throws(StorageError) {
+    do throws(StorageError) {
+      try delete(name)
+    } catch .refused {
+      // An append-only server: whoever prunes there removes it.
+    }
+  }
+
+  /// No: for storages that are near.
+  public var profitsFromAnnouncing: Bool { false }
+}
+
+/// An object on its way into a storage.
+///
+/// Confined to one thread at a time.
+public protocol Upload: AnyObject {
+  /// Appends bytes.
+  func write(_ bytes: [UInt8]) throws(StorageError)
+  /// Makes everything durable, and visible under `name`.
+  func commit(as name: ObjectName) throws(StorageError)
+  /// Gives up; nothing remains. Harmless after `commit`.
+  func abort()
+}
+
+/// An object in a listing.
+public struct StoredObject: Hashable, Sendable {
+  /// Its name within its kind.
+  public var id: Digest256
+  /// Its size in bytes.
+  public var size: Int
+  /// When the storage says that it was made.
+  public var date: Timestamp
+
+  /// Makes an entry of a listing.
+  public init(id: Digest256, size: Int, date: Timestamp) {
+    self.id = id
+    self.size = size
+    self.date = date
+  }
+}
+
+/// What a storage could not do, and with what.
+public enum StorageError: Error, Equatable, Sendable {
+  /// No object has this name.
+  case notFound(String)
+  /// There is no repository here.
+  case missingRepository(String)
+  /// There is something here, and it is no repository.
+  case notARepository(String)
+  /// Something is in the way of a new repository.
+  case locationNotEmpty(String)
+  /// The disk, or the quota, is full.
+  case noSpace(String)
+  /// The system refused: the path, what was tried, and its error number.
+  case system(path: String, operation: String, code: Int32)
+  /// A file that an object stands in ends too early or is larger than any object.
+  case damaged(String, String)
+  /// The storage does not permit it: what, and why.
+  case refused(String)
+  /// What may be stored here is used up.
+  case quotaExceeded(String)
+  /// The server cannot be talked to.
+  case connection(ConnectionFailure)
+}

@@ -1,0 +1,212 @@
+import Crypto
+
+/// Reads nodes of trees by their ids.
+protocol NodeSource: AnyObject {
+  func node(_ id: ChunkID) throws -> TreeNode
+
+  /// Says that a node will be read soon; it may be fetched meanwhile.
+  func announce(_ id: ChunkID)
+}
+
+extension NodeSource {
+  func announce(_ id: ChunkID) {}
+}
+
+/// Says ahead which of a row of nodes will be read.
+private struct NodesAhead {
+  /// The first that was not announced.
+  private var next = 0
+  private static let count = 8
+
+  mutating func reach(_ position: Int, of nodes: Int, _ announce: (Int) -> Void) {
+    next = max(next, position)
+    while next < min(nodes, position + Self.count) {
+      announce(next)
+      next += 1
+    }
+  }
+}
+
+/// Walks the items of a tree in path order, and skips ahead by reading only the nodes on the way.
+///
+/// Holds one node per level. Confined to one thread.
+public struct ItemCursor {
+  private let source: any NodeSource
+  private var stack: [Frame] = []
+  private var items: [Item] = []
+  private var position = 0
+  private var last: ArchivePath?
+
+  private struct Frame {
+    let children: [TreeNode.ItemChild]
+    var next: Int
+    let level: Int
+    var ahead = NodesAhead()
+  }
+
+  init(_ root: ItemTreeRoot?, source: any NodeSource) throws {
+    self.source = source
+    if let root { try enter(root.id, below: Limits.treeDepth, expecting: nil) }
+  }
+
+  /// The next item; `nil` behind the last one.
+  public mutating func next() throws -> Item? {
+    while position >= items.count {
+      guard try advance() else { return nil }
+    }
+    defer { position += 1 }
+    let item = items[position]
+    // Within a node the decoder has checked; from node to node it is checked here.
+    if let last, !(last < item.path) { throw FormatError.unsortedPaths }
+    last = item.path
+    return item
+  }
+
+  /// Passes over everything before `path`: the next item is at `path`, or the first behind it.
+  public mutating func skip(to path: ArchivePath) throws {
+    while true {
+      if position < items.count, let end = items.last?.path, !(end < path) {
+        while items[position].path < path { position += 1 }
+        return
+      }
+      position = items.count
+      // A node is left without another look where its parent's next child begins early enough.
+      while stack.count > 1, let above = stack.dropLast().last, above.next < above.children.count,
+        !(path < above.children[above.next].firstPath)
+      {
+        stack.removeLast()
+      }
+      guard try advance(to: path) else { return }
+    }
+  }
+
+  /// Opens the next leaf, or the last of those to come that begin at or before `target`; `false`
+  /// behind the last one.
+  private mutating func advance(to target: ArchivePath? = nil) throws -> Bool {
+    while var frame = stack.popLast() {
+      guard frame.next < frame.children.count else { continue }
+      if let target {
+        while frame.next + 1 < frame.children.count,
+          !(target < frame.children[frame.next + 1].firstPath)
+        {
+          frame.next += 1
+        }
+      }
+      let child = frame.children[frame.next]
+      frame.ahead.reach(frame.next, of: frame.children.count) {
+        source.announce(frame.children[$0].id)
+      }
+      frame.next += 1
+      stack.append(frame)
+      try enter(child.id, below: frame.level, expecting: child, target: target)
+      return true
+    }
+    return false
+  }
+
+  /// Descends to a leaf of a node.
+  private mutating func enter(
+    _ id: ChunkID, below level: Int, expecting: TreeNode.ItemChild?, target: ArchivePath? = nil
+  ) throws {
+    switch try source.node(id) {
+    case .items(let items):
+      guard expecting == nil || items.first?.path == expecting?.firstPath else {
+        throw FormatError.inconsistent("a node begins at another path than its parent says")
+      }
+      self.items = items
+      position = 0
+    case .itemNodes(let children, let own):
+      guard own < level else { throw FormatError.inconsistent("a node at the wrong level") }
+      guard expecting == nil || children.first?.firstPath == expecting?.firstPath else {
+        throw FormatError.inconsistent("a node begins at another path than its parent says")
+      }
+      stack.append(Frame(children: children, next: 0, level: own))
+      _ = try advance(to: target)
+    case .chunks, .chunkNodes:
+      throw FormatError.inconsistent("a list of chunks in the place of items")
+    }
+  }
+}
+
+/// Walks the chunks of one content in order.
+///
+/// Holds one node per level.
+/// Every node has to hold as many chunks and bytes as its parent, and the root as many as the
+/// item, says: so the work and the output are bounded by what the item promises.
+public struct ChunkCursor {
+  /// `nil` for a list that is in its item.
+  private let source: (any NodeSource)?
+  private var stack: [(children: [TreeNode.ChunkChild], next: Int, level: Int, ahead: NodesAhead)] =
+    []
+  private var leaf: [ChunkReference] = []
+  private var position = 0
+
+  /// - Parameters:
+  ///   - list: The chunks.
+  ///   - source: Reads the nodes of a list that is a tree; not asked for otherwise, because most
+  ///     lists are in their items.
+  /// - Throws: Why the first node of a tree cannot be read.
+  init(_ list: Item.ChunkList, source: @autoclosure () throws -> any NodeSource) throws {
+    switch list {
+    case .inline(let references):
+      self.source = nil
+      leaf = references
+    case .tree(let root, let count, let size):
+      self.source = try source()
+      try enter(
+        TreeNode.ChunkChild(id: root, count: count, size: size), below: Limits.treeDepth)
+    }
+  }
+
+  /// The next chunk; `nil` behind the last one.
+  public mutating func next() throws -> ChunkReference? {
+    while position >= leaf.count {
+      guard let top = stack.last else { return nil }
+      if top.next >= top.children.count {
+        stack.removeLast()
+      } else {
+        stack[stack.count - 1].ahead.reach(top.next, of: top.children.count) {
+          source?.announce(top.children[$0].id)
+        }
+        stack[stack.count - 1].next += 1
+        try enter(top.children[top.next], below: top.level)
+      }
+    }
+    defer { position += 1 }
+    return leaf[position]
+  }
+
+  private mutating func enter(_ child: TreeNode.ChunkChild, below level: Int) throws {
+    switch try source?.node(child.id) {
+    case .chunks(let references):
+      try check(child, references.map { (1, UInt64($0.length)) })
+      leaf = references
+      position = 0
+    case .chunkNodes(let children, let own):
+      guard own < level else { throw FormatError.inconsistent("a node at the wrong level") }
+      try check(child, children.map { ($0.count, $0.size) })
+      stack.append((children, 0, own, NodesAhead()))
+    case .items, .itemNodes, nil:
+      throw FormatError.inconsistent("items in the place of a list of chunks")
+    }
+  }
+
+  private func check(
+    _ child: TreeNode.ChunkChild, _ entries: [(count: UInt64, size: UInt64)]
+  ) throws {
+    var count: UInt64 = 0
+    var size: UInt64 = 0
+    for entry in entries {
+      let (newCount, overflow) = count.addingReportingOverflow(entry.count)
+      let (newSize, overflow2) = size.addingReportingOverflow(entry.size)
+      // No chunk is empty: or a few nodes would keep a reader busy for years, without a byte.
+      guard entry.count > 0, entry.size >= entry.count, !overflow, !overflow2 else {
+        throw FormatError.inconsistent("a list of chunks with impossible numbers")
+      }
+      (count, size) = (newCount, newSize)
+    }
+    guard count > 0, count == child.count, size == child.size else {
+      throw FormatError.inconsistent("a list of other chunks than its parent says")
+    }
+  }
+}

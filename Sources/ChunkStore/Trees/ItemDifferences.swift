@@ -1,0 +1,195 @@
+import Crypto
+
+/// What is different between two archives at one path.
+public enum ItemDifference: Sendable {
+  /// Only the newer archive has it.
+  case added(Item)
+  /// Only the older archive has it.
+  case removed(Item)
+  /// Both have it, and something about it is another.
+  case changed(from: Item, to: Item)
+
+  /// Where the item stands in the archives.
+  public var path: ArchivePath {
+    switch self {
+    case .added(let item), .removed(let item), .changed(_, to: let item): item.path
+    }
+  }
+}
+
+/// The differences between two trees of items, in path order.
+///
+/// Equal stretches of two trees are equal nodes, and those are passed over unread: the work grows
+/// with what is different, not with what there is. Holds one node per level of each tree.
+struct ItemDifferences {
+  private let source: any NodeSource
+  private var old: Side
+  private var new: Side
+
+  init(_ old: ItemTreeRoot?, _ new: ItemTreeRoot?, source: any NodeSource) throws {
+    self.source = source
+    let isSame = old == new
+    self.old = try Side(isSame ? nil : old, source)
+    self.new = try Side(isSame ? nil : new, source)
+  }
+
+  /// The next difference; `nil` behind the last one.
+  mutating func next() throws -> ItemDifference? {
+    while true {
+      switch (old.head, new.head) {
+      case (nil, nil): return nil
+      case (.item(let item), nil):
+        try old.pass()
+        return .removed(item)
+      case (nil, .item(let item)):
+        try new.pass()
+        return .added(item)
+      case (.node, nil): try old.open(source)
+      case (nil, .node): try new.open(source)
+      case (.item(let before), .item(let after)):
+        if before.path < after.path {
+          try old.pass()
+          return .removed(before)
+        }
+        if after.path < before.path {
+          try new.pass()
+          return .added(after)
+        }
+        try old.pass()
+        try new.pass()
+        if !before.isSame(as: after) { return .changed(from: before, to: after) }
+      case (.item(let before), .node(let child, _)):
+        // What comes before everything in the node is in neither of the other's nodes.
+        if before.path < child.firstPath {
+          try old.pass()
+          return .removed(before)
+        }
+        try new.open(source)
+      case (.node(let child, _), .item(let after)):
+        if after.path < child.firstPath {
+          try new.pass()
+          return .added(after)
+        }
+        try old.open(source)
+      case (.node(let before, let oldLevel), .node(let after, let newLevel)):
+        if before.id == after.id {
+          try old.pass()
+          try new.pass()
+        } else if before.firstPath == after.firstPath {
+          // Equal nodes may stand below: of the same level both are opened, else the higher one.
+          if oldLevel >= newLevel { try old.open(source) }
+          if newLevel >= oldLevel { try new.open(source) }
+        } else if before.firstPath < after.firstPath {
+          try old.open(source)
+        } else {
+          try new.open(source)
+        }
+      }
+    }
+  }
+
+  /// What comes first in the rest of a tree.
+  private enum Head {
+    case item(Item)
+    /// A node that nobody has looked into, and what its level is at most.
+    case node(TreeNode.ItemChild, level: Int)
+  }
+
+  /// The rest of one tree.
+  private struct Side {
+    private var frames: [(children: [TreeNode.ItemChild], next: Int, level: Int)] = []
+    private var items: [Item] = []
+    private var position = 0
+    private var last: ArchivePath?
+
+    init(_ root: ItemTreeRoot?, _ source: any NodeSource) throws {
+      if let root { try enter(root.id, below: Limits.treeDepth, expecting: nil, source) }
+    }
+
+    var head: Head? {
+      if position < items.count { return .item(items[position]) }
+      // `pass` leaves no frame that has come to its end.
+      guard let frame = frames.last else { return nil }
+      return .node(frame.children[frame.next], level: frame.level - 1)
+    }
+
+    /// Goes to what follows the head.
+    mutating func pass() throws {
+      if position < items.count {
+        let path = items[position].path
+        // Within a node the decoder has checked; from node to node it is checked here.
+        if let last, !(last < path) { throw FormatError.unsortedPaths }
+        last = path
+        position += 1
+        if position < items.count { return }
+      } else if !frames.isEmpty {
+        frames[frames.count - 1].next += 1
+      }
+      while let frame = frames.last, frame.next >= frame.children.count { frames.removeLast() }
+    }
+
+    /// Puts what is in the node at the head in its place.
+    mutating func open(_ source: any NodeSource) throws {
+      guard let frame = frames.last else { return }
+      frames[frames.count - 1].next += 1
+      let child = frame.children[frame.next]
+      if frame.next + 1 == frame.children.count { frames.removeLast() }
+      try enter(child.id, below: frame.level, expecting: child, source)
+    }
+
+    private mutating func enter(
+      _ id: ChunkID, below level: Int, expecting: TreeNode.ItemChild?, _ source: any NodeSource
+    ) throws {
+      let first: ArchivePath?
+      switch try source.node(id) {
+      case .items(let items):
+        first = items.first?.path
+        self.items = items
+        position = 0
+      case .itemNodes(let children, let own):
+        guard own < level else { throw FormatError.inconsistent("a node at the wrong level") }
+        first = children.first?.firstPath
+        frames.append((children, 0, own))
+      case .chunks, .chunkNodes:
+        throw FormatError.inconsistent("a list of chunks in the place of items")
+      }
+      guard expecting == nil || first == expecting?.firstPath else {
+        throw FormatError.inconsistent("a node begins at another path than its parent says")
+      }
+    }
+  }
+}
+
+extension Item {
+  /// Whether a restored file would be the same: `ctime`, `atime` and the inode number, which no
+  /// restored file can have, do not count.
+  public func isSame(as other: Item) -> Bool {
+    func restorable(_ item: Item) -> Item {
+      var item = item
+      (item.ctime, item.atime, item.inode) = (nil, nil, nil)
+      return item
+    }
+    return restorable(self) == restorable(other)
+  }
+}
+
+extension Repository {
+  /// Tells what is different between two archives, in path order.
+  ///
+  /// What both have is passed over without being read, so that this takes time in proportion to
+  /// what is different.
+  ///
+  /// - Parameters:
+  ///   - old: The one that differences are reckoned from.
+  ///   - new: The other one.
+  ///   - found: Told of each difference.
+  /// - Throws: What `found` throws; `RepositoryError` and `FormatError` for nodes that cannot be
+  ///   read.
+  public func differences(
+    between old: Archive, and new: Archive, _ found: (ItemDifference) throws -> Void
+  ) throws {
+    var differences = try ItemDifferences(
+      old.manifest.tree, new.manifest.tree, source: try TreeReader(self))
+    while let difference = try differences.next() { try found(difference) }
+  }
+}

@@ -1,0 +1,81 @@
+import Crypto
+
+/// Where a tree of items begins, and how many items it has.
+public struct ItemTreeRoot: Hashable, Sendable {
+  /// The root node.
+  public var id: ChunkID
+  /// All items of the tree.
+  public var itemCount: UInt64
+}
+
+/// Cuts items, which come in path order, into nodes, and those into nodes of higher levels.
+///
+/// Holds one unfinished node per level. Confined to one thread.
+struct ItemTreeWriter: ~Copyable {
+  private var boundary: KeyedHash
+  private let store: any NodeStore
+  private var leaf = NodeBuilder(.items, level: 0)
+  private var leafFirst: ArchivePath?
+  private var last: ArchivePath?
+  private var levels = TreeLevels<TreeNode.ItemChild>()
+
+  init(keys: KeyRing, store: any NodeStore) throws {
+    boundary = try keys.boundaryHash()
+    self.store = store
+  }
+
+  mutating func add(_ item: Item) throws {
+    if let last, !(last < item.path) { throw FormatError.unsortedPaths }
+    let fields = ItemCoding.encode(item)
+    guard item.path.bytes.count + fields.count < Limits.nodeSize - 64 else {
+      throw FormatError.limitExceeded(
+        "metadata of one item", found: UInt64(fields.count), limit: UInt64(Limits.nodeSize))
+    }
+    var value = ByteWriter(reserving: fields.count + 4)
+    value.blob(fields)
+    if leaf.isFull(for: item.path.bytes.count + value.count) { try endLeaf() }
+    if leaf.isEmpty { leafFirst = item.path }
+    last = item.path
+    let ends = try leaf.add(
+      path: item.path, key: item.path.bytes, value: value.bytes, boundary: &boundary)
+    if ends { try endLeaf() }
+  }
+
+  /// Ends all nodes; `nil` for a tree without items.
+  consuming func finish() throws -> ItemTreeRoot? { try snapshot() }
+
+  /// Stores a tree of the items so far; more may follow, as if it had not been asked for.
+  mutating func snapshot() throws -> ItemTreeRoot? {
+    let unfinished = (leaf, leafFirst, levels)
+    defer { (leaf, leafFirst, levels) = unfinished }
+    if !leaf.isEmpty { try endLeaf() }
+    guard let root = try levels.finish(store, &boundary) else { return nil }
+    return ItemTreeRoot(id: root.id, itemCount: root.itemCount)
+  }
+
+  private mutating func endLeaf() throws {
+    guard let first = leafFirst else { return }
+    let count = UInt64(leaf.count)
+    let id = try store.store(node: leaf.finish())
+    try levels.add(
+      TreeNode.ItemChild(firstPath: first, id: id, itemCount: count), store, &boundary)
+  }
+}
+
+extension TreeNode.ItemChild: TreeChild {
+  static let kind = NodeKind.itemNodes
+  var path: ArchivePath? { firstPath }
+  var key: [UInt8] { firstPath.bytes }
+  var value: [UInt8] {
+    var value = ByteWriter()
+    value.digest(id.digest)
+    value.varint(itemCount)
+    return value.bytes
+  }
+
+  static func parent(_ id: ChunkID, of children: [Self]) -> Self {
+    TreeNode.ItemChild(
+      firstPath: children.first?.firstPath ?? .root, id: id,
+      itemCount: children.reduce(0) { $0 + $1.itemCount })
+  }
+}

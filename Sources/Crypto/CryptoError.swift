@@ -1,0 +1,12 @@
+/// Why a cryptographic operation gave no result.
+public enum CryptoError: Error, Equatable, Sendable {
+  /// The bytes are not what the holder of the key sealed: altered, cut short, moved to another
+  /// place, or sealed under another key.
+  case authenticationFailed
+
+  /// The caller asked for something outside the accepted range; the text says what.
+  case invalidParameter(String)
+
+  /// A C function failed: one of libcrypto, or the system's source of random bytes.
+  case libcrypto(function: String, reason: String)
+}

@@ -1,0 +1,57 @@
+import ArgumentParser
+import ChunkStore
+import CLinux
+import Glibc
+import Synchronization
+
+/// The command line.
+struct Archivist: ParsableCommand {
+  static let version = "0.1.0"
+
+  static let configuration = CommandConfiguration(
+    commandName: "archivist",
+    abstract: "Deduplicating, encrypted backups.",
+    discussion: """
+      archivist init /backup/repo
+      archivist create /backup/repo::{now:%Y-%m-%d} /etc /home
+      archivist list /backup/repo
+      archivist extract /backup/repo::2026-11-21 etc/fstab
+      """,
+    version: "archivist \(version)",
+    subcommands: [
+      Init.self, Create.self, Extract.self, List.self, Info.self, Diff.self, Delete.self,
+      Rename.self, Prune.self, Compact.self, Copy.self, Check.self, Key.self, BreakLock.self,
+      WithLock.self, Serve.self, Benchmark.self,
+    ])
+}
+
+@main enum Main {
+  static func main() {
+    // No core dump ever holds a key, and a reader that goes away is an error like others.
+    _ = linux_disable_core_dumps()
+    linux_look_up_names_without_modules()
+    OutputWriter.ignoreBrokenPipes()
+    OpenFiles.raiseLimit()
+    do {
+      let arguments = ArgumentBytes.encode(all: try CommandLineBytes.all().dropFirst())
+      if let page = try HelpTopic.page(for: arguments) {
+        let output = OutputWriter()
+        try output.write(page + "\n")
+        try output.finish()
+        Exit.leave(.success)
+      }
+      var command = try Archivist.parseAsRoot(GlobalOptions.reordered(arguments))
+      try command.run()
+      Exit.leave(Exit.report.withLock { $0?.exitStatus ?? .success })
+    } catch {
+      let code = Archivist.exitCode(for: error)
+      let isRequest = code == .success
+      guard isRequest || code == .validationFailure || error is CleanExit else { Exit.end(error) }
+      // The parser's own words: help, the version, or what is wrong with the arguments.
+      let message = HelpText.arranged(Archivist.fullMessage(for: error))
+      let text = ArgumentBytes.decode(message) + [0x0a]
+      _ = writeAll(text, to: isRequest ? STDOUT_FILENO : STDERR_FILENO)
+      Exit.leave(isRequest ? .success : .failure(.commandLine))
+    }
+  }
+}

@@ -1,0 +1,158 @@
+import ChunkStore
+import Glibc
+
+/// What is known of an archive before it is made.
+struct NewArchive: Sendable {
+  let name: String
+  /// When the backup began.
+  let start: Timestamp
+  /// What the archive gives as its time.
+  let time: Timestamp
+  let isTimeGiven: Bool
+  let hostname: String
+  let user: String
+  let comment: String
+  let commandLine: [[UInt8]]
+  let series: String
+  let roots: [ArchiveManifest.Root]
+
+  /// Completes what the builder knows.
+  func describe(_ manifest: inout ArchiveManifest) {
+    manifest.name = name
+    manifest.start = time
+    if isTimeGiven { manifest.end = time }
+    manifest.hostname = hostname
+    manifest.username = user
+    manifest.comment = comment
+    manifest.commandLine = commandLine
+    manifest.series = series
+    manifest.program = "archivist \(Archivist.version)"
+    manifest.roots = roots
+  }
+}
+
+/// Makes an archive: begins it, fills it, and ends it in good order when a signal comes.
+struct ArchiveMaker {
+  let session: Session
+  let repository: Repository
+  let backup: BackupRun
+  let options: ArchiveBuilder.Options
+  let new: NewArchive
+  /// Seconds between two checkpoints.
+  let checkpointInterval: Int
+  let signals: SignalWatch
+  let listing: Listing
+  /// Says at the end why there is to be no archive, if that is so.
+  let failure: () -> CommandFailure?
+
+  private var report: Report { session.report }
+
+  /// A machine that slept for long may have been taken for gone, and what it relied on be freed.
+  private static let attempts = 3
+
+  /// Makes the archive.
+  ///
+  /// - Parameter parents: Chooses what unchanged files are taken from.
+  /// - Returns: The archive.
+  /// - Throws: `RepositoryError`, `StorageError`; `CommandFailure` after a signal.
+  func run(parents: ([Archive], MadeArchives) throws -> [Archive]) throws -> Archive {
+    // What was read from standard input cannot be read again.
+    for _ in 1..<(backup.options.streamed.isEmpty ? Self.attempts : 1) {
+      do {
+        return try attempt(parents)
+      } catch RepositoryError.leaseLost {
+        report.info(
+          "The lease of this backup was ended, because nothing was heard of it for long: starting "
+            + "again. What is stored already is not stored twice")
+      }
+    }
+    return try attempt(parents)
+  }
+
+  private func attempt(
+    _ choose: ([Archive], MadeArchives) throws -> [Archive]
+  ) throws -> Archive {
+    let memory = ClientMemory(session)
+    var options = options
+    options.checkpoints = ArchiveBuilder.Checkpoints(
+      interval: Double(checkpointInterval), describe: { [new] in new.describe(&$0) },
+      made: { [repository] in try memory.remember($0, in: repository) })
+    let builder = try ArchiveBuilder(repository, options: options, report: reporter())
+    signals.handle { [interrupt = builder.interruption] in interrupt() }
+    defer { signals.handle(nil) }
+    do {
+      // One that is damaged keeps nobody from making another.
+      let archives = try repository.archives { object, error in
+        report.warning(.various, "\(object): \(Exit.describe(error).0)")
+      }
+      guard !archives.contains(where: { Array($0.name.utf8) == Array(new.name.utf8) }) else {
+        throw RepositoryError.archiveExists(new.name)
+      }
+      let made = try memory.madeArchives(in: repository)
+      let parents = try choose(archives, made)
+      say(parents)
+      let progress = backup.counters.flatMap {
+        Progress.begin(session, $0, builder, parents: parents)
+      }
+      defer { progress?.finish() }
+      do {
+        try backup.run(builder, repository: repository, parents: parents)
+      } catch RepositoryError.interrupted {
+        // The builder ends with a checkpoint.
+      }
+      let archive = try builder.finish { manifest in
+        if let failure = failure() { throw failure }
+        new.describe(&manifest)
+      }
+      try memory.remember(archive, in: repository)
+      if archive.manifest.kind == .checkpoint { throw interrupted(archive) }
+      try repository.removeCheckpoints(
+        archives.filter { old in
+          old.manifest.series == new.series
+            && (made.contains(old) || parents.contains { $0.id == old.id })
+        })
+      return archive
+    } catch {
+      builder.cancel()
+      throw error
+    }
+  }
+
+  private func say(_ parents: [Archive]) {
+    for parent in parents {
+      report.info("Unchanged files are taken from archive \(name: Array(parent.name.utf8))")
+    }
+    if parents.isEmpty, backup.options.cacheMode.time != nil {
+      report.info("No earlier archive to compare with: every file is read")
+    }
+  }
+
+  private func interrupted(_ checkpoint: Archive) -> CommandFailure {
+    let figures = checkpoint.manifest.statistics
+    return CommandFailure(
+      "interrupted by a signal: there is no archive \(name: Array(new.name.utf8)). Kept are "
+        + "\(HumanText.count(figures.files, "file")), \(HumanText.size(Int(clamping: figures.originalSize))): the "
+        + "same command goes on from there",
+      status: .signal(signals.signal ?? SIGTERM))
+  }
+
+  /// Says what became of each item.
+  private func reporter() -> @Sendable (ArchiveBuilder.Outcome, UInt8) -> Void {
+    { [report, listing] outcome, tag in
+      switch outcome {
+      case .archived(let item):
+        if item.changedWhileRead {
+          report.warning(.fileChanged, "\(name: item.path.bytes): changed while it was read")
+          listing.add(.changedWhileRead, item.path)
+        } else {
+          listing.add(BackupRun.Status(rawValue: tag) ?? .added, item.path)
+        }
+      case .failed(let path, let error):
+        let kind = (error as? SystemError).map(BackupRun.warning) ?? .fileFailed
+        let reason = (error as? SystemError)?.reason ?? "\(error)"
+        report.warning(kind, "\(name: path.bytes): \(reason)")
+        listing.add(.error, path)
+      }
+    }
+  }
+}

@@ -1,0 +1,275 @@
+import ChunkStore
+import Glibc
+
+/// One `create`: the walk, the files cache, and what is told about each item.
+struct BackupRun {
+  /// What became of an item, in borg's letters.
+  enum Status: UInt8 {
+    case added = 0x41  // A
+    case modified = 0x4d  // M
+    case unchanged = 0x55  // U
+    case changedWhileRead = 0x43  // C
+    case error = 0x45  // E
+    case directory = 0x64  // d
+    case blockDevice = 0x62  // b
+    case characterDevice = 0x63  // c
+    case hardLink = 0x68  // h
+    case symbolicLink = 0x73  // s
+    case fifo = 0x66  // f
+    case standardInput = 0x69  // i
+    case dryRun = 0x2d  // -
+    case excluded = 0x78  // x
+  }
+
+  struct Options {
+    var cacheMode = FilesCacheMode.default
+    var numericIDs = false
+    var recordsAccessTime = false
+    var recordsBirthTime = true
+    var recordsChangeTime = true
+    var recordsExtendedAttributes = true
+    var recordsACLs = true
+    var recordsFlags = true
+    /// How it is noticed that a file changes while it is read.
+    var changes = FilesChangedMode.ctime
+    /// Devices and FIFOs are read like regular files.
+    var readsSpecialFiles = false
+    /// What does not come from the walk, in the order of the archive.
+    var streamed: [StreamedFile] = []
+    var walk = WalkOptions()
+    var patterns = PatternList()
+  }
+
+  let report: Report
+  let roots: [WalkRoot]
+  let options: Options
+  /// Instead of everything beneath the roots, what is listed.
+  var paths: SortedPaths?
+  /// Counts what is done, if somebody wants to see it.
+  var counters: BackupCounters?
+  /// Told of every item, in the order of the archive.
+  let list: @Sendable (Status, ArchivePath) -> Void
+
+  /// Reads everything, and gives it to the builder.
+  ///
+  /// - Parameters:
+  ///   - builder: Makes the archive.
+  ///   - repository: Where it is made.
+  ///   - parents: What unchanged files are compared with, one after the other.
+  /// - Throws: Errors of the repository; those of single files are reported.
+  func run(_ builder: ArchiveBuilder, repository: Repository, parents: [Archive]) throws {
+    var cache = try openCaches(parents, repository)
+    var links = HardLinkTracker()
+    let makeItem = itemMaker()
+    var streamed = options.streamed[...]
+    func addStreamed(before path: ArchivePath?) throws {
+      while let file = streamed.first, path.map({ file.item.path <= $0 }) ?? true {
+        guard file.item.path != path else {
+          throw CommandFailure(
+            "\(name: file.item.path.bytes): there is a file of this name as well: "
+              + "choose another with --stdin-name")
+        }
+        streamed.removeFirst()
+        try builder.add(file.item, content: file.source, tag: Status.standardInput.rawValue)
+      }
+    }
+    try walk { entry in
+      try addStreamed(before: entry.path)
+      if let (item, content) = special(entry, makeItem) {
+        try builder.add(item, content: content, tag: Status.added.rawValue)
+        return
+      }
+      let remade = makeItem(entry)
+      let group = links.group(of: entry.metadata, at: entry.path)
+      let make: @Sendable (FileMetadata, [Item.ExtendedAttribute]) -> Item = {
+        var item = remade($0, $1)
+        item.hardLinkGroup = group
+        return item
+      }
+      var item = make(entry.metadata, entry.extendedAttributes)
+      let isLater = group.map { $0 != entry.path } ?? false
+      guard entry.metadata.kind == .regular else {
+        try builder.add(item, tag: (isLater ? .hardLink : status(of: entry)).rawValue)
+        return
+      }
+      var status = Status.added
+      do {
+        switch try cache?.look(up: entry.path, entry.metadata) {
+        case nil, .added: break
+        case .modified: status = .modified
+        case .unchanged(let content, let flags):
+          item.content = content
+          // The file is not opened to ask for those that only then can be had.
+          if options.recordsFlags {
+            item.flags.formUnion(flags.subtracting(FileMetadata.freeFlagSet))
+          }
+          status = .unchanged
+          counters?.addKnown(content)
+        }
+      } catch let error as RepositoryError {
+        cacheFailed(error)
+        cache = nil
+      }
+      let tag = (isLater ? .hardLink : status).rawValue
+      if item.content != nil {
+        try builder.add(item, tag: tag)
+      } else {
+        let content = FileContent(entry: entry, changes: options.changes, makeItem: make)
+        try builder.add(
+          item, content: counters?.counting(content, at: entry.path) ?? content, tag: tag)
+      }
+    }
+    try addStreamed(before: nil)
+  }
+
+  /// Walks, and archives nothing.
+  func dryRun() throws {
+    var streamed = options.streamed.map(\.item.path)[...]
+    try walk { entry in
+      while let path = streamed.first, path < entry.path {
+        list(.dryRun, path)
+        streamed.removeFirst()
+      }
+      list(entry.isTagged ? .excluded : .dryRun, entry.path)
+    }
+    for path in streamed { list(.dryRun, path) }
+  }
+
+  /// A device, a FIFO or a link to one as a regular file, if that is asked for.
+  ///
+  /// No times are recorded by which a later backup could take it for unchanged.
+  private func special(
+    _ entry: WalkEntry,
+    _ makeItem: (WalkEntry) -> @Sendable (FileMetadata, [Item.ExtendedAttribute]) -> Item
+  ) -> (Item, SpecialContent)? {
+    guard options.readsSpecialFiles else { return nil }
+    var metadata = entry.metadata
+    let isLink = metadata.kind == .symbolicLink
+    if isLink {
+      do throws(SystemError) {
+        metadata = try entry.directory.metadata(followingLink: entry.name)
+      } catch {
+        return nil  // It leads nowhere: a link like others.
+      }
+    }
+    guard metadata.isSpecial else { return nil }
+    var item = makeItem(entry)(metadata, isLink ? [] : entry.extendedAttributes)
+    item.mode = 0o100000 | metadata.permissions
+    item.device = nil
+    item.linkTarget = nil
+    return (item, SpecialContent(entry: entry, isLink: isLink))
+  }
+
+  private func openCaches(_ parents: [Archive], _ repository: Repository) throws -> FilesCaches? {
+    do {
+      return try FilesCaches(parents, in: repository, mode: options.cacheMode)
+    } catch let error as RepositoryError {
+      cacheFailed(error)
+      return nil
+    }
+  }
+
+  private func cacheFailed(_ error: RepositoryError) {
+    report.warning(
+      .various, "the earlier archive cannot be read, so every file is: \(Exit.describe(error).0)")
+  }
+
+  private func walk(_ visit: (WalkEntry) throws -> Void) throws {
+    func visitUnlessSocket(_ entry: WalkEntry) throws {
+      if entry.metadata.kind == .socket {
+        report.info("\(name: entry.path.bytes): a socket, which only its server can make: skipped")
+        return
+      }
+      try visit(entry)
+    }
+    if let paths {
+      try PathListWalk(
+        paths: paths, readsExtendedAttributes: options.walk.readsExtendedAttributes
+      ).run(report: tell, visit: visitUnlessSocket)
+      return
+    }
+    var matcher = PatternMatcher(options.patterns)
+    try Walker(roots: roots, options: options.walk).run(
+      select: { path, patternPath in
+        switch matcher.verdict(for: SelectionPath(patternPath)) {
+        case .include: return .include
+        case .exclude:
+          list(.excluded, path)
+          return .exclude
+        case .excludeNoRecurse:
+          list(.excluded, path)
+          return .excludeWithoutRecursion
+        }
+      },
+      report: tell,
+      visit: { (entry) throws(any Error) in try visitUnlessSocket(entry) })
+  }
+
+  private func tell(_ event: WalkEvent) {
+    switch event {
+    case .failed(let error):
+      report.warning(Self.warning(error), "\(name: error.path): \(error.reason)")
+    case .unreadable(let path, let error):
+      report.warning(Self.warning(error), "\(name: error.path): \(error.reason)")
+      list(.error, path)
+    case .conflict(let location, let path):
+      report.warning(
+        .fileSkipped, "\(name: location): left out: another is archived as \(name: path.bytes)")
+      list(.error, path)
+    // What is skipped is none of the user's files.
+    case .excluded(_, .skipped): break
+    case .excluded(let path, _): list(.excluded, path)
+    }
+  }
+
+  static func warning(_ error: SystemError) -> ExitStatus.Warning {
+    switch error.code {
+    case EACCES, EPERM: .filePermissionDenied
+    case ENOENT: .fileMissing
+    case EIO: .fileReadError
+    default: .fileFailed
+    }
+  }
+
+  /// Makes items of what the walk, or the opened file itself, says.
+  private func itemMaker()
+    -> (WalkEntry) -> @Sendable (FileMetadata, [Item.ExtendedAttribute]) -> Item
+  {
+    let names = options.numericIDs ? nil : OwnerNames()
+    let options = options
+    var fields = options.cacheMode.recorded
+    if options.recordsAccessTime { fields.insert(.atime) }
+    if options.recordsBirthTime { fields.insert(.birthtime) }
+    if options.recordsFlags { fields.insert(.flags) }
+    if !options.recordsChangeTime { fields.remove(.ctime) }
+    return { [fields] entry in
+      let path = entry.path
+      let target = entry.linkTarget
+      return { metadata, attributes in
+        var item = metadata.item(
+          at: path, linkTarget: target, names: names,
+          // Only files are compared; elsewhere they would make every archive differ for nothing.
+          recording: metadata.kind == .regular ? fields : fields.subtracting([.ctime, .inode]))
+        item.extendedAttributes = attributes.filter {
+          AccessControlList.isName($0.name)
+            ? options.recordsACLs : options.recordsExtendedAttributes
+        }
+        if let names, !item.extendedAttributes.isEmpty {
+          item.aclNames = AccessControlList.names(in: item.extendedAttributes, names)
+        }
+        return item
+      }
+    }
+  }
+
+  private func status(of entry: WalkEntry) -> Status {
+    switch entry.metadata.kind {
+    case .directory: entry.isTagged ? .excluded : .directory
+    case .symbolicLink: .symbolicLink
+    case .fifo: .fifo
+    case .blockDevice: .blockDevice
+    case .characterDevice: .characterDevice
+    default: .added
+    }
+  }
+}

@@ -1,0 +1,116 @@
+import ChunkStore
+import Glibc
+
+/// The content of a file that the walk has come to; opened when its turn comes.
+struct FileContent: ContentSource {
+  let entry: WalkEntry
+  /// How a change is noticed.
+  let changes: FilesChangedMode
+  /// Makes the item anew, should the file not be what the walk saw.
+  let makeItem: @Sendable (FileMetadata, [Item.ExtendedAttribute]) -> Item
+
+  /// How long to wait before a file that changed is read once more; then it is taken as it is.
+  private static let pauses: [useconds_t] = [50_000, 250_000]
+  /// Larger files change for as long as it takes to read them: they are read once.
+  private static let largestReadAgain: UInt64 = 1 << 30
+
+  var expectedSize: UInt64 { entry.metadata.size }
+
+  func open() throws -> any ContentStream {
+    FileContentStream(
+      try entry.openForReading(), entry: entry, changes: changes, makeItem: makeItem)
+  }
+
+  func isWorthReading(afterAttempt attempt: Int) -> Bool {
+    guard attempt <= Self.pauses.count, expectedSize <= Self.largestReadAgain else { return false }
+    usleep(Self.pauses[attempt - 1])
+    return true
+  }
+}
+
+/// Reads a file's data, and records its holes without reading them.
+final class FileContentStream: ContentStream {
+  private let file: OpenedFile
+  private let entry: WalkEntry
+  private let changes: FilesChangedMode
+  private let makeItem: @Sendable (FileMetadata, [Item.ExtendedAttribute]) -> Item
+  private var extents: DataExtents
+  /// The stretch of data that is being read.
+  private var current: Range<UInt64> = 0..<0
+  private var holes: [Item.Hole] = []
+  private var hasEndedEarly = false
+
+  /// An item has to stay small: further holes are read as the zeros that they are.
+  private static let mostHoles = 20_000
+  private static let readAheadFrom: UInt64 = 1 << 20
+
+  init(
+    _ file: consuming OpenedFile, entry: WalkEntry, changes: FilesChangedMode,
+    makeItem: @escaping @Sendable (FileMetadata, [Item.ExtendedAttribute]) -> Item
+  ) {
+    extents = DataExtents(file.metadata)
+    if file.metadata.size >= Self.readAheadFrom { file.willReadInOrder() }
+    self.file = file
+    self.entry = entry
+    self.changes = changes
+    self.makeItem = makeItem
+  }
+
+  func read(_ count: Int) throws -> [UInt8] {
+    var bytes: [UInt8] = []
+    while bytes.count < count, !hasEndedEarly, try findData() {
+      let wanted = Int(min(UInt64(count - bytes.count), UInt64(current.count)))
+      let start = current.lowerBound
+      let piece = try located { () throws(SystemError) in try file.read(wanted, at: start) }
+      if bytes.isEmpty { bytes = piece } else { bytes += piece }
+      current = (start + UInt64(piece.count))..<current.upperBound
+      // Cut short while we read it.
+      hasEndedEarly = piece.count < wanted
+    }
+    return bytes
+  }
+
+  /// Goes on to the next stretch that has to be read; `false` at the end.
+  private func findData() throws -> Bool {
+    while current.isEmpty {
+      let next = try located { () throws(SystemError) in try extents.next(in: file.descriptor) }
+      switch next {
+      case nil: return false
+      case .data(let range): current = range
+      case .hole(let hole):
+        if holes.count < Self.mostHoles {
+          holes.append(hole)
+        } else {
+          current = hole.offset..<hole.end
+        }
+      }
+    }
+    return true
+  }
+
+  func finish() throws -> ContentSummary {
+    let opened = file.metadata
+    let now = try located { () throws(SystemError) in try file.descriptor.metadata() }
+    // Where reading stopped is where the content ends, whatever the file has become since.
+    let size = hasEndedEarly ? max(current.lowerBound, holes.last?.end ?? 0) : opened.size
+    var summary = ContentSummary(
+      size: size, holes: holes,
+      changedWhileRead: changes.isChanged(opened, now) || hasEndedEarly && changes != .disabled)
+    if opened.identity != entry.metadata.identity || opened.ctime != entry.metadata.ctime
+      || opened.mode != entry.metadata.mode || opened.flags != entry.metadata.flags
+    {
+      // Another file by now, or changed since the walk saw it, or one with flags that only an open
+      // file tells: everything is taken from this one.
+      summary.item = makeItem(opened, file.descriptor.extendedAttributes().attributes)
+    }
+    return summary
+  }
+
+  private func located<R>(_ body: () throws(SystemError) -> R) throws(SystemError) -> R {
+    do throws(SystemError) {
+      return try body()
+    } catch {
+      throw error.at(entry.path.bytes)
+    }
+  }
+}

@@ -1,0 +1,181 @@
+import ArgumentParser
+import ChunkStore
+import Crypto
+
+struct Check: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    abstract: "Check that a repository is whole, and repair it.",
+    discussion: """
+      archivist check /backup/repo
+      archivist check --verify-data /backup/repo
+      archivist check --verify-data --max-duration 3600 /backup/repo
+      archivist check --storage-only /backup/repo
+      archivist check --repair --dry-run /backup/repo
+
+      Exit code 1 if anything is damaged or missing. --storage-only needs no passphrase: the \
+      machine that stores the repository can run it. --repair never removes the last copy of \
+      anything: what is whole of a damaged segment is copied, and what is lost comes back with the \
+      next backup that has it.
+      """)
+
+  @OptionGroup(title: "Common Options") var global: GlobalOptions
+  @OptionGroup var selection: ArchiveSelectionOptions
+
+  @Argument(help: .repository)
+  var location: BytesArgument?
+
+  @Flag(help: "Read everything, and verify every byte. Takes as long as reading the repository.")
+  var verifyData = false
+
+  @Option(
+    help: ArgumentHelp(
+      "Verify data for so many seconds, from where the last such check has ended.",
+      valueName: "seconds"))
+  var maxDuration: Double?
+
+  @Option(
+    help: ArgumentHelp(
+      "Verify so much of the data, from where the last such check has ended.",
+      valueName: "percent"))
+  var sample: Double?
+
+  @Flag(help: "Compare stored objects with their names, without a passphrase.")
+  var storageOnly = false
+
+  @Flag(help: "Check the stored objects only.")
+  var repositoryOnly = false
+
+  @Flag(help: "Check the archives only.")
+  var archivesOnly = false
+
+  @Flag(help: "Repair what can be repaired, after asking.")
+  var repair = false
+
+  @Flag(name: [.long, .customShort("n")], help: "With --repair: say what would be done.")
+  var dryRun = false
+
+  func validate() throws {
+    if repositoryOnly, archivesOnly || selection.isGiven {
+      throw ValidationError("--repository-only leaves no archives to be checked")
+    }
+    if archivesOnly, verifiesData {
+      throw ValidationError("--verify-data reads the stored objects: not with --archives-only")
+    }
+    if storageOnly, repair || archivesOnly || verifiesData || selection.isGiven {
+      throw ValidationError("--storage-only compares every object with its name, and does no more")
+    }
+    if repair, archivesOnly || repositoryOnly || selection.isGiven || isPart {
+      throw ValidationError("--repair looks at the whole repository")
+    }
+    if dryRun, !repair { throw ValidationError("--dry-run goes with --repair") }
+    if let sample, !(sample > 0 && sample <= 100) {
+      throw ValidationError("--sample: more than 0, and at most 100 percent")
+    }
+    if let maxDuration, !(maxDuration > 0) {
+      throw ValidationError("--max-duration: more than 0 seconds")
+    }
+  }
+
+  private var isPart: Bool { sample != nil || maxDuration != nil }
+  private var verifiesData: Bool { verifyData || isPart }
+
+  func run() throws {
+    let session = Session(global)
+    let path = try session.repositoryLocation(location).path
+    let meter = Meter()
+    if storageOnly {
+      try checkStorage(path, session, meter)
+    } else {
+      let repository = try session.open(path)
+      if repair {
+        try RepairCommand(session: session, repository: repository, isDryRun: dryRun)
+          .run(try checkOptions(repository, session), meter)
+      } else {
+        try check(repository, session, meter)
+      }
+    }
+    try session.output.finish()
+  }
+
+  private func checkOptions(
+    _ repository: Repository, _ session: Session
+  ) throws -> CheckOptions {
+    var options = CheckOptions()
+    options.repository = !archivesOnly
+    options.archives = !repositoryOnly
+    options.verifyData = verifiesData
+    if let sample { options.part.share = sample / 100 }
+    if let maxDuration { options.part.seconds = maxDuration }
+    if selection.isGiven {
+      let chosen = Set(try selection.select(try repository.archives(), session).map(\.id))
+      options.selection = { chosen.contains($0.id) }
+    }
+    return options
+  }
+
+  private func check(_ repository: Repository, _ session: Session, _ meter: Meter) throws {
+    let report = session.report
+    var options = try checkOptions(repository, session)
+    let place = CheckPlace(session.folders, repository)
+    if isPart { options.part.after = try place.load() }
+    let progress = Progress.begin(session, meter)
+    defer { progress?.finish() }
+    let found = try repository.check(options, meter: meter) { step in report.info("\(step)") }
+    progress?.finish()
+    if isPart, let end = found.verifiedUpTo { try place.save(end) }
+    var problems = found.problems
+    if !repositoryOnly, let vanished = try ClientMemory(session).vanished(from: repository) {
+      problems.append("\(vanished)")
+    }
+    for problem in problems { report.warning(.various, "\(problem)") }
+    guard !global.quiet else { return }
+    var text =
+      "Checked \(HumanText.count(found.segments, "segment")) and "
+      + HumanText.count(found.archives, "archive")
+    if verifiesData {
+      text +=
+        ", verified \(HumanText.count(found.verifiedChunks, "chunk")) in "
+        + HumanText.size(found.verifiedBytes)
+    }
+    text += ": \(Self.result(problems)).\n"
+    if found.quarantined > 0 {
+      text +=
+        "In quarantine since an earlier repair: "
+        + "\(HumanText.count(found.quarantined, "segment")).\n"
+    }
+    try session.output.write(text)
+  }
+
+  private func checkStorage(_ path: String, _ session: Session, _ meter: Meter) throws {
+    let progress = Progress.begin(session, meter)
+    defer { progress?.finish() }
+    let found = try StorageCheck.run(try session.storage(at: path), meter: meter)
+    progress?.finish()
+    for problem in found.problems { session.report.warning(.various, "\(problem)") }
+    guard !global.quiet else { return }
+    try session.output.write(
+      "Read \(HumanText.count(found.objects, "object")), \(HumanText.size(found.bytes)): "
+        + "\(Self.result(found.problems)).\n")
+  }
+
+  private static func result(_ problems: [some Any]) -> String {
+    problems.isEmpty ? "no problems found" : "\(HumanText.count(problems.count, "problem")) found"
+  }
+}
+
+/// Where a check of a part of the data has ended: the next one goes on from there.
+private struct CheckPlace {
+  private let file: [UInt8]
+
+  init(_ folders: Folders, _ repository: Repository) {
+    file = Array("\(folders.cache)/\(repository.id.hex)/verified".utf8)
+  }
+
+  func load() throws -> Digest256? {
+    try PrivateFile.read(file).flatMap { Digest256(hex: $0.filter { $0 > 0x20 }) }
+  }
+
+  func save(_ id: Digest256) throws {
+    try PrivateFile.write(Array("\(id.hex)\n".utf8), to: file)
+  }
+}

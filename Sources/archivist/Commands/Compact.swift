@@ -1,0 +1,71 @@
+import ArgumentParser
+import ChunkStore
+
+struct Compact: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    abstract: "Free the space of data that no archive needs any more.",
+    discussion: """
+      archivist compact /backup/repo
+
+      Backups may go on meanwhile. What a running operation may still need is freed by the next \
+      compact; --lock-wait SECONDS lets it wait for that.
+      """)
+
+  @OptionGroup(title: "Common Options") var global: GlobalOptions
+
+  @Argument(help: .repository)
+  var location: BytesArgument?
+
+  @Option(help: "Rewrite a segment if at least this many percent of it are unused.")
+  var threshold = 10
+
+  func validate() throws {
+    if !(0...99).contains(threshold) { throw ValidationError("--threshold: 0 to 99 percent") }
+  }
+
+  func run() throws {
+    let session = Session(global)
+    let repository = try session.open(try session.repositoryLocation(location).path)
+    // What is missing may be what the rest of the decision depends on.
+    if let vanished = try ClientMemory(session).vanished(from: repository) { throw vanished }
+    let meter = Meter()
+    let progress = Progress.begin(session, meter)
+    defer { progress?.finish() }
+    let report = try compact(repository, meter)
+    progress?.finish()
+    if !global.quiet {
+      var text =
+        report.waitingSegments > 0 ? "Nothing can be freed yet" : "There is nothing to free"
+      if report.removedSegments > 0 {
+        text =
+          "Freed \(HumanText.size(report.freedBytes)): removed "
+          + HumanText.count(report.removedSegments, "segment")
+        if report.movedBytes > 0 {
+          text += " and kept \(HumanText.size(report.movedBytes)) of them that is still in use"
+        }
+      }
+      try session.output.write(text + ".\n")
+      if report.waitingSegments > 0 {
+        try session.output.write(
+          "\(HumanText.count(report.waitingSegments, "segment")) can go with the next compact, "
+            + "when these have ended: "
+            + "\(report.waitsFor.joined(separator: "; ")).\n")
+      }
+    }
+    try session.output.finish()
+  }
+
+  /// Compacts, again and again while something has to wait, and there is time left.
+  private func compact(_ repository: Repository, _ meter: Meter) throws -> CompactionReport {
+    let end = Clock.monotonicSeconds + (global.lockWait ?? 0)
+    let threshold = Double(threshold) / 100
+    var report = try repository.compact(threshold: threshold, meter: meter)
+    var pause = 1.0
+    while report.waitingSegments > 0, Clock.monotonicSeconds < end {
+      Clock.pause(min(pause, end - Clock.monotonicSeconds))
+      pause = min(2 * pause, 30)
+      report += try repository.compact(threshold: threshold, meter: meter)
+    }
+    return report
+  }
+}

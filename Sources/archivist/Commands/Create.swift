@@ -1,0 +1,214 @@
+import ArgumentParser
+import ChunkStore
+import Crypto
+import Glibc
+import Synchronization
+
+struct Create: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    abstract: "Back up files and directories into a new archive.",
+    discussion: """
+      archivist create /backup/repo::{hostname}-{now} /etc /home
+      archivist create -e '*.cache' -C zstd,6 --stats repo::{now:%Y-%m-%d} ~
+      pass show backup | ARCHIVIST_PASSPHRASE_FD=0 archivist create repo::{now} /etc
+      """)
+
+  @OptionGroup(title: "Common Options") var global: GlobalOptions
+  @OptionGroup var patterns: SelectionOptions
+  @OptionGroup var output: CreateOutputOptions
+  @OptionGroup var walk: WalkSelectionOptions
+  @OptionGroup var pathList: PathListOptions
+  @OptionGroup var content: ContentOptions
+  @OptionGroup var metadata: MetadataOptions
+
+  @Argument(
+    help: ArgumentHelp(
+      "The repository, and the new archive's name, which may hold placeholders such as {now}.",
+      valueName: "repository::archive"))
+  var location: BytesArgument
+
+  @Argument(help: ArgumentHelp("What to back up; `R` rules name more.", valueName: "path"))
+  var paths: [BytesArgument] = []
+
+  @Option(
+    name: [.long, .customShort("C")],
+    help: "none, lz4, zstd[,LEVEL], auto,lz4 or auto,zstd[,LEVEL].")
+  var compression: String = Compression.default.description
+
+  @Option(help: "buzhash,MIN_EXP,MAX_EXP,MASK_BITS,WINDOW or fixed,SIZE.")
+  var chunkerParams: String = ChunkerParameters.default.description
+
+  @Option(
+    help: "Seconds between checkpoints, which keep what is done should the backup be interrupted.")
+  var checkpointInterval = 1800
+
+  @Flag(
+    inversion: .prefixedNo,
+    help: "Open each block again and compare it before it is stored: finds faulty memory.")
+  var verifyBlocks = true
+
+  @Option(help: "Compare with this archive, instead of the newest one of the series.")
+  var parent: String?
+
+  @Option(help: "What archives this one belongs with; normally found by name, user and paths.")
+  var series: String?
+
+  @Option(help: "A comment to keep with the archive; may hold placeholders.")
+  var comment: String = ""
+
+  @Option(help: "The archive's time (yyyy-mm-ddThh:mm:ss, UTC), or a file whose time it is.")
+  var timestamp: BytesArgument?
+
+  @Flag(name: [.long, .customShort("n")], help: "Walk, and store nothing.")
+  var dryRun = false
+
+  func validate() throws {
+    if pathList.isGiven, content.contentFromCommand {
+      throw ValidationError("--content-from-command leaves no room for a list of paths")
+    }
+    if checkpointInterval < 1 { throw ValidationError("--checkpoint-interval: at least a second") }
+  }
+
+  func run() throws {
+    let session = Session(global)
+    let start = Clock.now
+    let (path, template) = try session.archiveLocation(location)
+    let placeholders = session.placeholders(now: start)
+    let expanded = try placeholders.expand(template)
+    guard let name = String(validating: expanded, as: UTF8.self) else {
+      throw CommandFailure("\(name: expanded): the name of an archive has to be UTF-8")
+    }
+    try Repository.checkArchiveName(name)
+
+    var options = ArchiveBuilder.Options()
+    options.compression = try Compression(parsing: compression)
+    options.chunker = try ChunkerParameters(
+      parsing: chunkerParams == "default" ? ChunkerParameters.default.description : chunkerParams)
+    options.verifiesBlocks = verifyBlocks
+    options.itemsInFlight = OpenFiles.share(4, most: 2048)
+
+    let expandedComment = String(
+      decoding: try placeholders.expand(Array(comment.utf8)), as: UTF8.self)
+    let rules = try patterns.rules()
+    let listed = try pathList.read(paths.map(\.bytes), rules, session)
+    let roots = try WalkRoot.roots(
+      listed == nil ? rules.roots + content.walked(paths) : [])
+    let command = content.contentFromCommand ? CommandContent(paths.map(\.bytes)) : nil
+    let readsInput = listed == nil && content.readsInput(paths)
+    let input: (any ContentSource)? = readsInput ? InputContent() : command
+    if listed == nil, input == nil, roots.isEmpty {
+      throw ValidationError("nothing to back up: give at least one PATH")
+    }
+    // One of another machine is not met on the walk.
+    let identity = try (session.storage(at: path) as? LocalStorage)?.identity()
+    let listing = Listing(session.report, isOn: output.list, filter: output.filter)
+    let counters = Progress.isShown(session) && !dryRun ? BackupCounters() : nil
+    var run = runOptions(
+      rules, skip: identity.map { FileIdentity(device: $0.device, inode: $0.inode) })
+    run.streamed =
+      try input.map {
+        [try content.file($0, now: start, numericIDs: metadata.numericIds)]
+      } ?? []
+    let backup = BackupRun(
+      report: session.report, roots: roots, options: run, paths: listed, counters: counters,
+      list: { listing.add($0, $1) })
+    if dryRun {
+      try backup.dryRun()
+      return
+    }
+
+    if readsInput { try session.claimStandardInput(for: "the path -") }
+    let repository = try session.open(path)
+    // Not before: whoever asks for a passphrase has to restore the terminal.
+    let signals = SignalWatch()
+    let user = String(decoding: placeholders.user, as: UTF8.self)
+    let new = NewArchive(
+      name: name, start: start, time: try archiveTime(start), isTimeGiven: timestamp != nil,
+      hostname: String(decoding: placeholders.hostname, as: UTF8.self), user: user,
+      comment: expandedComment, commandLine: try CommandLineBytes.all(),
+      series: try series ?? Parent.series(template: template, user: user, roots: roots),
+      roots: listed == nil
+        ? roots.map {
+          ArchiveManifest.Root(path: $0.given, settledBefore: settledBefore($0, start))
+        }
+        // Listed paths may be on any file system.
+        : [ArchiveManifest.Root(path: Array("/".utf8), settledBefore: careful(start))])
+    let maker = ArchiveMaker(
+      session: session, repository: repository, backup: backup, options: options, new: new,
+      checkpointInterval: checkpointInterval, signals: signals, listing: listing,
+      failure: {
+        command?.failure.map {
+          CommandFailure(
+            "the command \(name: paths[0].bytes) \($0.description); no archive was made")
+        }
+      })
+    let archive = try maker.run { archives, memory in
+      try parents(archives, repository, series: new.series, memory, now: start)
+    }
+    if output.json || output.stats { try printFigures(archive, repository, session) }
+    try session.output.finish()
+  }
+
+  private func runOptions(
+    _ rules: SelectionRules, skip repository: FileIdentity?
+  ) -> BackupRun.Options {
+    var options = BackupRun.Options()
+    content.apply(to: &options)
+    metadata.apply(to: &options)
+    options.walk.skip = repository.map { [$0] } ?? []
+    walk.apply(to: &options.walk)
+    options.patterns = rules.patterns
+    return options
+  }
+
+  /// What unchanged files are taken from: the first archive that has one counts.
+  private func parents(
+    _ archives: [Archive], _ repository: Repository, series: String, _ memory: MadeArchives,
+    now: Timestamp
+  ) throws -> [Archive] {
+    guard content.filesCache.time != nil, !content.filesCache.rechunks else { return [] }
+    if let parent { return [try repository.archive(named: parent)] }
+    return Parent.choose(
+      from: archives, series: series, made: memory, hostname: Machine.current.name, now: now)
+  }
+
+  /// Before which time a file beneath a root counts as settled, for the next backup.
+  private func settledBefore(_ root: WalkRoot, _ start: Timestamp) -> Timestamp {
+    let isLocal: Bool
+    do throws(SystemError) {
+      isLocal = try root.fileSystemKind().clockIsOurs
+    } catch {
+      isLocal = false  // The careful answer; that the root is not there was reported by the walk.
+    }
+    return isLocal ? start.earlier(bySeconds: 2) : careful(start)
+  }
+
+  /// On other machines' file systems the clock is another one.
+  private func careful(_ start: Timestamp) -> Timestamp { start.earlier(bySeconds: 3600) }
+
+  private func archiveTime(_ start: Timestamp) throws -> Timestamp {
+    guard let timestamp else { return start }
+    guard let time = TimestampArgument.read(timestamp.bytes) else {
+      throw CommandFailure(
+        "--timestamp \(name: timestamp.bytes): neither a file nor a time as yyyy-mm-ddThh:mm:ss")
+    }
+    return time
+  }
+
+  private func printFigures(
+    _ archive: Archive, _ repository: Repository, _ session: Session
+  ) throws {
+    let figures = try repository.figures(of: archive)
+    if output.json {
+      let document = JSON.object([
+        ("archive", ArchiveJSON.archive(archive, figures, long: false)),
+        ArchiveJSON.cache(session.folders, repository, try repository.totals()),
+        ArchiveJSON.encryption(repository), try ArchiveJSON.repository(repository),
+      ])
+      try session.output.write(document.lines() + [0x0a])
+    } else {
+      let rule = Array(ArchiveText.rule.utf8)
+      try session.output.write(rule + ArchiveText.figures(archive, figures) + rule)
+    }
+  }
+}

@@ -1,0 +1,97 @@
+import ArgumentParser
+import ChunkStore
+import Crypto
+
+struct Delete: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    abstract: "Delete archives.",
+    discussion: """
+      archivist delete /backup/repo::2026-11-21
+      archivist delete -a 'test-*' /backup/repo
+      archivist compact /backup/repo
+
+      Frees no space by itself: `archivist compact` does.
+      """)
+
+  @OptionGroup(title: "Common Options") var global: GlobalOptions
+  @OptionGroup var selection: ArchiveSelectionOptions
+
+  @Argument(
+    help: ArgumentHelp(
+      "The archive to delete; or the repository, with archives named or selected.",
+      valueName: "repository[::archive]"))
+  var location: BytesArgument
+
+  @Argument(help: ArgumentHelp("More archives of the same repository.", valueName: "archive"))
+  var archives: [BytesArgument] = []
+
+  @Flag(name: [.long, .customShort("n")], help: "Say what would be deleted, and delete nothing.")
+  var dryRun = false
+
+  @Flag(help: "Print the archives that are deleted.")
+  var list = false
+
+  @Flag(help: "Give up an archive that cannot be read any more, named by its whole id.")
+  var damaged = false
+
+  func run() throws {
+    let session = Session(global)
+    let location = try session.location(self.location)
+    let repository = try session.open(location.path)
+    // What is missing may be what the rest of the decision depends on.
+    if let vanished = try ClientMemory(session).vanished(from: repository) { throw vanished }
+    var named = archives.map(\.bytes)
+    if let name = location.archive, !name.isEmpty { named.insert(name, at: 0) }
+    if damaged { return try giveUp(named, repository, session) }
+    guard !named.isEmpty || selection.isGiven else {
+      throw CommandFailure(
+        "which archives are to be deleted? Name them, or select them with --glob-archives")
+    }
+    var chosen = try named.map { try session.archive($0, in: repository) }
+    if selection.isGiven {
+      let known = Set(chosen.map(\.id))
+      chosen += try selection.select(
+        try repository.archives().filter { $0.manifest.kind == .archive }, session
+      ).filter { !known.contains($0.id) }
+    }
+    for archive in chosen where list || dryRun {
+      let verb = dryRun ? "Would delete archive: " : "Deleting archive: "
+      try session.output.write("\(verb)\(name: Array(archive.name.utf8))\n" as Message)
+    }
+    if !dryRun { try session.delete(chosen, in: repository) }
+    try session.output.finish()
+  }
+}
+
+extension Delete {
+  /// Deletes archives that cannot be read, so that `compact` can go on.
+  private func giveUp(
+    _ names: [[UInt8]], _ repository: Repository, _ session: Session
+  ) throws {
+    for name in names {
+      guard name.starts(with: Array("id:".utf8)), let id = Digest256(hex: name.dropFirst(3)) else {
+        throw CommandFailure("--damaged: name the archive by its whole id, as id:64 digits")
+      }
+      if list || dryRun {
+        let verb = dryRun ? "Would give up archive: " : "Giving up archive: "
+        try session.output.write("\(verb)\(name: name)\n" as Message)
+      }
+      if !dryRun { try repository.giveUp(id) }
+    }
+    try session.output.finish()
+  }
+}
+
+extension Session {
+  /// Deletes archives, and shows how far that is.
+  func delete(_ archives: [Archive], in repository: Repository) throws {
+    let meter = Meter()
+    let progress = Progress.begin(self, meter)
+    defer { progress?.finish() }
+    try repository.delete(archives, meter: meter)
+  }
+}
+
+extension OutputWriter {
+  func write(_ message: Message) throws(OutputError) { try write(message.bytes) }
+}

@@ -1,0 +1,62 @@
+import ArgumentParser
+import ChunkStore
+import Crypto
+
+struct Diff: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    abstract: "Show what is different between two archives of a repository.",
+    discussion: """
+      archivist diff /backup/repo::monday tuesday
+      archivist diff '/backup/repo::web-*@10D' 'web-*@now' etc
+      archivist diff --json-lines /backup/repo::monday tuesday
+
+      What both archives have is not even read: the time it takes grows with the differences. \
+      Times of access and of inode changes do not count.
+      """)
+
+  @OptionGroup(title: "Common Options") var global: GlobalOptions
+  @OptionGroup var patterns: SelectionOptions
+
+  @Argument(help: .archive)
+  var location: BytesArgument
+
+  @Argument(help: ArgumentHelp("The other archive of that repository.", valueName: "archive"))
+  var other: BytesArgument
+
+  @Argument(help: ArgumentHelp("Which items, if not all: paths as shown.", valueName: "path"))
+  var paths: [BytesArgument] = []
+
+  @Flag(help: "Print only what is different in contents, links, and which items there are.")
+  var contentOnly = false
+
+  @Flag(help: "Compare owners by number only.")
+  var numericIds = false
+
+  @Flag(help: "Print as JSON, one object per line.")
+  var jsonLines = false
+
+  func run() throws {
+    let session = Session(global)
+    let location = try session.archiveLocation(location)
+    let repository = try session.open(location.path)
+    var selection = try Selection(paths: paths.map(\.bytes), rules: patterns.rules())
+    try repository.reading("diff") {
+      let old = try session.archive(location.archive, in: repository)
+      let new = try session.archive(other.bytes, in: repository)
+      let format = try DifferenceFormat(
+        repository, contentOnly: contentOnly, numericIDs: numericIds,
+        sameChunker: old.manifest.chunker == new.manifest.chunker,
+        isForPeople: session.output.isTerminal && !jsonLines)
+      try repository.differences(between: old, and: new) { difference in
+        guard selection.contains(difference.path) else { return }
+        let changes = try format.changes(difference)
+        guard !changes.isEmpty else { return }
+        try session.output.write(
+          jsonLines
+            ? format.json(difference.path, changes).line + [0x0a]
+            : format.text(difference.path, changes))
+      }
+    }
+    try session.output.finish()
+  }
+}

@@ -1,0 +1,179 @@
+import ArgumentParser
+import ChunkStore
+import Glibc
+
+struct Extract: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    abstract: "Restore an archive, or a part of it, into the current folder.",
+    discussion: """
+      archivist extract /backup/repo::2026-11-21
+      archivist extract /backup/repo::2026-11-21 etc/ssh home/user/notes.txt
+      archivist extract --stdout repo::dump var/backup/db.sql | less
+      """)
+
+  @OptionGroup(title: "Common Options") var global: GlobalOptions
+  @OptionGroup var patterns: SelectionOptions
+  @OptionGroup var output: ExtractOutputOptions
+  @OptionGroup var metadata: ExtractMetadataOptions
+
+  @Argument(help: .archive)
+  var location: BytesArgument
+
+  @Argument(
+    help: ArgumentHelp(
+      "What to restore, if not everything: paths as `list` shows them.", valueName: "path"))
+  var paths: [BytesArgument] = []
+
+  @Option(help: "Leave this many leading parts off each path.")
+  var stripComponents = 0
+
+  @Flag(help: "Write the contents of files to standard output.")
+  var stdout = false
+
+  @Flag(name: [.long, .customShort("n")], help: "Read and verify everything, and write nothing.")
+  var dryRun = false
+
+  func validate() throws {
+    if stripComponents < 0 { throw ValidationError("--strip-components: a number from 0 on") }
+  }
+
+  func run() throws {
+    let session = Session(global)
+    let (path, name) = try session.archiveLocation(location)
+    let repository = try session.open(path)
+    let archive = try session.archive(name, in: repository)
+    var selection = try Selection(paths: paths.map(\.bytes), rules: patterns.rules())
+    let report = session.report
+    try repository.reading("extract") {
+      let progress = try RestoreProgress(
+        session, archive, in: repository,
+        selection: selection.isEverything ? nil : selection)
+      defer { progress.finish() }
+      if stdout {
+        try writeContents(of: archive, repository, &selection, session, progress)
+      } else if dryRun {
+        try verify(archive, repository, &selection, session, progress)
+      } else {
+        let target = try RestoreTarget(
+          path: [UInt8(ascii: ".")], options: metadata.restoreOptions)
+        let strip = stripComponents
+        try RestoreRun(
+          repository, report: report, meter: progress.meter,
+          restoresLostAsZeros: metadata.lostAsZeros
+        ).run(
+          archive, to: target,
+          select: { item in
+            guard selection.contains(item.path) else { return nil }
+            return try Self.stripped(item.path, strip)
+          },
+          visit: { visit($0, session, progress) })
+      }
+    }
+    try session.output.finish()
+    for path in selection.neverMatched {
+      session.report.warning(
+        .patternNeverMatched,
+        "\(name: path): never matched: nothing has this path, or patterns come before it")
+    }
+  }
+
+  private func visit(_ item: Item, _ session: Session, _ progress: RestoreProgress) {
+    progress.begin(item)
+    if output.list { session.report.item(path: ItemFormat.path(item)) }
+  }
+
+  /// A path without its leading parts; `nil` if nothing is left.
+  private static func stripped(_ path: ArchivePath, _ count: Int) throws -> ArchivePath? {
+    guard count > 0 else { return path }
+    let rest = path.components.dropFirst(count)
+    guard !rest.isEmpty else { return nil }
+    return try ArchivePath(Array(rest.joined(separator: [UInt8(ascii: "/")])))
+  }
+
+  /// Reads and verifies every chunk of what is selected.
+  private func verify(
+    _ archive: Archive, _ repository: Repository, _ selection: inout Selection,
+    _ session: Session, _ progress: RestoreProgress
+  ) throws {
+    let reader = try ContentReader(repository)
+    var items = try repository.items(of: archive)
+    while let item = try items.next() {
+      guard selection.contains(item.path) else { continue }
+      visit(item, session, progress)
+      guard let content = item.content else { continue }
+      do {
+        var chunks = try repository.chunks(of: content)
+        while let chunk = try chunks.next() {
+          _ = try reader.read(chunk)
+          progress.meter.advance(by: UInt64(chunk.length))
+        }
+        for hole in content.holes { progress.meter.advance(by: hole.length) }
+      } catch let error as RepositoryError {
+        if let lost = try LostContent.description(content, in: repository) {
+          session.report.warning(.fileReadError, "\(name: item.path.bytes): \(lost)")
+        } else {
+          session.report.error("\(name: item.path.bytes): \(Exit.describe(error).0)")
+        }
+      }
+    }
+  }
+
+  /// Writes the contents of the selected files one after the other.
+  private func writeContents(
+    of archive: Archive, _ repository: Repository, _ selection: inout Selection,
+    _ session: Session, _ progress: RestoreProgress
+  ) throws {
+    let reader = try ContentReader(repository)
+    var items = try repository.items(of: archive)
+    while let item = try items.next() {
+      guard selection.contains(item.path), let content = item.content else { continue }
+      visit(item, session, progress)
+      var position: UInt64 = 0
+      var holes = content.holes[...]
+      func writeHole() throws {
+        while let hole = holes.first, hole.offset == position {
+          holes.removeFirst()
+          try writeZeros(hole.length, session)
+          progress.meter.advance(by: hole.length)
+          position = hole.end
+        }
+      }
+      var chunks = try repository.chunks(of: content)
+      try writeHole()
+      while let chunk = try chunks.next() {
+        progress.meter.advance(by: UInt64(chunk.length))
+        var bytes = try read(chunk, of: item, reader, session)[...]
+        while !bytes.isEmpty {
+          let room = holes.first.map { Int(clamping: $0.offset - position) } ?? .max
+          let part = bytes.prefix(room)
+          try session.output.write(part)
+          position += UInt64(part.count)
+          bytes = bytes.dropFirst(part.count)
+          try writeHole()
+        }
+      }
+    }
+  }
+
+  private func read(
+    _ chunk: ChunkReference, of item: Item, _ reader: ContentReader, _ session: Session
+  ) throws -> [UInt8] {
+    do {
+      return try reader.read(chunk)
+    } catch let error where metadata.lostAsZeros && LostContent.isLoss(error) {
+      session.report.warning(
+        .fileReadError, "\(name: item.path.bytes): \(chunk.length) bytes are lost: zeros instead")
+      return [UInt8](repeating: 0, count: Int(chunk.length))
+    }
+  }
+
+  private func writeZeros(_ count: UInt64, _ session: Session) throws {
+    let zeros = [UInt8](repeating: 0, count: 1 << 16)
+    var rest = count
+    while rest > 0 {
+      let part = Int(min(rest, UInt64(zeros.count)))
+      try session.output.write(zeros[..<part])
+      rest -= UInt64(part)
+    }
+  }
+}

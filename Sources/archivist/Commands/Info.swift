@@ -1,0 +1,90 @@
+import ArgumentParser
+import ChunkStore
+import Crypto
+
+struct Info: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    abstract: "Show figures of a repository or of archives.",
+    discussion: """
+      archivist info /backup/repo
+      archivist info /backup/repo::2026-11-21
+      archivist info --json --last 1 /backup/repo
+      """)
+
+  @OptionGroup(title: "Common Options") var global: GlobalOptions
+  @OptionGroup var selection: ArchiveSelectionOptions
+
+  @Argument(help: .repositoryOrArchive)
+  var location: BytesArgument?
+
+  @Flag(help: "Print as JSON.")
+  var json = false
+
+  func run() throws {
+    let session = Session(global)
+    let location = try session.location(self.location)
+    let repository = try session.open(location.path)
+    try repository.reading("info") {
+      var archives: [Archive] = []
+      if let name = location.archive, !name.isEmpty {
+        archives = [try session.archive(name, in: repository)]
+      } else if selection.isGiven {
+        archives = try selection.select(
+          try repository.archives().filter { $0.manifest.kind == .archive }, session)
+      }
+      let figures = try archives.map { ($0, try repository.figures(of: $0)) }
+      if json {
+        try printJSON(figures, repository, session)
+      } else {
+        try printText(figures, repository, session)
+      }
+    }
+    try session.output.finish()
+  }
+
+  private func printJSON(
+    _ archives: [(Archive, ArchiveFigures)], _ repository: Repository, _ session: Session
+  ) throws {
+    var members: [(String, JSON)] = []
+    if !archives.isEmpty {
+      members.append(
+        (
+          "archives",
+          .array(archives.map { ArchiveJSON.archive($0, $1, long: true) })
+        ))
+    }
+    members += [
+      ArchiveJSON.cache(session.folders, repository, try repository.totals()),
+      ArchiveJSON.encryption(repository), try ArchiveJSON.repository(repository),
+    ]
+    if archives.isEmpty { members.append(("security_dir", .string(session.folders.config))) }
+    try session.output.write(JSON.object(members).lines() + [0x0a])
+  }
+
+  private func printText(
+    _ archives: [(Archive, ArchiveFigures)], _ repository: Repository, _ session: Session
+  ) throws {
+    for (archive, figures) in archives {
+      try session.output.write(ArchiveText.figures(archive, figures))
+      try session.output.write(
+        Message("Command line: ").bytes + NameText.commandLine(archive.manifest.commandLine)
+          + Array("\n\n".utf8))
+    }
+    guard archives.isEmpty else { return }
+    let totals = try repository.totals()
+    let count = try repository.archives().filter { $0.manifest.kind == .archive }.count
+    let lines: [Message] = [
+      "Repository ID: \(repository.id.hex)",
+      "Location: \(name: AbsolutePath.of(Array(repository.location.utf8)))",
+      "Encryption: \(repository.suite.name)",
+      "Archives: \(count)",
+      "All archives: \(ArchiveText.size(totals.originalSize)), "
+        + "compressed \(ArchiveText.size(totals.compressedSize))",
+      "Stored once:  \(ArchiveText.size(totals.uniqueSize)), "
+        + "compressed \(ArchiveText.size(totals.uniqueCompressedSize))",
+      "On disk: \(ArchiveText.size(totals.segmentSize)) in \(HumanText.count(totals.segments, "segment"))",
+      "Chunks: \(totals.uniqueChunks), referred to \(HumanText.count(totals.chunks, "time"))",
+    ]
+    for line in lines { try session.output.write(line.bytes + [0x0a]) }
+  }
+}

@@ -1,0 +1,217 @@
+import ArgumentParser
+import ChunkStore
+import Crypto
+
+struct Key: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    abstract: "Manage who can open a repository.",
+    discussion: """
+      The keys of a repository are in slots, each under a passphrase of its own.
+
+      archivist key export /backup/repo /safe/place/repo.key
+      archivist key change-passphrase /backup/repo
+      """,
+    subcommands: [
+      KeyList.self, KeyAdd.self, KeyRemove.self, KeyChangePassphrase.self, KeyExport.self,
+      KeyImport.self,
+    ])
+}
+
+extension Session {
+  /// A repository, and its key slots.
+  func openSlots(
+    _ argument: BytesArgument?, as which: Which = .own
+  ) throws -> (slots: KeySlots, repository: Repository) {
+    let path = try repositoryLocation(argument).path
+    let repository = try open(path, as: which)
+    let slots = try KeySlots(
+      repository, clientSlots: try clientSlots(try storage(at: path)),
+      passphrase: lastPassphrase)
+    return (slots, repository)
+  }
+}
+
+struct KeyList: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "list", abstract: "List the key slots of a repository.",
+    discussion: "archivist key list /backup/repo")
+
+  @OptionGroup(title: "Common Options") var global: GlobalOptions
+
+  @Argument(help: .repository)
+  var location: BytesArgument?
+
+  func run() throws {
+    let session = Session(global)
+    for slot in try session.openSlots(location).slots.entries() {
+      let cost: String
+      if let parameters = slot.parameters {
+        cost = "scrypt N=2^\(parameters.logN) r=\(parameters.r) p=\(parameters.p)"
+      } else {
+        cost = "no passphrase"
+      }
+      let place = slot.isWithClient ? "client" : "repository"
+      let mark = slot.isOpened ? " (opened now)" : ""
+      let date = slot.date.map { TimeText.list(CivilTime($0, in: .local)) } ?? ""
+      var line: Message = "\(slot.id.hex.prefix(16))  \(place)  \(cost)\(mark)"
+      if !date.isEmpty { line = line + "  \(date)" }
+      if !slot.note.isEmpty { line = line + "  \(name: Array(slot.note.utf8))" }
+      try session.output.write(line + "\n")
+    }
+    try session.output.finish()
+  }
+}
+
+struct KeyAdd: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "add", abstract: "Add a passphrase that opens the repository.",
+    discussion: """
+      archivist key add --note 'recovery, in the safe' /backup/repo
+
+      The new passphrase comes from ARCHIVIST_NEW_PASSPHRASE, ARCHIVIST_NEW_PASSCOMMAND or \
+      ARCHIVIST_NEW_PASSPHRASE_FD, else from the terminal.
+      """)
+
+  @OptionGroup(title: "Common Options") var global: GlobalOptions
+
+  @Argument(help: .repository)
+  var location: BytesArgument?
+
+  @Option(help: "What the slot is for; shown by `key list`.")
+  var note = ""
+
+  func run() throws {
+    let session = Session(global)
+    let (slots, _) = try session.openSlots(location)
+    let id = try slots.add(
+      passphrase: try session.newPassphrase(usesExisting: false), note: note)
+    try session.output.write("Added key slot \(id.hex.prefix(16)).\n")
+    try session.output.finish()
+  }
+}
+
+struct KeyRemove: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "remove", abstract: "Remove a passphrase.",
+    discussion: """
+      archivist key list /backup/repo
+      archivist key remove /backup/repo 3f9a
+
+      Whoever has a copy of the slot and its passphrase can still open copies of the repository.
+      """)
+
+  @OptionGroup(title: "Common Options") var global: GlobalOptions
+
+  @Argument(help: .repository)
+  var location: BytesArgument
+
+  @Argument(help: "The slot: the beginning of its id, as `key list` shows it.")
+  var slot: String
+
+  func run() throws {
+    let session = Session(global)
+    try session.openSlots(location).slots.remove(slot)
+  }
+}
+
+struct KeyChangePassphrase: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "change-passphrase", abstract: "Give the slot that you open another passphrase.",
+    discussion: """
+      archivist key change-passphrase /backup/repo
+
+      The new passphrase comes from ARCHIVIST_NEW_PASSPHRASE, ARCHIVIST_NEW_PASSCOMMAND or \
+      ARCHIVIST_NEW_PASSPHRASE_FD, else from the terminal.
+      """)
+
+  @OptionGroup(title: "Common Options") var global: GlobalOptions
+
+  @Argument(help: .repository)
+  var location: BytesArgument?
+
+  func run() throws {
+    let session = Session(global)
+    let (slots, repository) = try session.openSlots(location)
+    let new = try slots.changePassphrase(to: try session.newPassphrase(usesExisting: false))
+    if let new {
+      try PrivateFile.write(new, to: Array(session.folders.keyFile(repository.id).utf8))
+    }
+  }
+}
+
+struct KeyExport: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "export", abstract: "Copy the key slot that you open to a file.",
+    discussion: """
+      archivist key export /backup/repo /safe/place/repo.key
+      archivist key export --paper /backup/repo > page.txt
+
+      The copy opens with the same passphrase. Without any slot, a repository is lost.
+      """)
+
+  @OptionGroup(title: "Common Options") var global: GlobalOptions
+
+  @Argument(help: .repository)
+  var location: BytesArgument
+
+  @Argument(help: "The file to write; without it, standard output.")
+  var path: BytesArgument?
+
+  @Flag(help: "Write a page that can be printed, and typed in again.")
+  var paper = false
+
+  func run() throws {
+    let session = Session(global)
+    let (slots, repository) = try session.openSlots(location)
+    let slot = try slots.export()
+    let text = try paper ? PaperKey.page(slot, repository: repository.id.hex) : PaperKey.file(slot)
+    if let path {
+      try PrivateFile.write(text, to: path.bytes)
+    } else {
+      try session.output.write(text)
+    }
+    try session.output.finish()
+  }
+}
+
+struct KeyImport: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "import", abstract: "Put an exported key slot back.",
+    discussion: "archivist key import /backup/repo /safe/place/repo.key")
+
+  @OptionGroup(title: "Common Options") var global: GlobalOptions
+
+  @Argument(help: .repository)
+  var location: BytesArgument
+
+  @Argument(help: "The file that `key export` wrote, with or without --paper.")
+  var path: BytesArgument
+
+  @Flag(help: "Keep the key with this client instead of in the repository.")
+  var keyfile = false
+
+  func run() throws {
+    let session = Session(global)
+    guard let text = try PrivateFile.read(path.bytes) else {
+      throw CommandFailure("\(name: path.bytes): there is no such file")
+    }
+    let slot: [UInt8]
+    do throws(PaperKey.Invalid) {
+      slot = try PaperKey.parse(text)
+    } catch {
+      throw CommandFailure("\(name: path.bytes): \(error)", status: .failure(.notAKeyBackup))
+    }
+    let storage = try session.storage(at: try session.repositoryLocation(location).path)
+    let repository = try Repository.identify(storage)
+    guard try KeySlots.repositoryID(ofSlot: slot) == repository else {
+      throw CommandFailure(
+        "\(name: path.bytes): this key is for another repository",
+        status: .failure(.keyBackupOfOtherRepository))
+    }
+    if keyfile {
+      try PrivateFile.write(slot, to: Array(session.folders.keyFile(repository).utf8))
+    } else {
+      _ = try KeySlots.import(slot, into: storage)
+    }
+  }
+}

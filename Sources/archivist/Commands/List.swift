@@ -1,0 +1,124 @@
+import ArgumentParser
+import ChunkStore
+import Crypto
+
+struct List: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    abstract: "List the archives of a repository, or the items of an archive.",
+    discussion: """
+      archivist list /backup/repo
+      archivist list --as-of 2026-11-01 --last 3 /backup/repo
+      archivist list /backup/repo::2026-11-21 etc/ssh
+      archivist list --format '{sha256} {path}{NL}' '/backup/repo::web-*@10D'
+      archivist list --json /backup/repo
+
+      `archivist help format` lists the fields of --format.
+      """)
+
+  @OptionGroup(title: "Common Options") var global: GlobalOptions
+  @OptionGroup var patterns: SelectionOptions
+  @OptionGroup var selection: ArchiveSelectionOptions
+
+  @Argument(help: .repositoryOrArchive)
+  var location: BytesArgument?
+
+  @Argument(
+    help: ArgumentHelp("Which items, if not all: paths as shown.", valueName: "path"))
+  var paths: [BytesArgument] = []
+
+  @Flag(help: "Print names or paths only.")
+  var short = false
+
+  @Option(help: "Print each archive or item like this, with fields in braces.")
+  var format: BytesArgument?
+
+  @Flag(help: "Print archives as JSON.")
+  var json = false
+
+  @Flag(help: "Print items as JSON, one object per line.")
+  var jsonLines = false
+
+  @Option(help: ArgumentHelp("Only archives that were begun by this time.", valueName: "time"))
+  var asOf: BytesArgument?
+
+  @Flag(help: "List the states of interrupted backups as well.")
+  var considerCheckpoints = false
+
+  func run() throws {
+    let session = Session(global)
+    let location = try session.location(self.location)
+    let repository = try session.open(location.path)
+    if let name = location.archive, !name.isEmpty {
+      try checkItemOptions()
+      let archive = try session.archive(name, in: repository)
+      try repository.reading("list") { try listItems(archive, repository, session) }
+    } else {
+      guard paths.isEmpty else {
+        throw CommandFailure("paths can be listed only of an archive: REPOSITORY::ARCHIVE")
+      }
+      if jsonLines {
+        throw CommandFailure("--json-lines is for items of an archive; --json is for archives")
+      }
+      try listArchives(repository, session)
+    }
+    try session.output.finish()
+  }
+
+  private func checkItemOptions() throws {
+    if json { throw CommandFailure("--json is for lists of archives; --json-lines is for items") }
+    if selection.isGiven || asOf != nil || considerCheckpoints {
+      throw CommandFailure(
+        "options that select archives go with REPOSITORY, not with REPOSITORY::ARCHIVE")
+    }
+  }
+
+  private func listArchives(_ repository: Repository, _ session: Session) throws {
+    // What is listed here may be read by people who believe that it is all there is.
+    if let vanished = try ClientMemory(session).vanished(from: repository) {
+      session.report.warning(.various, "\(vanished)")
+    }
+    var archives = try repository.archives().filter {
+      considerCheckpoints || $0.manifest.kind == .archive
+    }
+    if let asOf {
+      let bytes = asOf.bytes.first == UInt8(ascii: "@") ? Array(asOf.bytes.dropFirst()) : asOf.bytes
+      let bound = try TimeSelector.bound(bytes, now: Clock.now)
+      archives = archives.filter { $0.start <= bound }
+    }
+    archives = try selection.select(archives, session)
+    let lines = try ArchiveFormat(
+      wanted(ArchiveFormat.standard, short: ArchiveFormat.short),
+      isForPeople: session.output.isTerminal)
+    if json {
+      let document = JSON.object([
+        ("archives", .array(archives.map(lines.json))),
+        ArchiveJSON.encryption(repository), try ArchiveJSON.repository(repository),
+      ])
+      try session.output.write(document.lines() + [0x0a])
+      return
+    }
+    for archive in archives { try session.output.write(try lines.text(archive)) }
+  }
+
+  private func listItems(
+    _ archive: Archive, _ repository: Repository, _ session: Session
+  ) throws {
+    let lines = try ItemFormat(
+      wanted(ItemFormat.standard, short: ItemFormat.short), archive: archive,
+      repository: repository, isForPeople: session.output.isTerminal && !jsonLines)
+    var selection = try Selection(
+      paths: paths.map(\.bytes), rules: patterns.rules())
+    var items = SelectedItems(try repository.items(of: archive), selection)
+    while let item = try items.next() {
+      guard selection.contains(item.path) else { continue }
+      try session.output.write(jsonLines ? lines.json(item).line + [0x0a] : lines.text(item))
+      if let lost = try LostContent.description(item.content, in: repository) {
+        session.report.warning(.fileReadError, "\(name: item.path.bytes): \(lost)")
+      }
+    }
+  }
+
+  private func wanted(_ standard: String, short: String) -> [UInt8] {
+    format?.bytes ?? Array((self.short ? short : standard).utf8)
+  }
+}

@@ -1,0 +1,27 @@
+import ArgumentParser
+import ChunkStore
+
+struct Rename: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    abstract: "Give an archive another name.",
+    discussion: "archivist rename /backup/repo::2026-11-21 before-the-upgrade")
+
+  @OptionGroup(title: "Common Options") var global: GlobalOptions
+
+  @Argument(help: .archive)
+  var location: BytesArgument
+
+  @Argument(help: "The new name; may hold placeholders.")
+  var newName: BytesArgument
+
+  func run() throws {
+    let session = Session(global)
+    let (path, name) = try session.archiveLocation(location)
+    let expanded = try session.placeholders(now: Clock.now).expand(newName.bytes)
+    guard let new = String(validating: expanded, as: UTF8.self) else {
+      throw CommandFailure("\(name: expanded): the name of an archive has to be UTF-8")
+    }
+    let repository = try session.open(path)
+    try repository.rename(try session.archive(name, in: repository), to: new)
+  }
+}

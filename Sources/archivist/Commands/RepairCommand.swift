@@ -1,0 +1,62 @@
+import ChunkStore
+import Glibc
+
+/// What `check --repair` does and says.
+struct RepairCommand {
+  let session: Session
+  let repository: Repository
+  let isDryRun: Bool
+
+  func run(_ options: CheckOptions, _ meter: Meter) throws {
+    let report = session.report
+    // What was taken away is not damage, and repairing around it would hide it.
+    if let vanished = try ClientMemory(session).vanished(from: repository) { throw vanished }
+    let progress = Progress.begin(session, meter)
+    defer { progress?.finish() }
+    var isRefused = false
+    let found = try repository.repair(options, isDryRun: isDryRun, meter: meter) { plan in
+      progress?.finish()
+      try show(plan, "To do")
+      isRefused = try !isConfirmed()
+      return !isRefused
+    } progress: { step in
+      report.info("\(step)")
+    }
+    progress?.finish()
+    if isRefused {
+      throw CommandFailure("nothing was changed", status: .failure(.cancelled))
+    }
+    if isDryRun { try show(found, "Would do") }
+    for text in found.remaining { report.warning(.various, "\(text)") }
+    for text in found.lost { report.warning(.various, "\(text)") }
+    guard !session.options.quiet else { return }
+    if found.check.isClean {
+      try session.output.write("No problems found: there is nothing to repair.\n")
+    } else if !isDryRun {
+      try session.output.write(
+        "Repaired: \(HumanText.count(found.salvagedBlocks, "block")) of damaged segments saved, "
+          + "\(HumanText.count(found.lost.count, "piece")) of archives lost for now.\n")
+    }
+  }
+
+  private func show(_ plan: RepairReport, _ title: String) throws {
+    for problem in plan.check.problems { session.report.warning(.various, "\(problem)") }
+    guard !plan.actions.isEmpty else { return }
+    try session.output.write("\(title):\n" + plan.actions.map { "  \($0)\n" }.joined())
+  }
+
+  private func isConfirmed() throws -> Bool {
+    let variable = "ARCHIVIST_CHECK_I_KNOW_WHAT_I_AM_DOING"
+    if let answer = session.environment.text(variable, "BORG_CHECK_I_KNOW_WHAT_I_AM_DOING") {
+      return answer == "YES"
+    }
+    guard isatty(STDIN_FILENO) != 0 else {
+      throw CommandFailure(
+        "--repair asks first, and there is no terminal: set \(variable)=YES to agree",
+        status: .failure(.cancelled))
+    }
+    try session.output.write("Type YES to go on: ")
+    try session.output.flush()
+    return readLine() == "YES"
+  }
+}

@@ -1,0 +1,71 @@
+import ChunkStore
+import Crypto
+
+/// What a listing says of contents beyond what stands in the item: looked up, or read, only if it
+/// is asked for.
+struct ItemContents {
+  private let repository: Repository
+  private let digests: [(name: String, digest: MessageDigest)]
+  private let reader: ContentReader
+
+  /// Reads contents for these digests; without any, no content is read.
+  init(_ repository: Repository, algorithms: [MessageDigest.Algorithm]) throws {
+    self.repository = repository
+    reader = try ContentReader(repository)
+    digests = try Set(algorithms).map { ($0.rawValue, try MessageDigest($0)) }
+  }
+
+  /// The digests of a file's content, in hexadecimal digits; none for what is no file.
+  func digests(of item: Item) throws -> [String: String] {
+    guard !digests.isEmpty, let content = item.content else { return [:] }
+    var holes = content.holes[...]
+    var position: UInt64 = 0
+    func addHoles() throws {
+      while let hole = holes.first, hole.offset == position {
+        holes.removeFirst()
+        try addZeros(hole.length)
+        position = hole.end
+      }
+    }
+    var chunks = try repository.chunks(of: content)
+    try addHoles()
+    while let chunk = try chunks.next() {
+      let bytes = try reader.read(chunk)
+      var start = 0
+      while start < bytes.count {
+        let room = holes.first.map { Int(clamping: $0.offset - position) } ?? .max
+        let end = start + min(room, bytes.count - start)
+        for (_, digest) in digests { try digest.update(bytes.span.extracting(start..<end)) }
+        position += UInt64(end - start)
+        start = end
+        try addHoles()
+      }
+    }
+    var result: [String: String] = [:]
+    for (name, digest) in digests { result[name] = hexadecimal(try digest.finalize()) }
+    return result
+  }
+
+  private func addZeros(_ count: UInt64) throws {
+    let zeros = [UInt8](repeating: 0, count: 1 << 16)
+    var rest = count
+    while rest > 0 {
+      let part = Int(min(rest, UInt64(zeros.count)))
+      for (_, digest) in digests { try digest.update(zeros.span.extracting(first: part)) }
+      rest -= UInt64(part)
+    }
+  }
+
+  /// Bytes that a file's content takes up in the repository.
+  func compressedSize(of item: Item) throws -> UInt64 {
+    guard let content = item.content else { return 0 }
+    var sum: UInt64 = 0
+    var chunks = try repository.chunks(of: content)
+    while let chunk = try chunks.next() { sum += repository.storedSize(of: chunk) }
+    return sum
+  }
+
+  private func hexadecimal(_ bytes: [UInt8]) -> String {
+    bytes.map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined()
+  }
+}

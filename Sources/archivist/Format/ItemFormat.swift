@@ -1,0 +1,157 @@
+import ChunkStore
+import Crypto
+
+/// Items as `list REPOSITORY::ARCHIVE` prints them: by a format, or as borg's JSON.
+struct ItemFormat {
+  /// borg's format for people.
+  static let standard = "{mode} {user:6} {group:6} {size:8} {mtime} {path}{extra}{NL}"
+  /// Only the paths.
+  static let short = "{path}{NL}"
+
+  /// The fields, in groups of what belongs together.
+  static let keys: [[String]] = [
+    ["type", "mode", "uid", "gid", "user", "group"],
+    ["path", "bpath", "source", "linktarget", "extra", "flags"],
+    ["size", "csize", "num_chunks"],
+    ["mtime", "ctime", "atime", "isomtime", "isoctime", "isoatime"],
+    MessageDigest.Algorithm.allCases.map(\.rawValue),
+    ["archiveid", "archivename", "health"],
+  ]
+
+  /// What borg has and we have not, and why.
+  static let unavailable = [
+    "dsize": "what only one file needs is not counted; `archivist info` says it of an archive",
+    "dcsize": "what only one file needs is not counted; `archivist info` says it of an archive",
+    "unique_chunks":
+      "what only one file needs is not counted; `archivist info` says it of an archive",
+    "xxh64": "libcrypto does not have it; md5 and blake2b are fast too",
+  ]
+
+  private let template: FormatTemplate
+  private let archive: Archive
+  private let contents: ItemContents
+  /// Whether names are shown to people, in their safe form.
+  private let isForPeople: Bool
+
+  /// Understands a format.
+  ///
+  /// - Parameters:
+  ///   - format: With fields in braces.
+  ///   - archive: Whose items are printed.
+  ///   - repository: Where it is.
+  ///   - isForPeople: Whether names go to a terminal, and must not do harm there.
+  /// - Throws: `FormatTemplateError`, and errors of libcrypto.
+  init(
+    _ format: [UInt8], archive: Archive, repository: Repository, isForPeople: Bool
+  ) throws {
+    template = try FormatTemplate(
+      format, keys: Array(Self.keys.joined()), unavailable: Self.unavailable)
+    self.archive = archive
+    self.isForPeople = isForPeople
+    contents = try ItemContents(
+      repository, algorithms: template.keys.compactMap(MessageDigest.Algorithm.init(rawValue:)))
+  }
+
+  /// An item as the format has it.
+  func text(_ item: Item) throws -> [UInt8] {
+    let digests = try contents.digests(of: item)
+    return try template.filled { try value($0, item, digests) }
+  }
+
+  /// An item as borg's JSON has it, with what the format asks for in addition.
+  func json(_ item: Item) throws -> JSON {
+    let digests = try contents.digests(of: item)
+    var members: [(String, JSON)] = []
+    let used = template.keys
+    for key in ["archiveid", "archivename"] where used.contains(key) {
+      members += try value(key, item, digests).json(key)
+    }
+    for key in ["type", "mode", "user", "group", "uid", "gid"] {
+      members += try value(key, item, digests).json(key)
+    }
+    members += JSON.members("path", Self.path(item))
+    members.append(("healthy", .bool(true)))
+    for key in ["source", "linktarget"] { members += JSON.members(key, Self.source(item)) }
+    members += try value("flags", item, digests).json("flags")
+    var known = Set(members.map(\.0))
+    // Those that cost something to find out are there only if the format has them, as with borg.
+    for key in used where Self.isComputed(key) && known.insert(key).inserted {
+      members += try value(key, item, digests).json(key)
+    }
+    return .object(members)
+  }
+
+  private static func isComputed(_ key: String) -> Bool {
+    keys[2].contains(key) || keys[3].contains(key) || keys[4].contains(key)
+  }
+
+  // MARK: Values
+
+  private func value(
+    _ key: String, _ item: Item, _ digests: [String: String]
+  ) throws -> FormatValue {
+    func text(_ text: some StringProtocol) -> FormatValue { .text(Array(text.utf8)) }
+    func time(_ moment: Timestamp?) -> Timestamp { moment ?? item.mtime }
+    func iso(_ moment: Timestamp?) -> FormatValue {
+      text(TimeText.json(CivilTime(time(moment), in: .local)))
+    }
+    switch key {
+    case "type": return text(HumanText.mode(item.mode).prefix(1))
+    case "mode": return text(Self.mode(item))
+    case "uid": return .number(UInt64(item.uid))
+    case "gid": return .number(UInt64(item.gid))
+    case "user": return Self.owner(item.user, item.uid)
+    case "group": return Self.owner(item.group, item.gid)
+    case "path": return .text(shown(Self.path(item)))
+    case "bpath": return .text(Self.path(item))
+    case "source", "linktarget": return .text(shown(Self.source(item)))
+    case "extra": return .text(extra(item))
+    case "flags": return .number(item.flags.bsdNumber)
+    case "size": return .number(item.content?.size ?? UInt64(item.linkTarget?.count ?? 0))
+    case "csize": return .number(try contents.compressedSize(of: item))
+    case "num_chunks": return .number(item.content?.chunks.count ?? 0)
+    case "mtime": return .time(item.mtime)
+    case "ctime": return .time(time(item.ctime))
+    case "atime": return .time(time(item.atime))
+    case "isomtime": return iso(item.mtime)
+    case "isoctime": return iso(item.ctime)
+    case "isoatime": return iso(item.atime)
+    case "archiveid": return text(archive.id.hex)
+    case "archivename": return .text(shown(Array(archive.name.utf8)))
+    case "health": return text("healthy")
+    default: return text(digests[key] ?? "")
+    }
+  }
+
+  private func shown(_ name: [UInt8]) -> [UInt8] { isForPeople ? NameText.display(name) : name }
+
+  /// The path; `.` for the root.
+  static func path(_ item: Item) -> [UInt8] {
+    item.path.bytes.isEmpty ? [UInt8(ascii: ".")] : item.path.bytes
+  }
+
+  /// What a link points to; for the later members of a group of hard links, the first one.
+  private static func source(_ item: Item) -> [UInt8] {
+    item.linkTarget ?? (isLaterLink(item) ? item.hardLinkGroup?.bytes : nil) ?? []
+  }
+
+  private func extra(_ item: Item) -> [UInt8] {
+    let source = shown(Self.source(item))
+    if source.isEmpty { return [] }
+    return Array((item.kind == .symbolicLink ? " -> " : " link to ").utf8) + source
+  }
+
+  /// borg shows the later members of a group of hard links with an `h`.
+  private static func mode(_ item: Item) -> String {
+    let mode = HumanText.mode(item.mode)
+    return isLaterLink(item) && item.kind == .regular ? "h" + mode.dropFirst() : mode
+  }
+
+  private static func isLaterLink(_ item: Item) -> Bool {
+    item.hardLinkGroup.map { $0 != item.path } ?? false
+  }
+
+  private static func owner(_ name: [UInt8], _ id: UInt32) -> FormatValue {
+    name.isEmpty ? .number(UInt64(id)) : .text(name)
+  }
+}

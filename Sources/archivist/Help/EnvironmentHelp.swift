@@ -1,0 +1,51 @@
+/// What is taken from the environment, and where things are kept.
+enum EnvironmentHelp {
+  static let text = """
+    Most of these are known under borg's names as well, with BORG_ instead of
+    ARCHIVIST_; ours come first.
+
+      ARCHIVIST_REPO            the repository, where none is named in front of ::
+      ARCHIVIST_EXIT_CODES      classic or modern; see `archivist help exit-codes`
+      ARCHIVIST_HOSTNAME        instead of the machine's name, also as {hostname}
+      ARCHIVIST_USERNAME        instead of the user's name, also as {user}
+
+    The passphrase comes from the first of these that is set, else from the
+    terminal:
+
+      ARCHIVIST_PASSPHRASE      the passphrase itself
+      ARCHIVIST_PASSCOMMAND     a command that prints it; run without a shell
+      ARCHIVIST_PASSPHRASE_FD   a descriptor to read it from; 0 is standard input
+
+      pass show backup | ARCHIVIST_PASSPHRASE_FD=0 archivist create repo::{now} /etc
+
+    A new one comes from ARCHIVIST_NEW_PASSPHRASE, ARCHIVIST_NEW_PASSCOMMAND or
+    ARCHIVIST_NEW_PASSPHRASE_FD in the same way; that of a second repository, the
+    source of `copy` or the one that `init --like` names, from
+    ARCHIVIST_OTHER_PASSPHRASE, ARCHIVIST_OTHER_PASSCOMMAND or
+    ARCHIVIST_OTHER_PASSPHRASE_FD, else it is taken to be the same.
+
+      ARCHIVIST_UNKNOWN_UNENCRYPTED_REPO_ACCESS_IS_OK=yes
+                                opens a repository without encryption that this
+                                client has not seen before
+
+    For repositories on other machines:
+
+      ARCHIVIST_RSH             the command that reaches them, instead of ssh
+      ARCHIVIST_REMOTE_PATH     where archivist is over there
+
+    What this client keeps:
+
+      ~/.config/archivist       what is remembered of repositories, and keys that
+                                are not in them, which nothing can replace
+      ~/.cache/archivist        disposable: deleting it costs time
+
+      ARCHIVIST_CONFIG_DIR      another folder for the former
+      ARCHIVIST_CACHE_DIR       another folder for the latter
+      ARCHIVIST_BASE_DIR        instead of the home folder, for both
+      XDG_CONFIG_HOME, XDG_CACHE_HOME
+                                as the XDG Base Directory Specification says
+
+      TZ                        the time zone of all times that are shown or written
+      TERM                      on a dumb terminal no progress is shown
+    """
+}

@@ -1,0 +1,22 @@
+import ArgumentParser
+
+/// Help as the argument parser writes it, rearranged.
+enum HelpText {
+  /// Puts the options that all commands have behind those of the command, and adds the topics to
+  /// the overview of everything.
+  static func arranged(_ text: String) -> String {
+    var sections = text.split(separator: "\n\n", omittingEmptySubsequences: false)
+    if text.hasPrefix("OVERVIEW: \(Archivist.configuration.abstract)\n") {
+      sections.insert("TOPICS:\n\(HelpTopic.list)", at: max(0, sections.count - 1))
+      return sections.joined(separator: "\n\n")
+    }
+    guard let common = sections.firstIndex(where: { $0.hasPrefix("COMMON OPTIONS:") }),
+      let last = sections.lastIndex(where: { $0.hasPrefix("OPTIONS:") }), common < last
+    else { return text }
+    let section = sections.remove(at: common)
+    // The text ends with an empty line, which stays at the end.
+    if sections[last - 1].hasSuffix("\n") { sections[last - 1].removeLast() }
+    sections.insert(section, at: last)
+    return sections.joined(separator: "\n\n")
+  }
+}

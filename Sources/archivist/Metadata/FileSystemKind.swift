@@ -1,0 +1,53 @@
+import CLinux
+import Glibc
+
+/// Whose clock writes the times of files.
+enum FileSystemKind: Sendable {
+  /// A file system of this machine: its times come from our own clock.
+  case local
+  /// A network or FUSE file system, or one that we do not know: its times come from elsewhere.
+  case remote
+
+  /// Whether the times of files can be compared with our own clock.
+  var clockIsOurs: Bool { self == .local }
+
+  /// Asks on what kind of file system a directory is.
+  init(of directory: DirectoryHandle) throws(SystemError) {
+    var found = statfs()
+    guard retryingInterrupts({ unsafe fstatfs(directory.number, &found) }) == 0 else {
+      throw .last("fstatfs", [])
+    }
+    self = Self(magic: UInt32(truncatingIfNeeded: found.f_type))
+  }
+
+  /// Judges by the number that statfs(2) gives.
+  ///
+  /// Only what is known to be local counts as local: taken for remote, a file changed lately is
+  /// read once more than it has to be; taken for local, a change could be missed.
+  init(magic: UInt32) { self = Self.localMagic.contains(magic) ? .local : .remote }
+
+  private static let localMagic: Set<UInt32> = [
+    0x0000_EF53,  // ext2, ext3, ext4
+    0x5846_5342,  // XFS
+    0x9123_683E,  // Btrfs
+    0x2FC1_2FC1,  // ZFS
+    0xCA45_1A4E,  // bcachefs
+    0xF2F5_2010,  // F2FS
+    0x3153_464A,  // JFS
+    0x5265_4973,  // ReiserFS
+    0x0000_3434,  // NILFS
+    0x0102_1994,  // tmpfs
+    0x8584_58F6,  // ramfs
+    0x794C_7630,  // overlayfs
+    0x0000_4D44,  // FAT
+    0x2011_BAB0,  // exFAT
+    0x7366_746E,  // NTFS of the kernel
+    0x0000_482B,  // HFS+
+    0x0000_9660,  // ISO 9660
+    0x1501_3346,  // UDF
+    0x7371_7368,  // SquashFS
+    0xE0F5_E1E2,  // EROFS
+    0x0000_9FA0,  // proc
+    0x6265_6572,  // sysfs
+  ]
+}

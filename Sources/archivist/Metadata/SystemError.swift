@@ -1,0 +1,52 @@
+import Glibc
+
+/// A system call that failed: which one, on what, and why.
+struct SystemError: Error, Hashable, Sendable {
+  /// The name of the call, `openat` say.
+  let operation: String
+  /// What `errno` said.
+  let code: Int32
+  /// What the call was about: a path, or the name of an entry, as bytes.
+  var path: [UInt8]
+
+  init(_ operation: String, code: Int32, path: some Collection<UInt8>) {
+    self.operation = operation
+    self.code = code
+    self.path = Array(path)
+  }
+
+  /// The error that the last call on this thread left in `errno`.
+  ///
+  /// Nothing may come between that call and this one.
+  static func last(_ operation: String, _ path: some Collection<UInt8>) -> SystemError {
+    SystemError(operation, code: errno, path: path)
+  }
+
+  /// The same error, named by the path that the user knows.
+  func at(_ path: [UInt8]) -> SystemError {
+    SystemError(operation, code: code, path: path)
+  }
+
+  /// What the C library says about the code: `Permission denied`.
+  var reason: String {
+    var text = [CChar](repeating: 0, count: 256)
+    // strerror() may share its buffer between threads.
+    guard unsafe strerror_r(code, &text, text.count) == 0 else { return "error \(code)" }
+    return String(
+      decoding: text.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
+  }
+}
+
+extension SystemError: CustomStringConvertible {
+  var description: String {
+    "\(String(decoding: path, as: UTF8.self)): \(operation): \(reason)"
+  }
+}
+
+/// Repeats a call for as long as a signal interrupts it.
+func retryingInterrupts<Result: SignedInteger>(_ call: () -> Result) -> Result {
+  while true {
+    let result = call()
+    if result != -1 || errno != EINTR { return result }
+  }
+}

@@ -1,0 +1,97 @@
+import ArgumentParser
+import ChunkStore
+
+/// The options that say which archives to keep.
+struct KeepOptions: ParsableArguments {
+  @Option(
+    name: .customLong("keep-within"),
+    help: ArgumentHelp(
+      "Keep all archives of this time: a number and H, d, w, m or y.", valueName: "interval"),
+    transform: { try KeepInterval($0) })
+  var within: KeepInterval?
+
+  @Option(
+    name: [.customLong("keep-last"), .customLong("keep-secondly")], parsing: .unconditional,
+    help: ArgumentHelp("Keep that many archives, one for each second.", valueName: "n"))
+  var secondly: Int?
+
+  @Option(
+    name: .customLong("keep-minutely"), parsing: .unconditional,
+    help: ArgumentHelp("Keep that many archives, one for each minute.", valueName: "n"))
+  var minutely: Int?
+
+  @Option(
+    name: [.customShort("H", allowingJoined: true), .customLong("keep-hourly")],
+    parsing: .unconditional,
+    help: ArgumentHelp("Keep that many archives, one for each hour.", valueName: "n"))
+  var hourly: Int?
+
+  @Option(
+    name: [.customShort("d", allowingJoined: true), .customLong("keep-daily")],
+    parsing: .unconditional,
+    help: ArgumentHelp("Keep that many archives, one for each day.", valueName: "n"))
+  var daily: Int?
+
+  @Option(
+    name: [.customShort("w", allowingJoined: true), .customLong("keep-weekly")],
+    parsing: .unconditional,
+    help: ArgumentHelp("Keep that many archives, one for each week.", valueName: "n"))
+  var weekly: Int?
+
+  @Option(
+    name: [.customShort("m", allowingJoined: true), .customLong("keep-monthly")],
+    parsing: .unconditional,
+    help: ArgumentHelp("Keep that many archives, one for each month.", valueName: "n"))
+  var monthly: Int?
+
+  @Option(
+    name: .customLong("keep-13weekly"), parsing: .unconditional,
+    help: ArgumentHelp(
+      "Keep that many archives, one for each quarter of 13 weeks.", valueName: "n"))
+  var quarterly13Weekly: Int?
+
+  @Option(
+    name: .customLong("keep-3monthly"), parsing: .unconditional,
+    help: ArgumentHelp(
+      "Keep that many archives, one for each quarter of 3 months.", valueName: "n"))
+  var quarterly3Monthly: Int?
+
+  @Option(
+    name: [.customShort("y", allowingJoined: true), .customLong("keep-yearly")],
+    parsing: .unconditional,
+    help: ArgumentHelp(
+      "Keep that many archives, one for each year. A negative number has no limit.",
+      valueName: "n"))
+  var yearly: Int?
+
+  /// What the options ask for.
+  var rules: KeepRules {
+    var rules = KeepRules(within: within)
+    rules.counts[.secondly] = secondly
+    rules.counts[.minutely] = minutely
+    rules.counts[.hourly] = hourly
+    rules.counts[.daily] = daily
+    rules.counts[.weekly] = weekly
+    rules.counts[.monthly] = monthly
+    rules.counts[.quarterly13Weekly] = quarterly13Weekly
+    rules.counts[.quarterly3Monthly] = quarterly3Monthly
+    rules.counts[.yearly] = yearly
+    return rules
+  }
+
+  /// What the rules make of archives of a repository.
+  func plan(for archives: [Archive], in repository: Repository) throws -> PrunePlan<Archive> {
+    let stored = try repository.archiveDates()
+    return PrunePlan(
+      archives: archives.map {
+        PruneCandidate(
+          id: $0, name: Array($0.name.utf8), start: $0.start, stored: stored[$0.id])
+      }, rules: rules, now: Clock.now)
+  }
+
+  func validate() throws {
+    if quarterly13Weekly != nil, quarterly3Monthly != nil {
+      throw ValidationError("Use either --keep-13weekly or --keep-3monthly, not both.")
+    }
+  }
+}

@@ -1,0 +1,85 @@
+import CLinux
+import ChunkStore
+import Crypto
+import Glibc
+
+/// A regular file that stands where an item is to be restored.
+///
+/// It is kept if it has the item's content, and then gets what it lacks of the metadata. Otherwise
+/// a new file takes its place, all at once, when it is complete: the old one is never written to,
+/// because it may have other names, outside of the target too. A file with other names is never
+/// kept, for the same reason.
+///
+/// It belongs to one thread.
+final class ExistingFile: Sendable {
+  private let context: RestoreContext
+  private let directory: DirectoryHandle
+  private let name: FileName
+  private let parent: UnfinishedDirectory?
+
+  init(
+    _ name: FileName, in directory: DirectoryHandle, context: RestoreContext,
+    parent: UnfinishedDirectory?
+  ) {
+    self.name = name
+    self.directory = directory
+    self.context = context
+    self.parent = parent
+    parent?.begin()
+  }
+
+  /// What the file holds; `nil` if it cannot be read.
+  func content() -> OldContent? {
+    do throws(SystemError) {
+      return OldContent(try OpenedFile(name, in: directory))
+    } catch {
+      return nil  // Whatever it holds, it is replaced.
+    }
+  }
+
+  /// Says whether the file may have an item's content, as far as that is known without reading.
+  func mayBeEqual(_ file: borrowing OpenedFile, to item: Item) -> Bool {
+    file.metadata.linkCount == 1 && file.metadata.size == item.content?.size
+  }
+
+  /// Says whether an interrupted restore has finished the file: it sets the time last.
+  func isFinished(_ file: borrowing OpenedFile, _ item: Item) -> Bool {
+    context.options.continues && file.metadata.mtime == item.mtime
+  }
+
+  /// Keeps the file.
+  ///
+  /// - Returns: What the system did not take of the metadata.
+  func keep(_ file: borrowing OpenedFile, _ item: Item) -> [RestoreProblem] {
+    context.correct(item, file.descriptor.number) + done()
+  }
+
+  /// Makes the file that is to take this one's place.
+  func replacement(_ item: Item) throws(SystemError) -> RestoredFile {
+    let temporary = try temporaryName()
+    let flags = O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC | O_NOCTTY
+    // A run that was killed may have left one behind.
+    let number = try directory.replacing(temporary, "openat") {
+      unsafe linux_openat(directory.number, temporary.terminated, flags, 0o600)
+    }
+    context.applyEarlyFlags(item, to: number)
+    return RestoredFile(
+      owning: number, context: context, directory: directory, name: temporary, replacing: name,
+      parent: parent)
+  }
+
+  /// Nothing more comes, and nothing was made.
+  func done() -> [RestoreProblem] { parent?.end() ?? [] }
+
+  /// A name of its own for each file, and the same one in each run, so that nothing piles up.
+  private func temporaryName() throws(SystemError) -> FileName {
+    do {
+      let bytes = Array(name.bytes)
+      let digest = try SHA256.digest(of: bytes.span).hex.prefix(32)
+      if let name = FileName(Array(".archivist-\(digest)".utf8)) { return name }
+    } catch {
+      // Without memory for a hash there is none for a file.
+    }
+    throw SystemError("openat", code: ENOMEM, path: name.bytes)
+  }
+}

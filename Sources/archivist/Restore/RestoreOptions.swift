@@ -1,0 +1,51 @@
+import ChunkStore
+
+/// What of an item's metadata is restored, and how.
+struct RestoreOptions: Sendable {
+  /// Owners are found by their names first: the numbers may belong to somebody else here.
+  var findsOwnersByName = true
+  /// Holes stay holes; otherwise they take up storage like everything else.
+  var keepsHoles = true
+  /// Extended attributes are restored, other than ACLs.
+  var restoresExtendedAttributes = true
+  /// POSIX ACLs are restored.
+  var restoresACLs = true
+  /// Inode flags are restored; those that are in the way are taken off.
+  var restoresFlags = true
+  /// A file that has the size and the time of its item counts as restored, and is not read.
+  var continues = false
+}
+
+/// Something about an item that the system did not take; the rest of the item is there.
+struct RestoreProblem: Hashable, Sendable {
+  /// Which item.
+  let path: ArchivePath
+  /// What is missing.
+  let aspect: Aspect
+  /// Why.
+  let error: SystemError
+
+  /// A part of what an item is.
+  enum Aspect: Hashable, Sendable {
+    case owner
+    case permissions
+    /// The extended attribute with this name.
+    case attribute([UInt8])
+    case times
+    case flags
+    /// Everything about a directory, which is not there any more.
+    case directory
+  }
+}
+
+/// What came of one item.
+enum RestoreOutcome: Sendable {
+  /// It is there with all that belongs to it, or will be as soon as what follows is restored.
+  case done
+  /// The file is there and waits for its content; other threads may write and finish it.
+  case file(RestoredFile)
+  /// There is a regular file already, which may be what is wanted; any thread may find out.
+  case existing(ExistingFile)
+  /// It is not a kind of file that can be restored: a socket, which only its server can make.
+  case skipped
+}

@@ -1,0 +1,336 @@
+import ChunkStore
+import Glibc
+import Synchronization
+
+/// One `extract`: walks an archive's items in order, and restores their contents on all
+/// processors.
+///
+///     items ─► directories, links, files made in order (one thread)
+///       └────► batches of small files, chunks of large ones ─► workers: read, verify, write
+final class RestoreRun: Sendable {
+  private let repository: Repository
+  private let report: Report
+  private let restoresLostAsZeros: Bool
+  /// Counts the bytes that are restored.
+  private let meter: Meter
+  private let group = ThreadGroup()
+  /// Work costs what is restored by it; the bytes themselves are not in the queue.
+  private let work = BoundedQueue<Work>(capacity: RestoreRun.capacity)
+
+  /// Files up to this size are restored whole by one worker.
+  private static let smallFile: UInt64 = 512 << 10
+  private static let batchCount = 64
+  private static let capacity = 32 << 20
+  private static let costOfFile = 1024
+  /// Files wait open for their content, and their directories with them.
+  private let openFiles = Allowance(OpenFiles.share(4))
+
+  fileprivate enum Work: Sendable {
+    case batch([File])
+    case chunk(ChunkReference, file: File, writes: [Placement])
+    case existing(Item, ExistingFile, Allowance.Permit)
+  }
+
+  init(
+    _ repository: Repository, report: Report, meter: Meter = Meter(),
+    restoresLostAsZeros: Bool = false
+  ) {
+    self.restoresLostAsZeros = restoresLostAsZeros
+    self.repository = repository
+    self.report = report
+    self.meter = meter
+    group.onFailure { [work, openFiles] in
+      work.cancel()
+      openFiles.cancel()
+    }
+  }
+
+  /// Restores items.
+  ///
+  /// - Parameters:
+  ///   - archive: What they are in.
+  ///   - target: Where they go.
+  ///   - select: The path that an item gets, or `nil` to leave it out.
+  ///   - visit: Told of each item that is restored.
+  /// - Throws: What keeps the run from going on; what concerns one item is reported.
+  func run(
+    _ archive: Archive, to target: RestoreTarget, select: (Item) throws -> ArchivePath?,
+    visit: (Item) throws -> Void
+  ) throws {
+    for number in 0..<ThreadGroup.processorCount {
+      group.start("restore \(number)") { [self] in
+        let reader = try ContentReader(repository)
+        while let work = work.pop() { restore(work, reader) }
+      }
+    }
+    do {
+      try walk(archive, target, select, visit)
+      work.close()
+    } catch {
+      group.fail(error)
+    }
+    try group.join()
+    target.finishLinks(report: problem)
+  }
+
+  private func walk(
+    _ archive: Archive, _ target: RestoreTarget, _ select: (Item) throws -> ArchivePath?,
+    _ visit: (Item) throws -> Void
+  ) throws {
+    var items = try repository.items(of: archive)
+    var batch: [File] = []
+    var size: UInt64 = 0
+    func dispatch() throws {
+      guard !batch.isEmpty else { return }
+      try work.push(.batch(batch), cost: Int(size) + batch.count * Self.costOfFile)
+      batch = []
+      size = 0
+    }
+    while var item = try items.next() {
+      guard let path = try select(item) else { continue }
+      try visit(item)
+      item.path = path
+      // Those that are ready make room, if there is none.
+      let free = openFiles.takeIfPossible()
+      if free == nil { try dispatch() }
+      let permit = try free ?? openFiles.take()
+      do {
+        switch try target.restore(item, report: problem) {
+        case .done: meter.advance(by: item.content?.size ?? 0)
+        case .skipped:
+          report.warning(
+            .fileSkipped, "\(name: path.bytes): a socket, which only its server can make: skipped")
+        case .existing(let file):
+          let cost = min(item.content?.size ?? 0, Self.smallFile)
+          try work.push(.existing(item, file, permit), cost: Int(cost) + Self.costOfFile)
+        case .file(let file):
+          let made = File(item, file, permit)
+          guard let content = item.content else { continue }
+          do {
+            if content.size < Self.smallFile {
+              announce(content)
+              batch.append(made)
+              size += content.size
+              if size >= Self.smallFile || batch.count >= Self.batchCount { try dispatch() }
+            } else {
+              try dispatchChunks(of: content, made)
+            }
+          } catch let error as RepositoryError {
+            if case .cancelled = error { throw error }
+            fail(made, error)
+            end(made)
+          }
+        }
+      } catch let error as SystemError {
+        report.warning(BackupRun.warning(error), "\(name: path.bytes): \(error.reason)")
+      }
+    }
+    try dispatch()
+    target.finish(report: problem)
+  }
+
+  /// What a worker will read may be on its way meanwhile.
+  private func announce(_ content: Item.Content) {
+    guard case .inline(let chunks) = content.chunks else { return }
+    for chunk in chunks { repository.announce(chunk) }
+  }
+
+  private func dispatchChunks(of content: Item.Content, _ file: File) throws {
+    var chunks = try repository.chunks(of: content)
+    var place = PlacementCursor(content.holes)
+    while let chunk = try chunks.next() {
+      file.begin()
+      repository.announce(chunk)
+      try work.push(
+        .chunk(chunk, file: file, writes: place.next(Int(chunk.length))),
+        cost: Int(chunk.length))
+    }
+    end(file)
+  }
+
+  // MARK: On the workers
+
+  private func restore(_ work: Work, _ reader: ContentReader) {
+    switch work {
+    case .chunk(let chunk, let file, let writes):
+      write(chunk, file, writes, reader)
+      end(file)
+    case .existing(let item, let file, _): restore(item, over: file, reader)
+    case .batch(let files):
+      for file in files {
+        guard let content = file.item.content else { continue }
+        var place = PlacementCursor(content.holes)
+        do {
+          var chunks = try repository.chunks(of: content)
+          while let chunk = try chunks.next() {
+            write(chunk, file, place.next(Int(chunk.length)), reader)
+          }
+        } catch {
+          fail(file, error)
+        }
+        end(file)
+      }
+    }
+  }
+
+  private func write(
+    _ chunk: ChunkReference, _ file: File, _ writes: [Placement], _ reader: ContentReader
+  ) {
+    defer { meter.advance(by: UInt64(chunk.length)) }
+    guard !file.hasFailed else { return }
+    do {
+      let bytes = try reader.read(chunk)
+      for write in writes {
+        try file.output.write(bytes.span.extracting(write.range), at: write.offset)
+      }
+    } catch let error where restoresLostAsZeros && LostContent.isLoss(error) {
+      // What nobody writes reads as zeros.
+      file.lose()
+    } catch {
+      fail(file, error)
+    }
+  }
+
+  /// One part of a file is done; the last part finishes it.
+  private func end(_ file: File) {
+    guard file.end() else { return }
+    guard !file.hasFailed else {
+      // What is not whole is not left behind under the name of the file.
+      file.output.discard().forEach(problem)
+      return
+    }
+    do throws(SystemError) {
+      let size = file.item.content?.size ?? 0
+      for hole in file.item.content?.holes ?? [] {
+        try file.output.writeHole(hole)
+        meter.advance(by: hole.length)
+      }
+      try file.output.finish(file.item, size: size).forEach(problem)
+      if file.hasLoss { reportLoss(file.item) }
+    } catch {
+      fail(file, error)
+      file.output.discard().forEach(problem)
+    }
+  }
+
+  private func fail(_ file: File, _ error: any Error) {
+    if file.fail() { failed(file.item, error) }
+  }
+
+  private func failed(_ item: Item, _ error: any Error) {
+    if let error = error as? SystemError {
+      report.warning(BackupRun.warning(error), "\(name: item.path.bytes): \(error.reason)")
+    } else if let lost = lost(item) {
+      report.warning(
+        .fileReadError,
+        "\(name: item.path.bytes): not restored: \(lost). --lost-as-zeros restores the rest")
+    } else {
+      report.error("\(name: item.path.bytes): not restored: \(Exit.describe(error).0)")
+    }
+  }
+
+  private func reportLoss(_ item: Item) {
+    let lost = lost(item) ?? "some of it is damaged"
+    report.warning(.fileReadError, "\(name: item.path.bytes): \(lost): restored as zeros")
+  }
+
+  private func lost(_ item: Item) -> String? {
+    do {
+      return try LostContent.description(item.content, in: repository)
+    } catch {
+      // Then the error that we were asked about says more.
+      return nil
+    }
+  }
+
+  // MARK: Where there is a file already
+
+  /// Keeps a file that is what the item says, and replaces any other.
+  private func restore(_ item: Item, over existing: ExistingFile, _ reader: ContentReader) {
+    guard let content = item.content else { return }
+    defer { meter.advance(by: content.size) }
+    let old = existing.content()
+    do {
+      if let old, existing.mayBeEqual(old.file, to: item),
+        try existing.isFinished(old.file, item) || old.holds(content, repository, reader)
+      {
+        existing.keep(old.file, item).forEach(problem)
+        return
+      }
+      let output = try existing.replacement(item)
+      var hasLoss = false
+      do {
+        var place = PlacementCursor(content.holes)
+        var chunks = try repository.chunks(of: content)
+        while let chunk = try chunks.next() {
+          let writes = place.next(Int(chunk.length))
+          // What is in the old file has not to be fetched.
+          do {
+            let bytes = try old?.bytes(of: chunk, writes, reader) ?? reader.read(chunk)
+            for write in writes {
+              try output.write(bytes.span.extracting(write.range), at: write.offset)
+            }
+          } catch let error where restoresLostAsZeros && LostContent.isLoss(error) {
+            hasLoss = true
+          }
+        }
+        for hole in content.holes { try output.writeHole(hole) }
+        try output.finish(item, size: content.size).forEach(problem)
+        if hasLoss { reportLoss(item) }
+      } catch {
+        failed(item, error)
+        output.discard().forEach(problem)
+      }
+    } catch {
+      failed(item, error)
+      existing.done().forEach(problem)
+    }
+  }
+
+  private func problem(_ problem: RestoreProblem) {
+    let what: Message =
+      switch problem.aspect {
+      case .owner: "the owner"
+      case .permissions: "the permissions"
+      case .attribute(let name): "attribute \(name: name)"
+      case .times: "the times"
+      case .flags: "the flags"
+      case .directory: "the directory's metadata"
+      }
+    report.warning(
+      BackupRun.warning(problem.error),
+      "\(name: problem.path.bytes): \(what) could not be restored: \(problem.error.reason)")
+  }
+}
+
+/// A file that several workers write.
+private final class File: Sendable {
+  let item: Item
+  let output: RestoredFile
+  private let permit: Allowance.Permit
+  /// Parts that are not done yet, and one for whoever hands them out.
+  private let open = Atomic(1)
+  private let failed = Atomic(false)
+  private let lost = Atomic(false)
+
+  init(_ item: Item, _ output: RestoredFile, _ permit: Allowance.Permit) {
+    self.item = item
+    self.output = output
+    self.permit = permit
+  }
+
+  var hasFailed: Bool { failed.load(ordering: .acquiring) }
+
+  /// Whether something of it could not be had, and is zeros.
+  var hasLoss: Bool { lost.load(ordering: .acquiring) }
+
+  func lose() { lost.store(true, ordering: .releasing) }
+
+  func begin() { open.add(1, ordering: .relaxed) }
+
+  /// Says that one part is done; `true` for the last one.
+  func end() -> Bool { open.subtract(1, ordering: .acquiringAndReleasing).newValue == 0 }
+
+  /// Records that the file cannot be restored; `true` for the first to say so.
+  func fail() -> Bool { !failed.exchange(true, ordering: .acquiringAndReleasing) }
+}

@@ -1,0 +1,143 @@
+import CLinux
+import ChunkStore
+import Glibc
+import Synchronization
+
+/// A regular file that is being restored.
+///
+/// Any number of threads may write at the same time, each to places of its own. One of them
+/// finishes the file, when all have written. A file that nobody finishes stays as it is, readable
+/// by us alone.
+final class RestoredFile: Sendable {
+  private let number: Int32
+  private let isOpen = Atomic(true)
+  private let context: RestoreContext
+  private let directory: DirectoryHandle
+  private let name: FileName
+  /// The name that it gets when it is complete, if that is another one.
+  private let finalName: FileName?
+  private let parent: UnfinishedDirectory?
+
+  /// Takes over a file that was just made, open for writing, under `name` in `directory`.
+  ///
+  /// - Parameters:
+  ///   - number: The open file.
+  ///   - context: Gives it its metadata.
+  ///   - directory: Where it is.
+  ///   - name: Its name there.
+  ///   - finalName: The name of the file that it replaces when it is complete.
+  ///   - parent: The directory, if it is restored as well; it knows of the file already.
+  init(
+    owning number: Int32, context: RestoreContext, directory: DirectoryHandle, name: FileName,
+    replacing finalName: FileName? = nil, parent: UnfinishedDirectory? = nil
+  ) {
+    self.number = number
+    self.context = context
+    self.directory = directory
+    self.name = name
+    self.finalName = finalName
+    self.parent = parent
+  }
+
+  /// Removes the file, whose content could not be restored.
+  ///
+  /// - Returns: What the system did not take of its directory.
+  func discard() -> [RestoreProblem] {
+    _ = unsafe unlinkat(directory.number, name.terminated, 0)
+    return parent?.end() ?? []
+  }
+
+  deinit { if isOpen.load(ordering: .acquiring) { _ = Glibc.close(number) } }
+
+  /// What is known about the file.
+  func metadata() throws(SystemError) -> FileMetadata { try FileMetadata(descriptor: number) }
+
+  /// Writes bytes to their place.
+  func write(_ bytes: Span<UInt8>, at offset: UInt64) throws(SystemError) {
+    var written = 0
+    while written < bytes.count {
+      let position = try Self.position(offset, written)
+      let rest = bytes.extracting(written...)
+      let count = unsafe rest.withUnsafeBufferPointer { buffer in
+        retryingInterrupts {
+          unsafe pwrite(number, buffer.baseAddress, buffer.count, position)
+        }
+      }
+      if count < 0 { throw .last("pwrite", []) }
+      // Nothing written and no reason given would go on for ever.
+      if count == 0 { throw SystemError("pwrite", code: EIO, path: []) }
+      written += count
+    }
+  }
+
+  /// Makes a stretch read as zeros.
+  func writeHole(_ hole: Item.Hole) throws(SystemError) {
+    // What nobody writes is a hole already; behind the last data, `finish` sets the size.
+    if context.options.keepsHoles || hole.length == 0 { return }
+    let start = try Self.position(hole.offset, 0)
+    guard let length = Int64(exactly: hole.length) else {
+      throw SystemError("fallocate", code: EFBIG, path: [])
+    }
+    if retryingInterrupts({ linux_fallocate(number, 0, Int64(start), length) }) == 0 { return }
+    guard errno == EOPNOTSUPP || errno == ENOSYS else { throw .last("fallocate", []) }
+    let zeros = [UInt8](repeating: 0, count: 1 << 18)
+    var done: UInt64 = 0
+    while done < hole.length {
+      let count = Int(min(UInt64(zeros.count), hole.length - done))
+      try write(zeros.span.extracting(first: count), at: hole.offset + done)
+      done += UInt64(count)
+    }
+  }
+
+  /// Sets the size and gives the file all of its metadata: call it once, when all is written.
+  ///
+  /// - Parameters:
+  ///   - item: The item that the file was made for.
+  ///   - size: The size; that of the item's content, unless less could be restored.
+  /// - Returns: What the system did not take.
+  /// - Throws: Why the content may not be there as written.
+  func finish(_ item: Item, size: UInt64) throws(SystemError) -> [RestoreProblem] {
+    guard isOpen.load(ordering: .acquiring) else {
+      throw SystemError("ftruncate", code: EBADF, path: [])
+    }
+    let end = try Self.position(size, 0)
+    guard retryingInterrupts({ ftruncate(number, end) }) == 0 else {
+      throw .last("ftruncate", [])
+    }
+    var problems = context.apply(item, to: .open(number))
+    if let finalName { try takePlace(of: finalName) }
+    // Another name cannot be given to what is immutable: such a group waits for the end.
+    if item.hardLinkGroup == nil || item.flags.isDisjoint(with: RestoreContext.blockingFlags) {
+      problems += context.applyFlags(item, to: number)
+    }
+    // Some file systems tell only now that writing has failed. Linux lets go of the number whatever
+    // it says.
+    guard isOpen.exchange(false, ordering: .acquiringAndReleasing) else { return problems }
+    guard Glibc.close(number) == 0 || errno == EINTR else { throw .last("close", []) }
+    return problems + (parent?.end() ?? [])
+  }
+
+  /// Gives the file the name of the one that it replaces.
+  private func takePlace(of old: FileName) throws(SystemError) {
+    // Some file systems tell only at closing that writing has failed: the old file must not be
+    // gone by then.
+    let copy = fcntl(number, F_DUPFD_CLOEXEC, 0)
+    guard copy >= 0, Glibc.close(copy) == 0 || errno == EINTR else { throw .last("close", []) }
+    func rename() -> Int32 {
+      unsafe renameat(directory.number, name.terminated, directory.number, old.terminated)
+    }
+    if rename() == 0 { return }
+    let failure = SystemError.last("renameat", old.bytes)
+    guard failure.code == EPERM else { throw failure }
+    try context.unlock(old, in: directory)
+    guard rename() == 0 else { throw .last("renameat", old.bytes) }
+  }
+
+  private static func position(_ offset: UInt64, _ more: Int) throws(SystemError) -> off_t {
+    let (sum, overflow) = offset.addingReportingOverflow(UInt64(more))
+    guard !overflow, let position = off_t(exactly: sum) else {
+      throw SystemError("pwrite", code: EFBIG, path: [])
+    }
+    return position
+  }
+}

@@ -1,0 +1,281 @@
+import ArgumentParser
+import ChunkStore
+import Crypto
+import Glibc
+import Synchronization
+
+/// How a run ends: what is said, and with which status.
+enum Exit {
+  /// Which numbers the shell gets.
+  static let style = Mutex(ExitStatus.Style.classic)
+  /// Where the last words go.
+  static let report = Mutex<Report?>(nil)
+
+  /// A status that is no error in itself: what warnings make of a run.
+  struct WithStatus: Error {
+    let status: ExitStatus
+  }
+
+  /// Ends the program because of an error.
+  static func end(_ error: any Error) -> Never {
+    if let ended = error as? WithStatus { leave(ended.status) }
+    let (message, status) = describe(error)
+    (report.withLock { $0 } ?? Report()).error(message, messageID: status.messageID)
+    leave(status)
+  }
+
+  static func leave(_ status: ExitStatus) -> Never { exit(status.code(style.withLock { $0 })) }
+
+  /// What an error means for the person who reads it, and for the shell.
+  static func describe(_ error: any Error) -> (Message, ExitStatus) {
+    switch error {
+    case let error as PassphraseError: ("\(error)", error.exitStatus)
+    case let error as KeyError: describe(error)
+    case let error as StorageError: describe(error)
+    case let error as RepositoryError: describe(error)
+    case let error as ConnectionFailure: describe(error)
+    case let error as Corruption:
+      (
+        "\(error.object): \(text(error.cause)). Run `archivist check` to see what else is "
+          + "affected; archives that do not need this object can still be extracted",
+        .failure(.integrity)
+      )
+    case let error as CopyError: describe(error)
+    case let error as RepositoryLocation.Invalid: ("\(error)", .failure(.commandLine))
+    case let error as ClientMemory.Mismatch: ("\(error)", .failure(.repositoryReplayed))
+    case let error as PlaceholderError: ("\(error)", .failure(.unknownPlaceholder))
+    case let error as FormatTemplateError: ("\(error)", .failure(.template))
+    case let error as TimeSelector.NotATime: ("\(error)", .failure(.commandLine))
+    case let error as SystemError:
+      (
+        "\(name: error.path): \(error.reason) (\(error.operation))",
+        .failure(error.code == ENOSPC ? .noSpace : .other)
+      )
+    case OutputError.closedByReader: ("nobody reads the output any more", .signal(SIGPIPE))
+    case let error as CommandFailure: (error.message, error.status)
+    case let error as any CustomStringConvertible: ("\(error)", .failure(.other))
+    default: ("\(String(describing: error))", .failure(.other))
+    }
+  }
+
+  private static func text(_ error: any Error) -> String {
+    if let error = error as? any CustomStringConvertible { return error.description }
+    return String(describing: error)
+  }
+
+  private static func describe(_ error: KeyError) -> (Message, ExitStatus) {
+    switch error {
+    case .wrongPassphrase: ("the passphrase is wrong", .failure(.wrongPassphrase))
+    case .noneOpens(let damaged):
+      (
+        "the passphrase is wrong, or it is that of a key slot that is damaged: "
+          + "\(damaged.joined(separator: ", ")). Another passphrase may open the repository; "
+          + "`archivist key import` puts an exported key back", .failure(.keyInvalid)
+      )
+    case .passphraseNeeded:
+      (
+        "the repository needs a passphrase: set ARCHIVIST_PASSPHRASE, ARCHIVIST_PASSCOMMAND or "
+          + "ARCHIVIST_PASSPHRASE_FD",
+        .failure(.noPassphrase)
+      )
+    case .noSlot:
+      (
+        "no key for this repository: neither in it nor in this client's key folder. "
+          + "`archivist key import` puts an exported one back", .failure(.keyFileMissing)
+      )
+    case .tooCostly:
+      (
+        "the key slots of this repository demand more work than those that archivist makes: "
+          + "they were not made by it, or there are too many strong ones", .failure(.keyInvalid)
+      )
+    case .tooManySlots(let limit):
+      (
+        "the repository has \(limit) key slots, which is the most there may be: "
+          + "remove one with `archivist key remove`", .failure(.keyInvalid)
+      )
+    case .unknownSlot(let text):
+      ("\(text): no key slot, or not exactly one, is meant by this", .failure(.keyInvalid))
+    case .lastSlot:
+      (
+        "this is the last key slot: without it nobody could ever open the repository again",
+        .failure(.keyInvalid)
+      )
+    case .wouldBecomePublic:
+      (
+        "the keys of a repository without encryption are no secret, so it cannot share one with a "
+          + "repository that has a passphrase: take --encryption authenticated instead of none",
+        .failure(.commandLine)
+      )
+    }
+  }
+
+  private static func describe(_ error: CopyError) -> (Message, ExitStatus) {
+    switch error {
+    case .sameRepository:
+      (
+        "both are the same repository, or one is a copy of the other's files: there is nothing "
+          + "to copy. `archivist init` makes another one", .failure(.commandLine)
+      )
+    case .unreadable(let path, let cause):
+      (
+        path == .root ? describe(cause).0 : "\(name: path.bytes): \(describe(cause).0)",
+        .failure(.integrity)
+      )
+    }
+  }
+
+  private static func describe(_ error: StorageError) -> (Message, ExitStatus) {
+    switch error {
+    case .notFound(let path):
+      (
+        "\(path): is missing. Run `archivist check` to see what is affected",
+        .failure(.objectMissing)
+      )
+    case .missingRepository(let path):
+      (
+        "\(path): there is no repository here. `archivist init \(path)` makes one",
+        .failure(.repositoryMissing)
+      )
+    case .notARepository(let path):
+      (
+        "\(path): this is not a repository of archivist, but something else",
+        .failure(.notARepository)
+      )
+    case .locationNotEmpty(let path):
+      (
+        "\(path): is not an empty folder; a repository is made in a new or empty one",
+        .failure(.repositoryExists)
+      )
+    case .noSpace(let path):
+      (
+        "\(path): the disk is full. Nothing that was backed up before is affected; "
+          + "`archivist delete` or `prune`, then `compact`, make room even now",
+        .failure(.noSpace)
+      )
+    case .system(let path, let operation, let code):
+      (
+        "\(path): \(StorageError.reason(code)) (\(operation))",
+        .failure(code == EACCES || code == EPERM ? .repositoryPermissionDenied : .other)
+      )
+    case .damaged(let path, let what): ("\(path): \(what)", .failure(.integrity))
+    case .refused(let what): ("\(what)", .failure(.pathNotAllowed))
+    case .quotaExceeded(let what):
+      (
+        "the server's quota is used up: \(what). Nothing that was backed up before is affected",
+        .failure(.quotaExceeded)
+      )
+    case .connection(let failure): describe(failure)
+    }
+  }
+
+  private static func describe(_ failure: ConnectionFailure) -> (Message, ExitStatus) {
+    switch failure {
+    case .lost(let why):
+      (
+        "the connection to the server was lost: \(why). What had been stored is whole, and is "
+          + "found again by the next run", .failure(.connectionClosed)
+      )
+    case .closedBeforeHello:
+      (
+        "the server could not be started: what ssh says above tells why. `ssh HOST archivist "
+          + "--version` has to work without a question (--rsh and --remote-path name other "
+          + "programs)", .failure(.connectionClosedWithHint)
+      )
+    case .noise(let bytes):
+      (
+        "something else than `archivist serve` answered: \"\(name: bytes)\". If a shell prints "
+          + "this when it starts, silence it for sessions without a terminal: `ssh HOST true` "
+          + "must print nothing", .failure(.connectionClosedWithHint)
+      )
+    case .serverOutdated(let server, let newest, let needed):
+      (
+        "the server (\(server)) speaks version \(newest) of the protocol, and version \(needed) is "
+          + "needed: upgrade archivist on the server", .failure(.serverOutdated)
+      )
+    case .clientOutdated(let server, let oldest, _):
+      (
+        "the server (\(server)) speaks version \(oldest) of the protocol and later ones, which this "
+          + "program does not know: upgrade archivist on this machine", .failure(.serverOutdated)
+      )
+    case .malformed(let what):
+      (
+        "the server and this program do not understand each other: \(what)",
+        .failure(.malformedResponse)
+      )
+    case .unknownRequest(let what):
+      ("\(what): upgrade archivist on the server", .failure(.unknownRequest))
+    }
+  }
+
+  private static func describe(_ error: RepositoryError) -> (Message, ExitStatus) {
+    switch error {
+    case .unknownFeatures(let operation, let names):
+      (
+        "the repository uses \(names.joined(separator: ", ")), which this version does not know: "
+          + "a later version of archivist is needed to \(operation)",
+        .failure(.unsupportedFeature)
+      )
+    case .archiveExists(let name):
+      (
+        "archive \(name: Array(name.utf8)) exists already: choose another name",
+        .failure(.archiveExists)
+      )
+    case .archiveMissing(let name):
+      (
+        "there is no archive \(name: Array(name.utf8)): `archivist list` shows those there are",
+        .failure(.archiveMissing)
+      )
+    case .archiveAmbiguous(let name, let ids):
+      (
+        "there are \(ids.count) archives named \(name: Array(name.utf8)): say which one by "
+          + "id:\(ids.map { String($0.hex.prefix(16)) }.joined(separator: " or id:"))",
+        .failure(.archiveMissing)
+      )
+    case .invalidArchiveName(let name):
+      (
+        "\(name: Array(name.utf8)): not a name for an archive: it must not be empty, hold '/' or "
+          + "control characters, begin with '@' or 'id:', or begin or end with a space",
+        .failure(.commandLine)
+      )
+    case .missingChunk(let id):
+      (
+        "chunk \(id.digest.hex) is missing. Run `archivist check` to see what is affected",
+        .failure(.integrity)
+      )
+    case .damagedChunk(let id, let cause):
+      (
+        "chunk \(id.digest.hex) is damaged: \(describe(cause).0)", .failure(.integrity)
+      )
+    case .blockNotVerified:
+      (
+        "a block of data read back differently from what was stored: nothing of it was published. "
+          + "This machine's memory or processor may be faulty: test it before you go on",
+        .failure(.integrity)
+      )
+    case .interrupted: ("the operation was interrupted", .failure(.cancelled))
+    case .leaseLost:
+      (
+        "this backup was taken for abandoned while it ran (did the machine sleep?), and what it "
+          + "had stored may be gone: run it again", .failure(.lockLost)
+      )
+    case .unsafeToDelete(let what):
+      (
+        "nothing was deleted, because these cannot be read and may refer to anything:\n  "
+          + "\(what.prefix(20).joined(separator: "\n  "))\nRun `archivist check`",
+        .failure(.checkNeeded)
+      )
+    case .cancelled: ("the operation was given up", .failure(.cancelled))
+    }
+  }
+}
+
+/// An error that a command itself has found.
+struct CommandFailure: Error {
+  let message: Message
+  var status = ExitStatus.failure(.other)
+
+  init(_ message: Message, status: ExitStatus = .failure(.commandLine)) {
+    self.message = message
+    self.status = status
+  }
+}

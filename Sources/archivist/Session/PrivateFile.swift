@@ -1,0 +1,76 @@
+import CLinux
+import Glibc
+
+/// Small files of this client: whole or not there, and readable by nobody else.
+enum PrivateFile {
+  private static let slash = UInt8(ascii: "/")
+
+  /// The bytes of a file; `nil` if there is none.
+  static func read(_ path: [UInt8]) throws(SystemError) -> [UInt8]? {
+    let number = open(path, O_RDONLY)
+    guard number >= 0 else {
+      if errno == ENOENT { return nil }
+      throw .last("open", path)
+    }
+    defer { _ = close(number) }
+    var bytes: [UInt8] = []
+    var buffer = [UInt8](repeating: 0, count: 1 << 16)
+    while true {
+      let count = retryingInterrupts { unsafe Glibc.read(number, &buffer, buffer.count) }
+      if count < 0 { throw .last("read", path) }
+      if count == 0 { return bytes }
+      bytes += buffer[..<count]
+    }
+  }
+
+  /// Makes the folders above a path that are missing.
+  static func makeFolders(above path: [UInt8]) throws(SystemError) {
+    for end in path.indices.dropFirst() where path[end] == slash {
+      let made = unsafe withCString(Array(path[..<end])) { unsafe mkdir($0, 0o700) }
+      if made == 0 {
+        let code = synchronizeFolder(of: Array(path[..<end]))
+        if code != 0 { throw SystemError("fsync", code: code, path: Array(path[..<end])) }
+      } else if errno != EEXIST, errno != EISDIR {
+        throw .last("mkdir", path[..<end])
+      }
+    }
+  }
+
+  /// Writes a file aside, and renames it into place.
+  static func write(_ bytes: [UInt8], to path: [UInt8]) throws(SystemError) {
+    try makeFolders(above: path)
+    let temporary = path + Array(".new-\(getpid())".utf8)
+    let number = open(temporary, O_WRONLY | O_CREAT | O_TRUNC)
+    guard number >= 0 else { throw .last("open", path) }
+    var code = writeAll(bytes, to: number)
+    if code == 0, fsync(number) != 0 { code = errno }
+    if close(number) != 0, code == 0 { code = errno }
+    if code == 0 {
+      let renamed = unsafe withCString(temporary) { from in
+        unsafe withCString(path) { to in unsafe rename(from, to) }
+      }
+      code = renamed == 0 ? synchronizeFolder(of: path) : errno
+      if renamed == 0 && code == 0 { return }
+    }
+    _ = unsafe withCString(temporary) { unsafe unlink($0) }
+    throw SystemError("write", code: code, path: path)
+  }
+
+  /// Makes the entry of a path in its folder survive a power cut.
+  ///
+  /// - Returns: An error number, or 0.
+  private static func synchronizeFolder(of path: [UInt8]) -> Int32 {
+    var folder = Array(path[..<(path.lastIndex(of: slash) ?? 0)])
+    if folder.isEmpty { folder = path.first == slash ? [slash] : [UInt8(ascii: ".")] }
+    let number = open(folder, O_RDONLY | O_DIRECTORY)
+    guard number >= 0 else { return errno }
+    defer { _ = close(number) }
+    return fsync(number) == 0 ? 0 : errno
+  }
+
+  private static func open(_ path: [UInt8], _ flags: Int32) -> Int32 {
+    retryingInterrupts {
+      unsafe withCString(path) { unsafe linux_open($0, flags | O_CLOEXEC, 0o600) }
+    }
+  }
+}

@@ -1,0 +1,199 @@
+import ArgumentParser
+import ChunkStore
+import Crypto
+import Glibc
+import Synchronization
+
+/// One run of the program: its messages, its passphrases, its folders.
+final class Session {
+  let options: GlobalOptions
+  let report: Report
+  let environment: Environment
+  let folders: Folders
+  let output: OutputWriter
+  private var passphrases: PassphraseSources
+  /// The server that was connected to last: one connection serves a whole run.
+  private var connected: RemoteStorage?
+
+  init(_ options: GlobalOptions) {
+    let environment = Environment.process
+    self.options = options
+    self.environment = environment
+    folders = Folders(environment)
+    let level: Report.Level =
+      options.debug ? .debug : options.info ? .info : options.quiet ? .error : .warning
+    report = Report(minimum: level, format: options.logJson ? .json : .text)
+    output = OutputWriter(report: report)
+    passphrases = PassphraseSources(environment: environment)
+    Exit.style.withLock { style in
+      let variable = environment.text("ARCHIVIST_EXIT_CODES", "BORG_EXIT_CODES")
+      style = options.exitCodes ?? variable.flatMap(ExitStatus.Style.init(rawValue:)) ?? .classic
+    }
+    Exit.report.withLock { $0 = report }
+  }
+
+  /// `{now}`, `{hostname}` and so on, as of `now`.
+  func placeholders(now: Timestamp) -> Placeholders {
+    .system(now: now, version: Archivist.version, environment: environment)
+  }
+
+  deinit {
+    guard let figures = connected?.figures else { return }
+    report.debug(
+      "The server was asked \(figures.requests) requests in \(figures.roundTrips) round trips")
+  }
+
+  // MARK: Repositories
+
+  /// The place that an argument names; it must not name an archive.
+  func repositoryLocation(_ argument: BytesArgument?) throws -> RepositoryLocation {
+    let location = try self.location(argument)
+    if let archive = location.archive, !archive.isEmpty {
+      throw RepositoryLocation.Invalid.archiveUnwanted(
+        "\(location.path)::\(NameText.replacingInvalid(NameText.display(archive)))")
+    }
+    return location
+  }
+
+  /// The place that an argument names, `{…}` in the path of the repository replaced.
+  func location(_ argument: BytesArgument?) throws -> RepositoryLocation {
+    var location = try RepositoryLocation(argument, environment: environment)
+    if location.path.contains("{") {
+      let expanded = try placeholders(now: Clock.now).expand(Array(location.path.utf8))
+      guard let path = String(validating: expanded, as: UTF8.self) else {
+        throw RepositoryLocation.Invalid.notUTF8(expanded)
+      }
+      location.path = path
+    }
+    return location
+  }
+
+  /// The repository and the archive that an argument names, the archive's placeholders not
+  /// replaced.
+  func archiveLocation(_ argument: BytesArgument) throws -> (path: String, archive: [UInt8]) {
+    let location = try self.location(argument)
+    guard let archive = location.archive, !archive.isEmpty else {
+      throw RepositoryLocation.Invalid.archiveMissing(location.path)
+    }
+    return (location.path, archive)
+  }
+
+  /// Which of the repositories of a command one is.
+  enum Which {
+    /// The one that it works on.
+    case own
+    /// One that is only read, with a passphrase of its own.
+    case other
+  }
+
+  /// The place of a repository: a folder, or the server of another machine.
+  func storage(at path: String) throws -> any Storage {
+    guard path.hasPrefix("ssh://") else { return try LocalStorage(path: path) }
+    if let known = connected, known.location == path { return known }
+    let storage = try connect(path)
+    connected = storage
+    return storage
+  }
+
+  /// Makes the place of a new repository.
+  func makeStorage(at path: String, makesParents: Bool) throws -> any Storage {
+    guard path.hasPrefix("ssh://") else {
+      if makesParents { try PrivateFile.makeFolders(above: Array(path.utf8)) }
+      return try LocalStorage.create(path: path)
+    }
+    return try connect(path, making: makesParents ? .repositoryAndParents : .repository)
+  }
+
+  private func connect(
+    _ path: String, making: RemoteStorage.Making = .nothing
+  ) throws -> RemoteStorage {
+    guard let address = RemoteAddress(path) else {
+      throw RepositoryLocation.Invalid.unsupported(path)
+    }
+    let shell = try RemoteShell(options, environment: environment)
+    return try RemoteStorage(
+      location: path, path: address.path, making: making, spoolFolder: "\(folders.cache)/uploads"
+    ) { () throws(ConnectionFailure) in try shell.connect(to: address) }
+  }
+
+  /// Opens a repository, with whatever passphrase it takes.
+  func open(_ path: String, as which: Which = .own) throws -> Repository {
+    let storage = try storage(at: path)
+    let slots = try clientSlots(storage)
+    var tries = 0
+    while true {
+      var asked: Passphrase?
+      do {
+        let repository = try Repository.open(
+          storage, clientSlots: slots, cacheFolder: folders.cache
+        ) {
+          let passphrase = try passphrase(for: path, as: which)
+          asked = passphrase
+          return passphrase.secret
+        }
+        lastPassphrase = asked?.secret
+        try ClientMemory(self).verify(repository)
+        return repository
+      } catch KeyError.wrongPassphrase {
+        tries += 1
+        guard asked?.canAskAgain == true, tries < 3 else {
+          guard which == .other else { throw KeyError.wrongPassphrase }
+          throw CommandFailure(
+            "\(name: Array(path.utf8)): the passphrase is wrong. That of this repository is taken "
+              + "from ARCHIVIST_OTHER_PASSPHRASE, ARCHIVIST_OTHER_PASSCOMMAND or "
+              + "ARCHIVIST_OTHER_PASSPHRASE_FD", status: .failure(.wrongPassphrase))
+        }
+        report.warning(.various, "The passphrase is wrong, try again.")
+      }
+    }
+  }
+
+  /// The archive that the text behind `::` names: by its name, its id, or a time.
+  func archive(_ text: [UInt8], in repository: Repository) throws -> Archive {
+    let now = Clock.now
+    let expanded = try placeholders(now: now).expand(text)
+    guard let name = String(validating: expanded, as: UTF8.self) else {
+      throw CommandFailure("\(name: expanded): the name of an archive is UTF-8")
+    }
+    guard let moment = try ArchiveMoment(expanded) else {
+      return try repository.archive(named: name)
+    }
+    let archives = try repository.archives()
+    // A name with an @ in it is a name first.
+    if let exact = archives.first(where: { Array($0.name.utf8) == expanded }) {
+      return try repository.archive(named: exact.name)
+    }
+    let archive = try moment.choose(
+      from: archives.filter { $0.manifest.kind == .archive }, now: now)
+    report.info("Archive \(name: Array(archive.name.utf8)), id:\(archive.id.hex.prefix(16))")
+    return archive
+  }
+
+  /// The passphrase that opened the last repository; `nil` if it needed none.
+  private(set) var lastPassphrase: Secret?
+
+  func passphrase(for path: String, as which: Which = .own) throws -> Passphrase {
+    try passphrases.passphrase(
+      prompt: "Enter passphrase for \(path): ", isOther: which == .other)
+  }
+
+  /// Says that standard input is read as something else than a passphrase.
+  ///
+  /// - Throws: A word about what to do if the passphrase is to come from there as well.
+  func claimStandardInput(for what: Message) throws {
+    guard passphrases.readsDescriptor(STDIN_FILENO) else { return }
+    throw CommandFailure(
+      "both the passphrase and \(what) are to be read from standard input: take another "
+        + "descriptor, as in ARCHIVIST_PASSPHRASE_FD=3 archivist … 3< <(pass show backup)")
+  }
+
+  func newPassphrase(usesExisting: Bool) throws -> Secret {
+    try passphrases.newPassphrase(usesExisting: usesExisting, allowsEmpty: false).secret
+  }
+
+  /// The slot that this client keeps for the repository in a storage, if any.
+  func clientSlots(_ storage: any Storage) throws -> [[UInt8]] {
+    let path = folders.keyFile(try Repository.identify(storage))
+    return try PrivateFile.read(Array(path.utf8)).map { [$0] } ?? []
+  }
+}

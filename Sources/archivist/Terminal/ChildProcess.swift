@@ -1,0 +1,112 @@
+import CLinux
+import Glibc
+
+/// A program that was started by us, and whose standard output we read.
+///
+/// Its standard input and error are ours, so that it can ask and explain.
+struct ChildProcess: ~Copyable {
+  /// Why there is no answer of the program's, or none to rely on.
+  enum Failure: Error, Equatable {
+    case notStarted(ErrorNumber)
+    /// It ended with this status, which is not 0.
+    case failed(status: Int32)
+    case killed(signal: Int32)
+
+    /// The end of a sentence about the program.
+    var description: String {
+      switch self {
+      case .notStarted(let error): "could not be started: \(error)"
+      case .failed(let status): "failed with exit status \(status)"
+      case .killed(let signal): "was ended by signal \(signal)"
+      }
+    }
+  }
+
+  private let process: pid_t
+  /// What it writes; closed by whoever started it.
+  let output: Int32
+
+  /// Starts a program, found as a shell would find it, without a shell.
+  init(_ words: [[UInt8]]) throws(Failure) {
+    var ends: [Int32] = [-1, -1]
+    guard unsafe linux_pipe(&ends) == 0 else { throw .notStarted(ErrorNumber(errno)) }
+    defer { close(ends[1]) }
+    do throws(Failure) {
+      process = try Self.start(words, output: ends[1])
+    } catch {
+      close(ends[0])
+      throw error
+    }
+    output = ends[0]
+  }
+
+  /// Runs a program that writes where we write, and waits for its end.
+  ///
+  /// - Throws: Why it did not end well.
+  static func run(_ words: [[UInt8]]) throws(Failure) {
+    try wait(for: try start(words, output: STDOUT_FILENO))
+  }
+
+  /// Starts a program.
+  ///
+  /// - Parameters:
+  ///   - words: Its name, and its arguments.
+  ///   - input: What it reads; else it reads what we read.
+  ///   - output: Where it writes.
+  ///   - blocksInterrupt: Whether an interrupt at the terminal passes it by.
+  /// - Returns: Its number, which somebody has to wait for.
+  /// - Throws: `Failure.notStarted`.
+  static func start(
+    _ words: [[UInt8]], input: Int32 = STDIN_FILENO, output: Int32, blocksInterrupt: Bool = false
+  ) throws(Failure) -> pid_t {
+    var actions = unsafe posix_spawn_file_actions_t()
+    unsafe posix_spawn_file_actions_init(&actions)
+    defer { unsafe posix_spawn_file_actions_destroy(&actions) }
+    if input != STDIN_FILENO {
+      unsafe posix_spawn_file_actions_adddup2(&actions, input, STDIN_FILENO)
+    }
+    unsafe posix_spawn_file_actions_adddup2(&actions, output, STDOUT_FILENO)
+
+    // We ignore broken pipes, and may hold signals back; a command expects neither.
+    var attributes = posix_spawnattr_t()
+    unsafe posix_spawnattr_init(&attributes)
+    defer { unsafe posix_spawnattr_destroy(&attributes) }
+    var defaults = sigset_t()
+    unsafe sigemptyset(&defaults)
+    unsafe sigaddset(&defaults, SIGPIPE)
+    unsafe posix_spawnattr_setsigdefault(&attributes, &defaults)
+    var blocked = sigset_t()
+    unsafe sigemptyset(&blocked)
+    if blocksInterrupt { unsafe sigaddset(&blocked, SIGINT) }
+    unsafe posix_spawnattr_setsigmask(&attributes, &blocked)
+    unsafe posix_spawnattr_setflags(
+      &attributes, Int16(POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSIGMASK))
+
+    // Copies on the heap, because an array of pointers into Swift arrays has no safe form.
+    var arguments = unsafe words.map { word in unsafe withCString(word) { unsafe strdup($0) } }
+    defer { unsafe arguments.forEach { unsafe free($0) } }
+    unsafe arguments.append(nil)
+    var process: pid_t = 0
+    let status = unsafe withCString(words.first ?? []) {
+      unsafe posix_spawnp(
+        &process, $0, &actions, &attributes, &arguments, linux_environment())
+    }
+    guard status == 0 else { throw .notStarted(ErrorNumber(status)) }
+    return process
+  }
+
+  /// Waits for the end of the program, and says if it was not a good one.
+  consuming func wait() throws(Failure) { try Self.wait(for: process) }
+
+  private static func wait(for process: pid_t) throws(Failure) {
+    var status: Int32 = 0
+    while unsafe waitpid(process, &status, 0) < 0 {
+      guard errno == EINTR else { throw .notStarted(ErrorNumber(errno)) }
+    }
+    // The layout of wait(2): the signal in the low seven bits, else the status above them.
+    let signal = status & 0x7F
+    if signal != 0 { throw .killed(signal: signal) }
+    let code = status >> 8 & 0xFF
+    if code != 0 { throw .failed(status: code) }
+  }
+}

@@ -1,0 +1,37 @@
+/// A text for people, with names in it that are bytes.
+///
+///     "\(name: path): file changed while it was read"
+struct Message: ExpressibleByStringInterpolation, Equatable, Sendable {
+  /// The text; names in it are in the form that is safe for a terminal.
+  private(set) var bytes: [UInt8]
+
+  init(_ text: String) { bytes = Array(text.utf8) }
+
+  init(stringLiteral text: String) { self.init(text) }
+
+  init(stringInterpolation parts: StringInterpolation) { bytes = parts.bytes }
+
+  struct StringInterpolation: StringInterpolationProtocol {
+    fileprivate var bytes: [UInt8] = []
+
+    init(literalCapacity: Int, interpolationCount: Int) { bytes.reserveCapacity(literalCapacity) }
+
+    mutating func appendLiteral(_ text: String) { bytes += text.utf8 }
+
+    mutating func appendInterpolation(_ value: some CustomStringConvertible) {
+      bytes += value.description.utf8
+    }
+
+    mutating func appendInterpolation(_ message: Message) { bytes += message.bytes }
+
+    @available(*, unavailable, message: "bytes are a name: write \\(name: ...)")
+    mutating func appendInterpolation(_ bytes: [UInt8]) {}
+
+    mutating func appendInterpolation(name: [UInt8]) { bytes += NameText.display(name) }
+  }
+}
+
+extension Message {
+  /// One text behind the other, for those that are longer than a line of source.
+  static func + (a: Message, b: Message) -> Message { "\(a)\(b)" }
+}

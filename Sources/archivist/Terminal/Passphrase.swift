@@ -1,0 +1,218 @@
+import Crypto
+import Glibc
+
+/// A passphrase, and where it came from.
+struct Passphrase: Sendable {
+  /// Where a passphrase came from.
+  enum Origin: Sendable {
+    case variable
+    case command
+    case descriptor
+    case terminal
+  }
+
+  /// The passphrase.
+  let secret: Secret
+  /// Where it came from.
+  let origin: Origin
+
+  /// Whether asking again can help when it was wrong.
+  var canAskAgain: Bool { origin == .terminal }
+}
+
+/// Where passphrases come from: the environment, else the terminal.
+///
+/// Made once, at the start, before any child process: it takes the variables out of the
+/// environment, so that no child inherits them, and closes the descriptors to children.
+///
+/// The first that is set counts: `ARCHIVIST_PASSPHRASE`, `ARCHIVIST_PASSCOMMAND`,
+/// `ARCHIVIST_PASSPHRASE_FD`, each also under its `BORG_` name, ours first. A new passphrase comes
+/// from `ARCHIVIST_NEW_PASSPHRASE` and so on in the same way, that of a second repository from
+/// `ARCHIVIST_OTHER_PASSPHRASE`. Line ends at the end of what a command or a descriptor gives are no
+/// part of the passphrase, as in borg.
+struct PassphraseSources {
+  /// The longest passphrase, in bytes.
+  static let maximumLength = 1 << 16
+
+  private enum Source {
+    case secret(Passphrase)
+    case command(variable: String, [UInt8])
+    case descriptor(variable: String, [UInt8])
+  }
+
+  private var existing: Source?
+  private var new: Source?
+  private var other: Source?
+  private let terminal: TerminalPrompt
+
+  /// Takes the variables out of `environment`.
+  init(environment: Environment = .process, terminal: TerminalPrompt = TerminalPrompt()) {
+    self.terminal = terminal
+    existing = Self.take("", from: environment)
+    new = Self.take("NEW_", from: environment)
+    other = Self.take("OTHER_", from: environment)
+  }
+
+  /// The passphrase of a key that exists.
+  ///
+  /// What the environment gave is read once and is the same at every call; on the terminal each
+  /// call asks.
+  ///
+  /// - Parameters:
+  ///   - prompt: What the terminal asks.
+  ///   - isOther: It is the key of the second repository of a command. Where nothing is set for that
+  ///     one, both may have the same passphrase.
+  /// - Returns: The passphrase.
+  /// - Throws: `PassphraseError` where there is none.
+  mutating func passphrase(
+    prompt: Message, isOther: Bool = false
+  ) throws(PassphraseError) -> Passphrase {
+    if isOther, let found = try Self.resolve(&other) { return found }
+    if let found = try Self.resolve(&existing) { return found }
+    return Passphrase(secret: try terminal.ask(prompt), origin: .terminal)
+  }
+
+  /// Whether the passphrase of a key that exists is still to be read from this descriptor.
+  func readsDescriptor(_ number: Int32) -> Bool {
+    guard case .descriptor(_, let value) = existing else { return false }
+    return PassphraseDescriptor(value)?.number == number
+  }
+
+  /// A passphrase for a new key.
+  ///
+  /// - Parameters:
+  ///   - usesExisting: Where nothing is set for a new one, take the one of `passphrase`: for a
+  ///     new repository, not for a change of passphrase.
+  ///   - allowsEmpty: Whether the terminal may answer with an empty one.
+  /// - Returns: The passphrase; on the terminal it was entered twice.
+  /// - Throws: `PassphraseError` where there is none, or ten tries gave none.
+  mutating func newPassphrase(usesExisting: Bool, allowsEmpty: Bool) throws(PassphraseError)
+    -> Passphrase
+  {
+    if let found = try Self.resolve(&new) { return found }
+    if usesExisting, let found = try Self.resolve(&existing) { return found }
+    for _ in 0..<10 {
+      let first = try terminal.ask("Enter new passphrase: ")
+      if first.count == 0, !allowsEmpty {
+        try terminal.tell("Passphrase must not be blank\n")
+      } else if try terminal.ask("Enter same passphrase again: ").isEqual(to: first) {
+        return Passphrase(secret: first, origin: .terminal)
+      } else {
+        try terminal.tell("Passphrases do not match\n")
+      }
+    }
+    throw .tooManyTries
+  }
+
+  private static func take(_ infix: String, from environment: Environment) -> Source? {
+    func variables(_ kind: String) -> [String] {
+      ["ARCHIVIST", "BORG"].map { "\($0)_\(infix)\(kind)" }
+    }
+    var source: Source?
+    for name in variables("PASSPHRASE") where source == nil {
+      if var value = environment.value(name) {
+        source = .secret(Passphrase(secret: Secret(wiping: &value), origin: .variable))
+      }
+    }
+    for name in variables("PASSCOMMAND") where source == nil {
+      source = environment.value(name).map { .command(variable: name, $0) }
+    }
+    for name in variables("PASSPHRASE_FD") {
+      guard let value = environment.value(name) else { continue }
+      source = source ?? .descriptor(variable: name, value)
+      // Also where another variable comes first: no child is to find the passphrase there.
+      if let descriptor = PassphraseDescriptor(value) { descriptor.closeInChildren() }
+    }
+    for kind in ["PASSPHRASE", "PASSCOMMAND", "PASSPHRASE_FD"] {
+      variables(kind).forEach(environment.remove)
+    }
+    return source
+  }
+
+  private static func resolve(_ source: inout Source?) throws(PassphraseError) -> Passphrase? {
+    let found: Passphrase
+    switch source {
+    case nil: return nil
+    case .secret(let passphrase): return passphrase
+    case .command(let variable, let line):
+      found = Passphrase(
+        secret: try PassphraseCommand.run(line, variable: variable), origin: .command)
+    case .descriptor(let variable, let value):
+      guard let descriptor = PassphraseDescriptor(value) else {
+        throw .invalidDescriptor(variable, value)
+      }
+      found = Passphrase(
+        secret: try descriptor.readToEnd(variable: variable), origin: .descriptor)
+    }
+    source = .secret(found)
+    return found
+  }
+}
+
+/// A passphrase that could not be had.
+enum PassphraseError: Error, Equatable, CustomStringConvertible {
+  /// Nothing is set, and there is nobody to ask.
+  case noTerminal
+  /// The terminal was closed instead of an answer.
+  case noAnswer
+  /// The terminal failed.
+  case terminalFailed(ErrorNumber)
+  /// A variable that should hold a number does not.
+  case invalidDescriptor(String, [UInt8])
+  /// The descriptor that a variable names cannot be read.
+  case unreadable(String, ErrorNumber)
+  /// More than `PassphraseSources.maximumLength` bytes.
+  case tooLong
+  /// The command of this variable cannot be taken apart into words.
+  case commandMalformed(String, ShellWords.Malformed)
+  /// The command of this variable is empty.
+  case commandEmpty(String)
+  /// The command of this variable did not start.
+  case commandNotStarted(String, ErrorNumber)
+  /// The command of this variable ended with this status.
+  case commandFailed(String, status: Int32)
+  /// The command of this variable was ended by this signal.
+  case commandKilled(String, signal: Int32)
+  /// Ten pairs of answers that were not the same.
+  case tooManyTries
+  /// A signal arrived during the prompt.
+  case interrupted(signal: Int32)
+
+  /// How a run ends because of it.
+  var exitStatus: ExitStatus {
+    switch self {
+    case .tooManyTries: .failure(.tooManyTries)
+    case .commandMalformed, .commandEmpty, .commandNotStarted, .commandFailed, .commandKilled:
+      .failure(.passCommandFailed)
+    case .interrupted(let signal): .signal(signal)
+    default: .failure(.noPassphrase)
+    }
+  }
+
+  var description: String {
+    switch self {
+    case .noTerminal:
+      "no passphrase: none of ARCHIVIST_PASSPHRASE, ARCHIVIST_PASSCOMMAND and "
+        + "ARCHIVIST_PASSPHRASE_FD is set, and there is no terminal to ask on"
+    case .noAnswer: "no passphrase was entered"
+    case .terminalFailed(let error): "cannot ask for the passphrase on the terminal: \(error)"
+    case .invalidDescriptor(let variable, let value):
+      "\(variable) must be the number of a file descriptor, not "
+        + "\"\(NameText.replacingInvalid(NameText.display(value)))\""
+    case .unreadable(let variable, let error):
+      "cannot read the passphrase from the descriptor in \(variable): \(error)"
+    case .tooLong: "the passphrase has more than \(PassphraseSources.maximumLength) bytes"
+    case .commandMalformed(let variable, let error):
+      "the command in \(variable) cannot be read: \(error)"
+    case .commandEmpty(let variable): "the command in \(variable) is empty"
+    case .commandNotStarted(let variable, let error):
+      "the command in \(variable) could not be started: \(error)"
+    case .commandFailed(let variable, let status):
+      "the command in \(variable) failed with exit status \(status)"
+    case .commandKilled(let variable, let signal):
+      "the command in \(variable) was ended by signal \(signal)"
+    case .tooManyTries: "the passphrase was not entered the same way twice in ten tries"
+    case .interrupted(let signal): "interrupted by signal \(signal)"
+    }
+  }
+}

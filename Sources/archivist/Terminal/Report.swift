@@ -1,0 +1,210 @@
+import CLinux
+import ChunkStore
+import Glibc
+import Synchronization
+
+/// What a run says on standard error, and what its exit status will be.
+///
+/// Any number of threads may report at the same time: each message is one whole line.
+final class Report: Sendable {
+  /// How much a message matters.
+  enum Level: Int, Comparable, Sendable {
+    case debug
+    case info
+    case warning
+    case error
+
+    static func < (a: Level, b: Level) -> Bool { a.rawValue < b.rawValue }
+  }
+
+  /// Who reads the messages.
+  enum Format: Sendable {
+    /// People.
+    case text
+    /// Programs: an object in each line, as with borg's `--log-json`.
+    case json
+  }
+
+  private struct State {
+    var warnings: [ExitStatus.Warning: Int] = [:]
+    var errors = 0
+    /// What is shown below the messages.
+    var progress: [UInt8] = []
+  }
+
+  private let descriptor: Int32
+  private let minimum: Level
+  private let format: Format
+  private let state = Mutex(State())
+
+  /// Whether people see this on a screen.
+  let isTerminal: Bool
+
+  /// Reports what is at least of level `minimum` to `descriptor`.
+  init(to descriptor: Int32 = STDERR_FILENO, minimum: Level = .warning, format: Format = .text) {
+    self.descriptor = descriptor
+    self.minimum = minimum
+    self.format = format
+    isTerminal = isatty(descriptor) == 1
+  }
+
+  /// Something for those who look for a fault.
+  func debug(_ message: @autoclosure () -> Message) {
+    if minimum <= .debug { write(.debug, message()) }
+  }
+
+  /// Something that is good to know.
+  func info(_ message: @autoclosure () -> Message) {
+    if minimum <= .info { write(.info, message()) }
+  }
+
+  /// Something that went wrong while the work went on; the exit status will tell.
+  func warning(_ kind: ExitStatus.Warning, _ message: Message) {
+    write(.warning, message, messageID: kind.messageID) { $0.warnings[kind, default: 0] += 1 }
+  }
+
+  /// Something that keeps the work from being finished.
+  ///
+  /// - Parameters:
+  ///   - message: What it is.
+  ///   - messageID: What programs know it by.
+  func error(_ message: Message, messageID: String? = nil) {
+    write(.error, message, messageID: messageID) { $0.errors += 1 }
+  }
+
+  /// One item of a list, with its status letter, as borg prints them.
+  func item(status: UInt8, path: [UInt8]) {
+    let line: [UInt8]
+    switch format {
+    case .text:
+      line = [status, UInt8(ascii: " ")] + NameText.display(path) + [UInt8(ascii: "\n")]
+    case .json:
+      let members: [(String, JSON)] = [
+        ("type", .string("file_status")),
+        ("status", .string(String(decoding: [status], as: UTF8.self))),
+      ]
+      line = JSON.object(members + JSON.members("path", path)).line + [UInt8(ascii: "\n")]
+    }
+    state.withLock { write(line, $0) }
+  }
+
+  /// One item of a list, as borg prints those of `extract`.
+  func item(path: [UInt8]) {
+    switch format {
+    case .text: line(NameText.display(path))
+    case .json: line(record(.info, Message("\(name: path)"), logger: "archivist.output.list"))
+    }
+  }
+
+  /// A line of output that is no message, such as an object for programs.
+  func line(_ bytes: [UInt8]) {
+    state.withLock { write(bytes + [UInt8(ascii: "\n")], $0) }
+  }
+
+  // MARK: Progress
+
+  /// Shows a line below the messages, in place of the one before; an empty one removes it.
+  ///
+  /// The line must be shorter than the terminal is wide.
+  func progress(_ line: [UInt8]) {
+    state.withLock { state in
+      let shown = !state.progress.isEmpty
+      state.progress = line
+      if shown || !line.isEmpty { _ = writeAll(Self.startOfLine + line, to: descriptor) }
+    }
+  }
+
+  /// Lets `body` write to the same terminal, with the progress line out of its way.
+  func aside<R>(_ body: () -> R) -> R {
+    state.withLock { state in
+      if !state.progress.isEmpty { _ = writeAll(Self.startOfLine, to: descriptor) }
+      defer { if !state.progress.isEmpty { _ = writeAll(state.progress, to: descriptor) } }
+      return body()
+    }
+  }
+
+  /// Back to the first column, and everything behind it erased.
+  private static let startOfLine = Array("\r\u{1B}[K".utf8)
+
+  // MARK: Figures
+
+  /// How many warnings were given, shown or not.
+  var warningCount: Int { state.withLock { $0.warnings.values.reduce(0, +) } }
+
+  /// How many errors were reported.
+  var errorCount: Int { state.withLock { $0.errors } }
+
+  /// The status of a run that came to its end: what the warnings make of it.
+  ///
+  /// An error's own status is known only to whoever ends the run because of it; one that was
+  /// reported without ending the run makes it a failure all the same.
+  var exitStatus: ExitStatus {
+    state.withLock { $0.errors > 0 ? .failure(.other) : ExitStatus(warnings: $0.warnings.keys) }
+  }
+
+  private func write(
+    _ level: Level, _ message: Message, messageID: String? = nil,
+    _ count: (inout State) -> Void = { _ in }
+  ) {
+    let line = level >= minimum ? self.line(level, message, messageID) : []
+    state.withLock { state in
+      count(&state)
+      if !line.isEmpty { write(line, state) }
+    }
+  }
+
+  /// Writes whole lines, above the progress if that is shown.
+  private func write(_ lines: [UInt8], _ state: State) {
+    // Where standard error is gone there is nobody left to tell; the exit status remains.
+    _ = writeAll(
+      state.progress.isEmpty ? lines : Self.startOfLine + lines + state.progress, to: descriptor)
+  }
+
+  private func line(_ level: Level, _ message: Message, _ messageID: String?) -> [UInt8] {
+    switch format {
+    case .text:
+      let prefix =
+        switch level {
+        case .error: "Error: "
+        case .warning: "Warning: "
+        case .info, .debug: ""
+        }
+      return Array(prefix.utf8) + message.bytes + [UInt8(ascii: "\n")]
+    case .json:
+      return record(level, message, logger: "archivist", messageID) + [UInt8(ascii: "\n")]
+    }
+  }
+
+  /// A message as borg's `log_message`.
+  private func record(
+    _ level: Level, _ message: Message, logger: String, _ messageID: String? = nil
+  ) -> [UInt8] {
+    var members: [(String, JSON)] = [
+      ("type", .string("log_message")), ("time", .number(Clock.now.unixTime)),
+      ("message", .string(NameText.replacingInvalid(message.bytes))),
+      ("levelname", .string("\(level)".uppercased())), ("name", .string(logger)),
+    ]
+    if let messageID { members.append(("msgid", .string(messageID))) }
+    return JSON.object(members).line
+  }
+}
+
+/// Writes all of `bytes`; the answer is 0, or the `errno` of the write that failed.
+func writeAll(_ bytes: [UInt8], to descriptor: Int32) -> Int32 {
+  var written = 0
+  while written < bytes.count {
+    let count = unsafe bytes.withUnsafeBytes {
+      unsafe write(descriptor, $0.baseAddress?.advanced(by: written), $0.count - written)
+    }
+    if count > 0 {
+      written += count
+    } else if count < 0, errno == EAGAIN {
+      // A terminal or pipe that someone else made non-blocking.
+      var waiting = pollfd(fd: descriptor, events: Int16(POLLOUT), revents: 0)
+      unsafe poll(&waiting, 1, -1)
+    } else if count == 0 || errno != EINTR {
+      return count == 0 ? EIO : errno
+    }
+  }
+  return 0
+}

@@ -1,0 +1,39 @@
+import ChunkStore
+import Crypto
+
+/// Archives and repositories for people.
+enum ArchiveText {
+  static let rule = String(repeating: "-", count: 78) + "\n"
+
+  /// What `create --stats` and `info` print of an archive.
+  static func figures(_ archive: Archive, _ figures: ArchiveFigures) -> [UInt8] {
+    let manifest = archive.manifest
+    let nanoseconds = Int64(ArchiveJSON.duration(manifest) * 1e9)
+    var lines: [Message] = [
+      "Archive name: \(name: Array(archive.name.utf8))",
+      "Archive id: \(archive.id.hex)",
+    ]
+    if !manifest.comment.isEmpty {
+      lines.append("Comment: \(name: Array(manifest.comment.utf8))")
+    }
+    if let origin = manifest.origin {
+      lines.append(
+        "Copy of: archive \(origin.archive.hex.prefix(16)) of repository "
+          + "\(origin.repository.hex.prefix(16))")
+    }
+    lines += [
+      "Hostname: \(name: Array(manifest.hostname.utf8))",
+      "Username: \(name: Array(manifest.username.utf8))",
+      "Time (start): \(TimeText.list(CivilTime(manifest.start, in: .local)))",
+      "Time (end):   \(TimeText.list(CivilTime(manifest.end, in: .local)))",
+      "Duration: \(HumanText.duration(nanoseconds: nanoseconds))",
+      "Number of files: \(figures.files)",
+      "Original size: \(size(figures.originalSize))",
+      "Compressed size: \(size(figures.compressedSize))",
+      "Deduplicated size: \(size(figures.deduplicatedSize))",
+    ]
+    return lines.flatMap { $0.bytes + [0x0a] }
+  }
+
+  static func size(_ bytes: UInt64) -> String { HumanText.size(Int64(clamping: bytes)) }
+}

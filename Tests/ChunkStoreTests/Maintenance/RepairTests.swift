@@ -1,0 +1,212 @@
+import Crypto
+import Testing
+
+@testable import ChunkStore
+
+/// What becomes of a damaged repository.
+@Suite struct RepairTests {
+  private let test: SharedRepository
+  private let files: [TestFile]
+
+  init() throws {
+    test = try SharedRepository()
+    var random = PseudoRandomBytes(seed: 31)
+    files = random.files(10) + [TestFile(path: "x", bytes: random.bytes(200_000))]
+    try test.open().backUp("a", files)
+  }
+
+  @discardableResult
+  private func repair(
+    _ test: SharedRepository, through storage: (any Storage)? = nil, isDryRun: Bool = false,
+    confirm: (RepairReport) -> Bool = { _ in true }
+  ) throws -> RepairReport {
+    var options = CheckOptions()
+    options.verifyData = true
+    return try test.open(through: storage).repair(
+      options, isDryRun: isDryRun, confirm: confirm
+    ) { _ in }
+  }
+
+  /// The content segment, one bit flipped in the middle of its blocks.
+  private func damageSegment(_ test: SharedRepository) throws -> ObjectName {
+    for object in try test.storage.list(.segment) {
+      let name = ObjectName.object(.segment, object.id)
+      let directory = try SegmentReader.directory(
+        of: object.id, size: object.size, storage: test.storage, keys: test.open().keys)
+      guard directory.type == .contentSegment else { continue }
+      var bytes = try test.storage.get(name, range: nil)
+      bytes[bytes.count / 3] ^= 1
+      test.storage.replace(name, bytes)
+      return name
+    }
+    throw RepositoryError.archiveMissing("content segment")
+  }
+
+  /// The files that can be had of an archive, and the others.
+  private func readable(_ test: SharedRepository) throws -> (whole: Int, lost: Int) {
+    let repository = try test.open()
+    try repository.refresh()
+    let reader = try ContentReader(repository)
+    var (whole, lost) = (0, 0)
+    var items = try repository.items(of: try repository.archive(named: "a"))
+    while let item = try items.next() {
+      guard let content = item.content else { continue }
+      do {
+        var chunks = try repository.chunks(of: content)
+        while let chunk = try chunks.next() { _ = try reader.read(chunk) }
+        whole += 1
+        #expect(try repository.lostRanges(of: content).isEmpty)
+      } catch is RepositoryError {
+        lost += 1
+        #expect(try !repository.lostRanges(of: content).isEmpty)
+      }
+    }
+    return (whole, lost)
+  }
+
+  @Test func `a whole repository is left as it is`() throws {
+    let before = Set(test.storage.names)
+    let report = try repair(test) { _ in
+      Issue.record("there is nothing to ask")
+      return true
+    }
+    #expect(report.actions.isEmpty)
+    #expect(Set(test.storage.names) == before)
+  }
+
+  @Test func `nothing is changed without consent, or in a dry run`() throws {
+    _ = try damageSegment(test)
+    let before = Set(test.storage.names)
+    #expect(try repair(test, isDryRun: true).actions.count == 1)
+    #expect(try repair(test, confirm: { _ in false }).actions.count == 1)
+    #expect(Set(test.storage.names) == before)
+  }
+
+  @Test func `what is whole of a damaged segment is saved, and the rest heals`() throws {
+    let segment = try damageSegment(test)
+    let report = try repair(test)
+    #expect(report.salvagedBlocks > 0)
+    #expect(!report.lost.isEmpty)
+    let (whole, lost) = try readable(test)
+    #expect(whole > 0)
+    #expect(lost > 0)
+    #expect(test.storage.names.contains(segment), "nothing is removed")
+    // Known damage is no news, but what is lost is.
+    let check = try test.open().check(CheckOptions()) { _ in }
+    #expect(check.quarantined == 1)
+    #expect(check.problems.allSatisfy { $0.contains("archive a: ") })
+    #expect(try repair(test).actions.isEmpty)
+
+    // Compaction goes on, and keeps what somebody may still want to have a look at.
+    _ = try test.open().compact(threshold: 0)
+    #expect(test.storage.names.contains(segment))
+
+    // The next backup brings the lost chunks back, to all archives.
+    try test.open().backUp("b", files)
+    try test.expect(["a": files, "b": files])
+    try test.expectClean()
+    #expect(try readable(test).lost == 0)
+    _ = try test.open().compact(threshold: 0)
+    #expect(!test.storage.names.contains(segment))
+    #expect(try test.storage.list(.quarantine).isEmpty)
+    try test.expect(["a": files, "b": files])
+    try test.expectClean()
+  }
+
+  @Test func `a segment that is cut short keeps what is in front of the cut`() throws {
+    let segment = try damageSegment(test)
+    let bytes = try test.storage.get(segment, range: nil)
+    test.storage.replace(segment, Array(bytes[..<(bytes.count * 3 / 4)]))
+    let report = try repair(test)
+    #expect(report.salvagedBlocks > 0)
+    #expect(try readable(test).whole > 0)
+  }
+
+  @Test func `a missing segment heals by itself`() throws {
+    let segment = try damageSegment(test)
+    try test.storage.delete(segment)
+    #expect(try readable(test).lost > 0)
+    #expect(try test.open().check(CheckOptions()) { _ in }.problems.count > 0)
+    try test.open().backUp("b", files)
+    try test.expect(["a": files, "b": files])
+    try test.expectClean()
+  }
+
+  @Test func `the index is made anew from the segments`() throws {
+    let objects = try test.storage.list(.index)
+    #expect(!objects.isEmpty)
+    for object in objects {
+      let name = ObjectName.object(.index, object.id)
+      test.storage.replace(name, Array(try test.storage.get(name, range: nil).dropLast()))
+    }
+    try repair(test)
+    #expect(try test.storage.ids(.index).isDisjoint(with: objects.map(\.id)))
+    try test.expectClean()
+    // By a machine that has no cache.
+    let copy = try test.copy()
+    try copy.expect(["a": files])
+  }
+
+  @Test func `what cannot be repaired is told, with what can be done`() throws {
+    let archive = try #require(try test.storage.list(.archive).first?.id)
+    let name = ObjectName.object(.archive, archive)
+    test.storage.replace(name, Array(try test.storage.get(name, range: nil).dropLast()))
+    let report = try repair(test)
+    #expect(report.actions.isEmpty)
+    #expect(report.remaining.contains { $0.contains(archive.hex) && $0.contains("--damaged") })
+    #expect(throws: RepositoryError.self) { try test.open().compact() }
+    try test.open().giveUp(archive)
+    #expect(try test.open().vanished([archive.hex]).isEmpty, "that is on record")
+    #expect(try test.open().compact().removedSegments > 0)
+    #expect(throws: (any Error).self) { try test.open().giveUp(archive) }
+  }
+
+  @Test func `only an owner's quarantine counts`() throws {
+    let segments = try test.storage.list(.segment).map(\.id)
+    let keys = try test.open().keys
+    var forged = Quarantine(segments: segments, time: Clock.now)
+    var seed = [UInt8](repeating: 9, count: 32)
+    let other = try SigningKey(seed: Secret(wiping: &seed))
+    try test.open().publish(try forged.signed(by: other), as: .removal, in: .quarantine)
+    let repository = try test.open()
+    #expect(try repository.refresh().count == 1, "it is told")
+    #expect(repository.index.runs.allSatisfy { $0.standing.allSatisfy { $0 == .usable } })
+    // A removal's signature is no quarantine's.
+    forged.segments = []
+    let removal = Removal(archives: segments, time: Clock.now)
+    try repository.publish(
+      try removal.signed(by: keys.authority), as: .removal, in: .quarantine)
+    #expect(try repository.refresh().count == 2)
+  }
+
+  @Test func `a crash at any step of a repair loses nothing that was whole`() throws {
+    _ = try damageSegment(test)
+    for object in try test.storage.list(.index) {
+      let name = ObjectName.object(.index, object.id)
+      test.storage.replace(name, Array(try test.storage.get(name, range: nil).dropLast()))
+    }
+    let done = try test.copy()
+    try repair(done)
+    let best = try readable(done)
+    for isDone in [false, true] {
+      var at = 0
+      while true {
+        let copy = try test.copy()
+        let faulty = FaultyStorage(copy.storage)
+        faulty.arm(.crash(at: at, isDone: isDone))
+        let result = Result { try repair(copy, through: faulty) }
+        if !faulty.hasFailed {
+          _ = try result.get()
+          break
+        }
+        try copy.abandonLeases()
+        try repair(copy)
+        let found = try readable(copy)
+        #expect(found.whole == best.whole, "crash at \(at), done: \(isDone)")
+        try copy.open().backUp("b", files)
+        try copy.expect(["a": files, "b": files], "crash at \(at), done: \(isDone)")
+        at += 1
+      }
+    }
+  }
+}

@@ -1,0 +1,261 @@
+import Crypto
+import Testing
+
+@testable import ChunkStore
+
+@Suite struct OpeningTests {
+  @Test(arguments: Suite.allCases)
+  func `what was created is opened`(suite: Suite) throws {
+    let passphrase = suite == .none ? nil : Secret("secret")
+    let folder = try TemporaryFolder()
+    let storage = try LocalStorage.create(path: "\(folder.path)/r")
+    let (created, slot) = try Repository.create(
+      in: storage, suite: suite, passphrase: passphrase, parameters: TestKeys.scrypt,
+      cacheFolder: "\(folder.path)/cache")
+    #expect(slot == nil)
+    #expect(try Repository.identify(storage) == created.id)
+    var asked = 0
+    let opened = try Repository.open(
+      try LocalStorage(path: "\(folder.path)/r"), cacheFolder: "\(folder.path)/other"
+    ) {
+      asked += 1
+      return Secret("secret")
+    }
+    #expect(asked == (suite == .none ? 0 : 1))
+    #expect(opened.id == created.id)
+    #expect(opened.suite == suite)
+    #expect(opened.authority == created.authority)
+    #expect(opened.generation == 1)
+    #expect(try opened.archives().isEmpty)
+    // What one of them seals, the other one opens.
+    let id = try created.publish([1, 2, 3], as: .label, in: .label)
+    var body = try opened.body(.object(.label, id), .label)
+    #expect(body.rest() == [1, 2, 3])
+  }
+
+  @Test func `a wrong passphrase is said to be wrong, a missing one to be needed`() throws {
+    let test = try TestRepository(suite: .aes256GCM, passphrase: Secret("right"))
+    #expect(throws: KeyError.wrongPassphrase) { try test.reopen(passphrase: Secret("wrong")) }
+    #expect(throws: KeyError.passphraseNeeded) { try test.reopen() }
+    #expect(try test.reopen(passphrase: Secret("right")).id == test.repository.id)
+  }
+
+  @Test func `a repository with secret keys is not made without a passphrase`() throws {
+    for suite in Suite.allCases where suite != .none {
+      let storage = MemoryStorage()
+      let folder = try TemporaryFolder()
+      #expect(throws: KeyError.passphraseNeeded) {
+        try Repository.create(
+          in: storage, suite: suite, passphrase: nil, cacheFolder: folder.path)
+      }
+      #expect(storage.names.isEmpty)
+    }
+  }
+
+  @Test func `a related repository shares the deduplication secret, and no other`() throws {
+    let secret = Secret("secret")
+    let first = try TestRepository(suite: .aes256GCM, passphrase: secret)
+    let slots = try KeySlots(first.repository, clientSlots: [], passphrase: secret)
+    let storage = MemoryStorage()
+    let (second, _) = try Repository.create(
+      in: storage, suite: .chacha20Poly1305, passphrase: Secret("another"),
+      parameters: TestKeys.scrypt, like: slots, cacheFolder: first.folder.path)
+    #expect(second.keys.isRelated(to: first.repository.keys))
+    #expect(second.id != first.repository.id)
+    #expect(second.authority != first.repository.authority)
+    let theirs = try first.bundle(passphrase: secret)
+    let name = try #require(try storage.list(.key).first)
+    let slot = try KeySlot(decoding: try storage.get(.object(.key, name.id), range: nil))
+    let ours = try #require(try slot.open(passphrase: Secret("another")))
+    #expect(ours.deduplication.isEqual(to: theirs.deduplication))
+    #expect(!ours.sealing[0].secret.isEqual(to: theirs.sealing[0].secret))
+    #expect(!ours.authority.isEqual(to: theirs.authority))
+    let stranger = try TestRepository(suite: .none)
+    #expect(!stranger.repository.keys.isRelated(to: second.keys))
+  }
+
+  @Test func `a secret that a passphrase protects does not become public`() throws {
+    let secret = Secret("secret")
+    let first = try TestRepository(suite: .aes256GCM, passphrase: secret)
+    let slots = try KeySlots(first.repository, clientSlots: [], passphrase: secret)
+    let storage = MemoryStorage()
+    #expect(throws: KeyError.wouldBecomePublic) {
+      try Repository.create(
+        in: storage, suite: .none, passphrase: nil, like: slots, cacheFolder: first.folder.path)
+    }
+    #expect(storage.names.isEmpty)
+  }
+
+  @Test func `a key that the client keeps is not in the repository`() throws {
+    let storage = MemoryStorage()
+    let folder = try TemporaryFolder()
+    let (created, slot) = try Repository.create(
+      in: storage, suite: .none, passphrase: nil, keyPlace: .client, cacheFolder: folder.path)
+    let kept = try #require(slot)
+    #expect(try storage.list(.key).isEmpty)
+    func open(_ slots: [[UInt8]]) throws -> Repository {
+      try Repository.open(storage, clientSlots: slots, cacheFolder: folder.path) { Secret("") }
+    }
+    #expect(throws: KeyError.noSlot) { try open([]) }
+    #expect(try open([kept]).id == created.id)
+    // Among slots of other repositories, and damaged ones, it is found.
+    let stranger = try TestRepository()
+    #expect(throws: KeyError.noSlot) { try open([try stranger.slot]) }
+    #expect(try open([try stranger.slot, kept]).id == created.id)
+    #expect(try open([[1, 2, 3], kept]).id == created.id)
+    #expect(throws: Corruption.self) { try open([[1, 2, 3]]) }
+  }
+
+  @Test func `an empty storage is no repository`() throws {
+    let storage = MemoryStorage()
+    let folder = try TemporaryFolder()
+    #expect(throws: StorageError.missingRepository("memory")) {
+      try Repository.open(storage, cacheFolder: folder.path) { Secret("") }
+    }
+  }
+
+  @Test func `a damaged slot is named, and does not hide a good one`() throws {
+    let test = try TestRepository()
+    let good = try #require(try test.storage.list(.key).first)
+    let bytes = try test.slot
+    let bad = ObjectName.object(.key, Digest256(bigEndianWords: 0, 0, 0, 1))
+    for damage in [
+      [], Array(bytes[..<100]), bytes, bytes + [0], [UInt8](repeating: 1, count: 20_000),
+    ] {
+      test.storage.replace(bad, damage)
+      #expect(try test.reopen().id == test.repository.id)
+    }
+    try test.storage.delete(.object(.key, good.id))
+    let error = #expect(throws: Corruption.self) { try test.reopen() }
+    #expect(error?.object == bad)
+    try test.storage.delete(bad)
+    #expect(throws: KeyError.noSlot) { try test.reopen() }
+  }
+
+  @Test func `more than 32 slots are refused before any work`() throws {
+    let test = try TestRepository(suite: .aes256GCM, passphrase: Secret("x"))
+    for number: UInt64 in 0..<32 {
+      test.storage.replace(
+        .object(.key, Digest256(bigEndianWords: 0, 0, 0, number)), try test.slot)
+    }
+    #expect(throws: KeyError.tooManySlots(limit: 32)) {
+      try test.reopen(passphrase: Secret("x"))
+    }
+  }
+
+  @Test func `any of several slots opens`() throws {
+    let test = try TestRepository(suite: .chacha20Poly1305, passphrase: Secret("one"))
+    let bundle = try test.bundle(passphrase: Secret("one"))
+    let second = try KeySlot(
+      sealing: bundle, passphrase: Secret("two"), parameters: TestKeys.scrypt)
+    try test.storage.put(
+      .object(.key, try SHA256.digest(of: second.encoded.span)), second.encoded)
+    for passphrase in ["one", "two"] {
+      #expect(try test.reopen(passphrase: Secret(passphrase)).id == test.repository.id)
+    }
+    #expect(throws: KeyError.wrongPassphrase) { try test.reopen(passphrase: Secret("three")) }
+  }
+
+  @Test func `a damaged configuration is named`() throws {
+    let test = try TestRepository()
+    let whole = try test.storage.get(.config(1), range: nil)
+    for byte in Array(0..<160) + [300, 1000, whole.count - 1] {
+      var bytes = whole
+      bytes[byte] ^= 1
+      test.storage.replace(.config(1), bytes)
+      if (80..<112).contains(byte) {
+        // The id: it is another repository's then, and no key fits.
+        #expect(throws: KeyError.noSlot) { try test.reopen() }
+      } else {
+        let error = #expect(throws: Corruption.self, "byte \(byte)") { try test.reopen() }
+        #expect(error?.object == .config(1))
+      }
+    }
+    for bytes in [[], Array(whole[..<50]), Array(whole[..<4000])] {
+      test.storage.replace(.config(1), bytes)
+      let error = #expect(throws: Corruption.self) { try test.reopen() }
+      #expect(error?.object == .config(1))
+    }
+  }
+}
+
+@Suite struct ConfigurationTests {
+  @Test func `the newest generation counts`() throws {
+    let test = try TestRepository()
+    try test.addConfig { $0.grace = 7 }
+    try test.addConfig(generation: 3) { $0.grace = 9 }
+    let opened = try test.reopen()
+    #expect(opened.generation == 3)
+    #expect(opened.config.grace == 9)
+  }
+
+  @Test func `a generation that does not follow the one before is refused`() throws {
+    let test = try TestRepository()
+    try test.addConfig(previous: Digest256(bigEndianWords: 1, 2, 3, 4))
+    let error = #expect(throws: Corruption.self) { try test.reopen() }
+    #expect(error?.object == .config(2))
+  }
+
+  @Test func `a generation that is missing in between is noticed`() throws {
+    let test = try TestRepository()
+    try test.addConfig()
+    try test.addConfig(generation: 3)
+    try test.storage.delete(.config(2))
+    #expect(throws: Corruption.self) { try test.reopen() }
+  }
+
+  @Test func `who only has the sealing keys cannot change it`() throws {
+    let test = try TestRepository()
+    let stranger = try Structure.authority
+    // Signed by another, who calls himself the authority or does not.
+    try test.addConfig(signedBy: stranger)
+    #expect(throws: Corruption.self) { try test.reopen() }
+    try test.storage.delete(.config(2))
+    try test.addConfig(signedBy: stranger) { $0.authority = stranger.publicKey }
+    #expect(throws: Corruption.self) { try test.reopen() }
+    try test.storage.delete(.config(2))
+    try test.addConfig { $0.repositoryID = Digest256(bigEndianWords: 0, 0, 0, 1) }
+    #expect(throws: Corruption.self) { try test.reopen() }
+    try test.storage.delete(.config(2))
+    // A number of its own, under another name.
+    try test.addConfig { $0.generation = 5 }
+    #expect(throws: Corruption.self) { try test.reopen() }
+  }
+
+  @Test func `a feature that is needed to read keeps everybody out, by name`() throws {
+    let test = try TestRepository()
+    try test.addConfig { $0.features.toRead = ["braille"] }
+    let error = #expect(throws: RepositoryError.self) { try test.reopen() }
+    guard case .unknownFeatures("read", ["braille"]) = error else {
+      Issue.record("\(String(describing: error))")
+      return
+    }
+  }
+
+  @Test func `a feature that is needed to write still lets us read`() throws {
+    let test = try TestRepository()
+    let archive = try test.addArchive("a")
+    try test.addConfig { $0.features.toWrite = ["ink"] }
+    let opened = try test.reopen()
+    #expect(try opened.archives().map(\.name) == ["a"])
+    #expect(throws: RepositoryError.self) { try opened.rename(archive, to: "b") }
+    #expect(throws: RepositoryError.self) { try opened.delete([archive]) }
+    #expect(try opened.archives().map(\.name) == ["a"])
+    #expect(try test.storage.list(.removal).isEmpty)
+  }
+
+  @Test func `a feature that is needed to delete still lets us write`() throws {
+    let test = try TestRepository()
+    let archive = try test.addArchive("a")
+    try test.addConfig { $0.features.toDelete = ["shredder"] }
+    let opened = try test.reopen()
+    try opened.rename(archive, to: "b")
+    #expect(try opened.archives().map(\.name) == ["b"])
+    let error = #expect(throws: RepositoryError.self) { try opened.delete([archive]) }
+    guard case .unknownFeatures("delete", ["shredder"]) = error else {
+      Issue.record("\(String(describing: error))")
+      return
+    }
+    #expect(try opened.archives().count == 1)
+  }
+}

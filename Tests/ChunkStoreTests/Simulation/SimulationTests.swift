@@ -1,0 +1,59 @@
+import Glibc
+import Testing
+
+@testable import ChunkStore
+
+/// The protocol's real code, in orders that nobody would think of.
+@Suite struct SimulationTests {
+  /// `ARCHIVIST_TEST_ROUNDS=N` makes it N times as many; `ARCHIVIST_TEST_SEED` begins elsewhere,
+  /// and a failing seed alone is run again with `ARCHIVIST_SIMULATION_SEED`.
+  @Test func `whatever happens at once, every archive that was reported is whole`() throws {
+    var total = SimulationFigures()
+    var count = 0
+    let only = unsafe getenv("ARCHIVIST_SIMULATION_SEED").flatMap {
+      UInt64(unsafe String(cString: $0))
+    }
+    let seeds = only.map { [$0] } ?? Seed.each(UInt64(1000 * Rounds.factor)).map(\.value)
+    for seed in seeds {
+      let world = try SimulatedWorld(seed: seed)
+      do {
+        // Many short ones find more than a few long ones; there are some long ones all the same.
+        let operations = seed % 50 == 0 ? 14 : 2 + Int(seed % 4)
+        let figures = try world.run(operations: operations)
+        total.steps += figures.steps
+        total.reported += figures.reported
+        total.crashes += figures.crashes
+        total.sleeps += figures.sleeps
+        total.compactions += figures.compactions
+        total.refusals += figures.refusals
+        count += 1
+      } catch {
+        Issue.record("ARCHIVIST_SIMULATION_SEED=\(seed): \(error)")
+        if only != nil { for line in world.trace { print(line) } }
+        return
+      }
+    }
+    print(
+      "simulation: \(count) interleavings, \(total.steps) steps, \(total.reported) archives, "
+        + "\(total.compactions) compactions, \(total.crashes) crashes, \(total.sleeps) sleeps, \(total.refusals) refusals"
+    )
+    #expect(total.reported > 0)
+    #expect(total.compactions > 0)
+    #expect(total.refusals < 2 + total.compactions / 100)
+  }
+
+  @Test func `a seed gives the same order again`() throws {
+    for seed in Seed.each(5) {
+      let worlds = try (0..<2).map { _ in try SimulatedWorld(seed: seed.value) }
+      let figures = try worlds.map { try $0.run(operations: 14) }
+      let place = zip(worlds[0].trace, worlds[1].trace).prefix { $0 == $1 }.count
+      #expect(
+        figures[0] == figures[1],
+        """
+        seed \(seed.value), step \(place): \(worlds.map { $0.trace.dropFirst(place).prefix(3) })
+        after \(worlds[0].trace.prefix(place).suffix(12))
+        """)
+      #expect(worlds[0].trace == worlds[1].trace)
+    }
+  }
+}

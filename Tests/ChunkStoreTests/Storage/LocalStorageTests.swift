@@ -1,0 +1,273 @@
+import Crypto
+import Glibc
+import Testing
+
+@testable import ChunkStore
+
+@Suite struct LocalStorageTests {
+  let folder: TemporaryFolder
+  let root: String
+  let storage: LocalStorage
+
+  init() throws {
+    folder = try TemporaryFolder()
+    root = "\(folder.path)/r"
+    storage = try LocalStorage.create(path: root)
+    try storage.put(.config(1), [1])
+  }
+
+  private func mode(_ path: String) throws -> mode_t? {
+    try LocalFile.status("\(root)/\(path)")?.mode
+  }
+
+  private func put(_ bytes: [UInt8], _ kind: ObjectName.Kind = .segment) throws -> ObjectName {
+    let name = ObjectName.object(kind, try SHA256.digest(of: bytes.span))
+    try storage.put(name, bytes)
+    return name
+  }
+
+  @Test func `objects lie in the folders of their kind, segments in 256 of them`() throws {
+    let name = try put([1, 2, 3])
+    guard case .object(_, let id) = name else { return }
+    #expect(name.path == "segments/\(id.hex.prefix(2))/\(id.hex)")
+    #expect(try folder.read("r/\(name.path)") == [1, 2, 3])
+    #expect(try folder.names(in: "r/segments").count == 256)
+    #expect(ObjectName.config(7).path == "config/00000007")
+    #expect(ObjectName.config(.max).path == "config/4294967295")
+    #expect(ObjectName.object(.lease, id).path == "locks/\(id.hex)")
+  }
+
+  @Test func `a folder with anything in it is no place for a new repository`() throws {
+    #expect(throws: StorageError.locationNotEmpty(root)) { try LocalStorage.create(path: root) }
+    try LocalFile.makePrivateDirectories("\(folder.path)/full")
+    try folder.write("full/.hidden", [])
+    #expect(throws: StorageError.locationNotEmpty("\(folder.path)/full")) {
+      try LocalStorage.create(path: "\(folder.path)/full")
+    }
+    #expect(try folder.names(in: "full") == [".hidden"])
+    #expect(throws: StorageError.self) {
+      try LocalStorage.create(path: "\(folder.path)/full/.hidden")
+    }
+    #expect(throws: StorageError.self) { try LocalStorage.create(path: "\(folder.path)/no/where") }
+  }
+
+  @Test func `settling passes over folders that a copy has dropped`() throws {
+    let name = try put([1, 2, 3])
+    TemporaryFolder.remove("\(root)/archives")
+    TemporaryFolder.remove("\(root)/segments/00")
+    try storage.settle([.archive, .segment, .index])
+    #expect(try storage.get(name, range: nil) == [1, 2, 3])
+  }
+
+  @Test func `an empty folder, with or without a slash behind, is one`() throws {
+    try LocalFile.makePrivateDirectories("\(folder.path)/empty")
+    _ = try LocalStorage.create(path: "\(folder.path)/empty/")
+    #expect(throws: Never.self) { try LocalStorage(path: "\(folder.path)/empty") }
+    #expect(throws: Never.self) { try LocalStorage(path: "\(folder.path)/empty/") }
+  }
+
+  @Test func `where there is no repository is said so`() throws {
+    let nothing = "\(folder.path)/nothing"
+    #expect(throws: StorageError.missingRepository(nothing)) { try LocalStorage(path: nothing) }
+    for path in [folder.path, "\(root)/README"] {
+      #expect(throws: StorageError.notARepository(path)) { try LocalStorage(path: path) }
+    }
+  }
+
+  @Test func `files with foreign names are no objects`() throws {
+    let name = try put([1])
+    guard case .object(_, let id) = name else { return }
+    let hex = id.hex
+    var random = PseudoRandomBytes(seed: 1)
+    let other = random.digest().hex
+    for foreign in [
+      "segments/note.txt", "segments/ab/\(hex.dropLast())", "segments/ab/\(hex)0",
+      "segments/ab/\(hex.uppercased())", "segments/ab/.\(hex)", "segments/\(other)",
+      "segments/ab/\(hex.dropLast())g", "index/\(hex).tmp", "archives/lost+found",
+    ] {
+      try folder.write("r/\(foreign)", [1, 2, 3])
+    }
+    // In the folder of another: found under its name it cannot be.
+    let elsewhere = other.hasPrefix("ab") ? "cd" : "ab"
+    try folder.write("r/segments/\(elsewhere)/\(other)", [1])
+    // A second copy does not make two of one.
+    let twin = hex.hasPrefix("ab") ? "cd" : "ab"
+    try folder.write("r/segments/\(twin)/\(hex)", [1])
+    try LocalFile.makePrivateDirectories("\(root)/archives/\(other)")
+    #expect(try storage.list(.segment).map(\.id) == [id])
+    #expect(try storage.list(.index).isEmpty)
+    #expect(try storage.list(.archive).isEmpty)
+    for foreign in ["1", "00000002.tmp", "0000000a", "000000003", "-0000001", "99999999999"] {
+      try folder.write("r/config/\(foreign)", [1])
+    }
+    #expect(try storage.generations() == [1])
+  }
+
+  @Test(arguments: [0o700, 0o750, 0o770, 0o2770, 0o755] as [mode_t])
+  func `modes follow the folder of the repository, whatever the umask`(mode: mode_t) throws {
+    let path = "\(folder.path)/shared"
+    try LocalFile.makeDirectory(path, mode: mode)
+    // The umask is the whole process's; what other tests make meanwhile is private anyway.
+    let old = umask(0o077)
+    defer { umask(old) }
+    let storage = try LocalStorage.create(path: path)
+    let bytes: [UInt8] = [1, 2, 3]
+    let name = ObjectName.object(.segment, try SHA256.digest(of: bytes.span))
+    try storage.put(name, bytes)
+    try storage.put(.config(1), bytes)
+    TemporaryFolder.remove("\(path)/index")
+    let index = ObjectName.object(.index, try SHA256.digest(of: bytes.span))
+    try storage.put(index, bytes)
+    for made in [name.path, index.path, "config/00000001", "README", "reserve"] {
+      #expect(try LocalFile.status("\(path)/\(made)")?.mode == mode & 0o666, "\(made)")
+    }
+    for made in ["segments", "segments/ab", "config", "tmp", "locks", "index"] {
+      #expect(try LocalFile.status("\(path)/\(made)")?.mode == mode, "\(made)")
+    }
+  }
+
+  @Test func `a repository is made for its owner alone`() throws {
+    #expect(try mode("") == 0o700)
+    #expect(try mode("segments/00") == 0o700)
+    #expect(try mode("config/00000001") == 0o600)
+  }
+
+  @Test(arguments: ObjectName.Kind.allCases)
+  func `a folder that a copy has dropped is made again`(kind: ObjectName.Kind) throws {
+    for name in ObjectName.Kind.allCases.map(\.rawValue) + ["tmp"] {
+      TemporaryFolder.remove("\(root)/\(name)")
+    }
+    let storage = try LocalStorage(path: root)
+    for kind in ObjectName.Kind.allCases { #expect(try storage.list(kind).isEmpty) }
+    let bytes: [UInt8] = [1, 2, 3]
+    let name = ObjectName.object(kind, try SHA256.digest(of: bytes.span))
+    try storage.delete(name)
+    try storage.removeAbandonedUploads()
+    try storage.put(name, bytes)
+    #expect(try storage.get(name, range: nil) == bytes)
+    #expect(try storage.list(kind).count == 1)
+  }
+
+  @Test func `what crashed uploads left is removed after a day, and not before`() throws {
+    try folder.write("r/tmp/old", [1])
+    try folder.write("r/tmp/new", [1])
+    try LocalFile.makePrivateDirectories("\(root)/tmp/folder")
+    for name in ["old", "folder"] {
+      var times = [
+        timespec(tv_sec: 1_000_000, tv_nsec: 0), timespec(tv_sec: 1_000_000, tv_nsec: 0),
+      ]
+      _ = unsafe utimensat(AT_FDCWD, "\(root)/tmp/\(name)", &times, 0)
+    }
+    let upload = try storage.beginUpload()
+    try upload.write([1])
+    try storage.removeAbandonedUploads()
+    // A folder is nothing that an upload leaves.
+    #expect(try folder.names(in: "r/tmp").filter { $0.count < 10 } == ["folder", "new"])
+    try upload.commit(as: .object(.index, try SHA256.digest(of: [UInt8(1)].span)))
+    #expect(try storage.list(.index).count == 1)
+  }
+
+  @Test func `a segment that is open elsewhere can be deleted, and is gone then`() throws {
+    let name = try put([UInt8](repeating: 1, count: 5000))
+    #expect(try storage.get(name, range: 0..<10).count == 10)
+    let other = try LocalStorage(path: root)
+    #expect(try other.get(name, range: 0..<10).count == 10)
+    try storage.delete(name)
+    #expect(throws: StorageError.self) { try storage.get(name, range: 0..<10) }
+    // Who had it open may go on reading: what he reads is what was there.
+    if let bytes = try? other.get(name, range: 0..<10) {
+      #expect(bytes == [UInt8](repeating: 1, count: 10))
+    }
+    #expect(try other.list(.segment).isEmpty)
+  }
+
+  @Test func `more segments than files may be open are read in pieces`() throws {
+    var names: [ObjectName] = []
+    for number in 0..<200 {
+      names.append(try put([UInt8](repeating: UInt8(number), count: 100)))
+    }
+    for round in 0..<2 {
+      for (number, name) in names.enumerated() {
+        #expect(
+          try storage.get(name, range: 10..<20) == [UInt8](repeating: UInt8(number), count: 10),
+          "round \(round)")
+      }
+    }
+  }
+
+  @Test func `an object larger than any is damage, not a reason to take all memory`() throws {
+    let name = try put([1], .archive)
+    let file = try LocalFile.open("\(root)/\(name.path)", flags: O_WRONLY)
+    try file.write([UInt8(1)].span)
+    _ = unsafe truncate("\(root)/\(name.path)", 1 << 40)
+    let error = #expect(throws: StorageError.self) { try storage.get(name, range: nil) }
+    guard case .damaged = error else {
+      Issue.record("\(String(describing: error))")
+      return
+    }
+  }
+
+  @Test func `the reserve is given up, and set aside again`() throws {
+    #expect(try LocalFile.status("\(root)/reserve")?.size == 16 << 20)
+    try storage.releaseReserve()
+    #expect(try LocalFile.status("\(root)/reserve") == nil)
+    try storage.releaseReserve()
+    try storage.restoreReserve()
+    try storage.restoreReserve()
+    #expect(try LocalFile.status("\(root)/reserve")?.size == 16 << 20)
+  }
+
+  @Test func `threads that set the reserve aside at once do not mind each other`() throws {
+    let failures = Collected<String>()
+    onThreads(4) { [storage] _ in
+      for _ in 0..<20 {
+        do {
+          try storage.releaseReserve()
+          try storage.restoreReserve()
+        } catch {
+          failures.append("\(error)")
+        }
+      }
+    }
+    #expect(failures.values.isEmpty)
+  }
+
+  @Test func `errors name the file and what was tried`() throws {
+    let error = #expect(throws: StorageError.self) {
+      try storage.get(.object(.archive, PseudoRandomBytes.one), range: nil)
+    }
+    guard case .notFound(let path) = error else {
+      Issue.record("\(String(describing: error))")
+      return
+    }
+    #expect(path.hasPrefix("\(root)/archives/"))
+  }
+
+  @Test func `the folder is known by device and inode`() throws {
+    let identity = try storage.identity()
+    #expect(try identity == LocalStorage(path: "\(root)/").identity())
+    #expect(identity.inode == (try LocalFile.status(root)?.inode))
+  }
+}
+
+@Suite struct ObjectNameTests {
+  @Test(arguments: [("00000001", 1), ("4294967295", .max), ("99999999", 99_999_999)])
+  func `generations are numbers in one spelling`(name: String, number: UInt32) {
+    #expect(ObjectName.generation(Array(name.utf8)) == number)
+    #expect(ObjectName.config(number).path == "config/\(name)")
+  }
+
+  @Test(arguments: [
+    "", "1", "0000001", "000000001", "4294967296", "0000000x", "+0000001", "٠٠٠٠٠٠٠١",
+  ])
+  func `other spellings are none`(name: String) {
+    #expect(ObjectName.generation(Array(name.utf8)) == nil)
+  }
+}
+
+extension PseudoRandomBytes {
+  fileprivate static var one: Digest256 {
+    var random = PseudoRandomBytes(seed: 1)
+    return random.digest()
+  }
+}

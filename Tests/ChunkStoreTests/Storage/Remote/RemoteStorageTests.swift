@@ -1,0 +1,199 @@
+import Crypto
+import Glibc
+import Testing
+
+@testable import ChunkStore
+
+@Suite struct RemoteStorageTests {
+  private let folder: TemporaryFolder
+  private let server: TestServer
+  private let local: LocalStorage
+
+  init() throws {
+    folder = try TemporaryFolder()
+    server = TestServer(path: "\(folder.path)/repository")
+    local = try LocalStorage.create(path: server.path)
+  }
+
+  private func segment(_ size: Int, seed: UInt64 = 1) throws -> (ObjectName, [UInt8]) {
+    var random = PseudoRandomBytes(seed: seed)
+    let bytes = random.bytes(size)
+    return (.object(.segment, try SHA256.digest(of: bytes.span)), bytes)
+  }
+
+  @Test func `a repository is made over there`() throws {
+    let path = "\(folder.path)/a/b/new"
+    let other = TestServer(path: path)
+    #expect(throws: StorageError.self) { try other.storage() }
+    #expect(throws: StorageError.self) { try other.storage(making: .repository) }
+    _ = try other.storage(making: .repositoryAndParents)
+    #expect(throws: StorageError.self) { try other.storage(making: .repository) }
+    #expect(try LocalFile.status("\(path)/segments")?.isDirectory == true)
+  }
+
+  @Test func `errors over there are told as they were`() throws {
+    #expect(throws: StorageError.missingRepository("\(folder.path)/none")) {
+      try TestServer(path: "\(folder.path)/none").storage()
+    }
+    #expect(throws: StorageError.notARepository(folder.path)) {
+      try TestServer(path: folder.path).storage()
+    }
+  }
+
+  @Test func `large objects come back as they were`() throws {
+    let storage = try server.storage()
+    let (name, bytes) = try segment(5_000_000)
+    try storage.put(name, bytes)
+    #expect(try storage.get(name, range: nil) == bytes)
+    #expect(try storage.get(name, range: 1_000..<3_000_000) == Array(bytes[1_000..<3_000_000]))
+  }
+
+  @Test func `what was announced is handed out, once, and costs no journey`() throws {
+    let storage = try server.storage()
+    let (name, bytes) = try segment(1_000_000)
+    try storage.put(name, bytes)
+    for start in stride(from: 0, to: 1_000_000, by: 50_000) {
+      storage.announce(name, range: start..<(start + 50_000))
+    }
+    let requests = storage.figures.requests
+    for start in stride(from: 0, to: 1_000_000, by: 50_000) {
+      let range = start..<(start + 50_000)
+      #expect(try storage.get(name, range: range) == Array(bytes[range]))
+    }
+    #expect(storage.figures.requests == requests)
+    #expect(try storage.get(name, range: 0..<50_000) == Array(bytes[..<50_000]))
+    #expect(storage.figures.requests == requests + 1)
+  }
+
+  @Test func `an announced end of an object answers for more of it`() throws {
+    let storage = try server.storage()
+    let (name, bytes) = try segment(1000)
+    try storage.put(name, bytes)
+    storage.announce(name, range: 0..<1001)
+    let requests = storage.figures.requests
+    #expect(try storage.get(name, range: 0..<(1 << 20)) == bytes)
+    #expect(storage.figures.requests == requests)
+    storage.announce(name, range: 200..<300)
+    #expect(try storage.get(name, range: 200..<500) == Array(bytes[200..<500]))
+  }
+
+  @Test func `what was announced and cannot be had is an error only for who wants it`() throws {
+    let storage = try server.storage()
+    let (name, _) = try segment(1000)
+    storage.announce(name, range: 0..<10)
+    #expect(try storage.generations().isEmpty)
+    #expect(throws: StorageError.self) { try storage.get(name, range: 0..<10) }
+  }
+
+  @Test func `a connection that is lost is made again, and everything goes on`() throws {
+    let storage = try server.storage()
+    let (name, bytes) = try segment(2_000_000)
+    try storage.put(name, bytes)
+    for _ in 0..<3 {
+      server.cut()
+      #expect(try storage.get(name, range: nil) == bytes)
+      server.cut()
+      #expect(try storage.list(.segment).count == 1)
+      server.cut()
+      try storage.delete(.object(.archive, Digest256(bigEndianWords: 1, 1, 1, 1)))
+    }
+  }
+
+  @Test func `an upload survives the loss of its connection`() throws {
+    let storage = try server.storage()
+    let (name, bytes) = try segment(3_000_000)
+    let upload = try storage.beginUpload()
+    for start in stride(from: 0, to: bytes.count, by: 300_000) {
+      if start == 900_000 || start == 2_100_000 { server.cut() }
+      try upload.write(Array(bytes[start..<(start + 300_000)]))
+    }
+    server.cut()
+    try upload.commit(as: name)
+    #expect(try local.get(name, range: nil) == bytes)
+    // What the lost connections had begun is gone.
+    #expect(try server.eventually { try folder.names(in: "repository/tmp").isEmpty })
+  }
+
+  @Test func `a server that stays away ends in an error`() throws {
+    let storage = try server.storage()
+    let gone = TestServer(path: "/nonexistent/repository")
+    _ = gone
+    server.cut()
+    TemporaryFolder.remove(server.path)
+    let error = #expect(throws: StorageError.self) { try storage.list(.segment) }
+    guard case .connection(.lost) = error else {
+      Issue.record("\(String(describing: error))")
+      return
+    }
+  }
+
+  @Test func `a lost connection is a lost lease`() throws {
+    let storage = try server.storage()
+    let lease = ObjectName.object(.lease, Digest256(bigEndianWords: 1, 2, 3, 4))
+    let foreign = ObjectName.object(.lease, Digest256(bigEndianWords: 9, 2, 3, 4))
+    try local.put(foreign, [1])
+    try storage.put(lease, [1, 2, 3])
+    server.cut()
+    #expect(try server.eventually { try storage.list(.lease).count == 1 })
+    #expect(try storage.list(.lease).map { .object(.lease, $0.id) } == [foreign])
+    #expect(
+      server.eventually {
+        server.events.values.contains {
+          if case .ended(_, lostLeases: 1) = $0 { true } else { false }
+        }
+      })
+  }
+
+  @Test func `leases stay after a goodbye`() throws {
+    let client = try RawClient(server, opening: server.path)
+    let lease = ObjectName.object(.lease, Digest256(bigEndianWords: 1, 2, 3, 4))
+    #expect(try client.ask(.put(lease, [1])).isDone)
+    try client.channel.send(Request.goodbye.frame(id: 1))
+    #expect(try client.channel.receive() == nil)
+    #expect(try local.list(.lease).count == 1)
+  }
+
+  @Test func `threads share a connection, and their answers are not mixed up`() throws {
+    let storage = try server.storage()
+    var objects: [(ObjectName, [UInt8])] = []
+    for seed in 0..<40 {
+      let object = try segment(1000 + seed * 7000, seed: UInt64(seed))
+      try storage.put(object.0, object.1)
+      objects.append(object)
+    }
+    let failures = Collected<String>()
+    onThreads(8) { [objects] thread in
+      for round in 0..<40 {
+        let (name, bytes) = objects[(round * 7 + thread * 3) % objects.count]
+        do {
+          let found = try storage.get(name, range: round..<bytes.count)
+          if found != Array(bytes[round...]) { failures.append("other bytes") }
+        } catch { failures.append("\(error)") }
+      }
+    }
+    #expect(failures.values.isEmpty)
+  }
+
+  @Test func `a rate is kept`() throws {
+    let limit = try #require(RateLimit(kibibytesPerSecond: 1000))
+    let start = Clock.monotonicSeconds
+    for _ in 0..<50 { limit.take(10 << 10) }
+    #expect(Clock.monotonicSeconds - start > 0.3)
+    #expect(RateLimit(kibibytesPerSecond: 0) == nil)
+  }
+
+  @Test func `a hostile server does not get more memory than was asked for`() throws {
+    let (here, there) = TestServer.socketPair()
+    let other = Channel(input: there, output: there)
+    try other.send(raw: Hello().encoded)
+    let connection = try RemoteConnection(Channel(input: here, output: here))
+    let answer = try connection.ask(.get(.config(1), 0..<10), limit: 10)
+    try other.send(Answer.part([UInt8](repeating: 0, count: 8)).frame(id: 1))
+    try other.send(Answer.part([UInt8](repeating: 0, count: 8)).frame(id: 1))
+    let error = #expect(throws: StorageError.self) { try answer.wait() }
+    guard case .connection(.malformed) = error else {
+      Issue.record("\(String(describing: error))")
+      return
+    }
+  }
+}

@@ -1,0 +1,328 @@
+import Crypto
+import Glibc
+import Testing
+
+@testable import ChunkStore
+
+/// Clients that send whatever frames they like, against each restriction.
+@Suite struct ServeRestrictionTests {
+  private let folder: TemporaryFolder
+  private let path: String
+  private let local: LocalStorage
+  /// One object of each kind, put before the attacker comes.
+  private let existing: [ObjectName: [UInt8]]
+
+  init() throws {
+    folder = try TemporaryFolder()
+    path = "\(folder.path)/allowed/repository"
+    try LocalFile.makePrivateDirectories("\(folder.path)/allowed")
+    local = try LocalStorage.create(path: path)
+    var random = PseudoRandomBytes(seed: 1)
+    var existing: [ObjectName: [UInt8]] = [.config(1): [1, 2, 3]]
+    for kind in ObjectName.Kind.allCases {
+      let bytes = random.bytes(500)
+      existing[
+        .object(
+          kind, kind.isContentAddressed ? try SHA256.digest(of: bytes.span) : random.digest())] =
+        bytes
+    }
+    for (name, bytes) in existing { try local.put(name, bytes) }
+    self.existing = existing
+  }
+
+  private func attacker(_ policies: ServePolicy..., opening: String? = nil) throws -> RawClient {
+    try RawClient(TestServer(path: path, policies: policies), opening: opening ?? path)
+  }
+
+  private func isUntouched() throws -> Bool {
+    for (name, bytes) in existing {
+      guard try local.get(name, range: 0..<1000) == bytes else { return false }
+    }
+    return true
+  }
+
+  private func named(_ kind: ObjectName.Kind, _ bytes: [UInt8]) throws -> ObjectName {
+    .object(
+      kind,
+      kind.isContentAddressed
+        ? try SHA256.digest(of: bytes.span) : Digest256(bigEndianWords: 5, 5, 5, 5))
+  }
+
+  private func open(_ path: String, _ policies: ServePolicy..., makes: Bool = false) throws
+    -> Answer?
+  {
+    try RawClient(TestServer(path: path, policies: policies))
+      .ask(.open(path: path, makes: makes, makesParents: makes))
+  }
+
+  // MARK: Paths
+
+  @Test func `only what is in a permitted folder is opened`() throws {
+    let policy = ServePolicy(paths: ["\(folder.path)/allowed"])
+    try LocalFile.makePrivateDirectories("\(folder.path)/allowed-not")
+    let other = "\(folder.path)/allowed-not/repository"
+    _ = try LocalStorage.create(path: other)
+    _ = unsafe symlink(other, "\(folder.path)/allowed/link")
+    _ = unsafe symlink("\(folder.path)/allowed", "\(folder.path)/door")
+    for good in [
+      path, "\(path)/", "\(folder.path)/door/repository", "\(folder.path)/allowed/./repository",
+      "\(folder.path)/allowed-not/../allowed/repository",
+    ] {
+      #expect(try open(good, policy).isDone, "\(good)")
+    }
+    for bad in [
+      other, "\(folder.path)/allowed/link", "\(folder.path)/allowed/../allowed-not/repository",
+      "\(folder.path)/allowed/repository/../../allowed-not/repository", "/", "/etc", "~root",
+      "\(folder.path)/allowed/link/../repository", "", ".", "..", folder.path,
+    ] {
+      #expect(try !open(bad, policy).isDone, "\(bad)")
+      #expect(try !open(bad, policy, makes: true).isDone, "\(bad)")
+    }
+    #expect(try !LocalFile.names(in: "/etc").contains(Array("segments".utf8)))
+  }
+
+  @Test func `only the permitted repositories are opened`() throws {
+    let second = "\(folder.path)/second"
+    let third = "\(folder.path)/third"
+    _ = try LocalStorage.create(path: second)
+    _ = try LocalStorage.create(path: third)
+    let policy = ServePolicy(repositories: [path, second])
+    #expect(try open(path, policy).isDone)
+    #expect(try open(second, policy).isDone)
+    #expect(try open(third, policy).isRefusal)
+    #expect(try open("\(second)/../third", policy).isRefusal)
+    #expect(try open("\(path)/inner", policy, makes: true).isRefusal)
+  }
+
+  @Test func `a new repository is made only where one may be`() throws {
+    let policy = ServePolicy(paths: ["\(folder.path)/allowed"])
+    _ = unsafe symlink("\(folder.path)/outside", "\(folder.path)/allowed/dangling")
+    for bad in [
+      "\(folder.path)/new", "\(folder.path)/allowed/../new", "\(folder.path)/allowed/x/../../new",
+      "\(folder.path)/allowed/dangling", "\(folder.path)/allowed/dangling/new",
+    ] {
+      #expect(try open(bad, policy, makes: true).isRefusal, "\(bad)")
+    }
+    #expect(try folder.names() == ["allowed"])
+    #expect(try open("\(folder.path)/allowed/x/new", policy, makes: true).isDone)
+  }
+
+  @Test func `all policies have to permit a path`() throws {
+    let forced = ServePolicy(paths: ["\(folder.path)/allowed"])
+    let asked = ServePolicy(paths: ["/"])
+    let other = "\(folder.path)/other"
+    _ = try LocalStorage.create(path: other)
+    #expect(try open(path, forced, asked).isDone)
+    #expect(try open(other, forced, asked).isRefusal)
+  }
+
+  @Test func `a repository that is replaced by a link is not followed`() throws {
+    let client = try attacker(ServePolicy(paths: ["\(folder.path)/allowed"]))
+    #expect(try client.ask(.generations).isDone)
+    let outside = "\(folder.path)/outside"
+    #expect(unsafe rename(path, outside) == 0)
+    #expect(unsafe symlink(outside, path) == 0)
+    for request in [
+      Request.generations, .list(.segment), .get(.config(1), nil), .put(.config(2), [1]), .begin,
+      .delete(.config(1)), .settle([.segment]), .releaseReserve,
+    ] {
+      #expect(try client.ask(request).isRefusal, "\(request)")
+    }
+    #expect(try LocalStorage(path: outside).generations() == [1])
+  }
+
+  @Test func `links within the repository do not lead out of it`() throws {
+    try folder.write("secret", [9, 9, 9])
+    let name = ObjectName.object(.label, Digest256(bigEndianWords: 7, 7, 7, 7))
+    #expect(unsafe symlink("\(folder.path)/secret", "\(path)/\(name.path)") == 0)
+    let client = try attacker(ServePolicy(paths: ["\(folder.path)/allowed"]))
+    #expect(try client.ask(.get(name, nil)).isRefusal)
+    #expect(try client.ask(.delete(name)).isRefusal)
+    #expect(unsafe rename("\(path)/doomed", "\(folder.path)/doomed") == 0)
+    #expect(unsafe symlink("\(folder.path)/doomed", "\(path)/doomed") == 0)
+    #expect(try client.ask(.list(.doomed)).isRefusal)
+    #expect(try client.ask(.put(try named(.doomed, [1]), [1])).isRefusal)
+  }
+
+  @Test func `one connection opens one repository, and nothing works before`() throws {
+    let server = TestServer(path: path)
+    let client = try RawClient(server)
+    for request in [
+      Request.generations, .list(.segment), .get(.config(1), nil), .put(.config(2), [1]), .begin,
+      .delete(.config(1)), .settle([.segment]), .releaseReserve,
+    ] {
+      #expect(try client.ask(request).isRefusal, "\(request)")
+    }
+    #expect(try client.ask(.open(path: path, makes: false, makesParents: false)).isDone)
+    #expect(try client.ask(.open(path: path, makes: false, makesParents: false)).isRefusal)
+    #expect(try isUntouched())
+  }
+
+  // MARK: Append only
+
+  @Test func `in append-only mode nothing is removed or replaced, whatever is asked`() throws {
+    let client = try attacker(ServePolicy(isAppendOnly: true))
+    for (name, bytes) in existing {
+      #expect(try client.ask(.delete(name)).isRefusal, "\(name)")
+      for other in [[1], bytes + [1], Array(bytes.dropLast()), [UInt8](repeating: 7, count: 500)] {
+        #expect(try client.ask(.put(name, other)).isDone == false, "\(name)")
+        #expect(try client.upload(other, as: name).isDone == false, "\(name)")
+      }
+      #expect(try isUntouched(), "\(name)")
+    }
+    for request in [Request.removeAbandonedUploads, .releaseReserve, .restoreReserve] {
+      #expect(try client.ask(request).isRefusal)
+    }
+    #expect(try LocalFile.status("\(path)/reserve") != nil)
+  }
+
+  @Test(arguments: ObjectName.Kind.allCases)
+  func `in append-only mode only what archives are made of is added`(
+    kind: ObjectName.Kind
+  ) throws {
+    let client = try attacker(ServePolicy(isAppendOnly: true))
+    let bytes: [UInt8] = [1, 2, 3, 4]
+    let isPermitted = [.segment, .index, .archive, .lease].contains(kind)
+    #expect(try client.ask(.put(try named(kind, bytes), bytes)).isDone == isPermitted)
+    let more: [UInt8] = [1, 2, 3, 4, 5]
+    if kind.isContentAddressed {
+      #expect(try client.upload(more, as: try named(kind, more)).isDone == isPermitted)
+    }
+    #expect(try client.ask(.put(.config(2), bytes)).isRefusal)
+    #expect(try client.upload(bytes, as: .config(2)).isRefusal)
+    #expect(try local.list(kind).count == (isPermitted ? kind.isContentAddressed ? 3 : 2 : 1))
+    #expect(try local.generations() == [1])
+  }
+
+  @Test func `in append-only mode one ends one's own leases, and old ones`() throws {
+    let client = try attacker(ServePolicy(isAppendOnly: true))
+    let own = ObjectName.object(.lease, Digest256(bigEndianWords: 1, 0, 0, 0))
+    let recent = ObjectName.object(.lease, Digest256(bigEndianWords: 2, 0, 0, 0))
+    let old = ObjectName.object(.lease, Digest256(bigEndianWords: 3, 0, 0, 0))
+    try local.put(recent, [1])
+    try local.put(old, [1])
+    var times = [timespec](repeating: timespec(), count: 2)
+    times[0].tv_sec = Int(Clock.now.seconds) - 25 * 3600
+    times[1].tv_sec = times[0].tv_sec
+    #expect(unsafe utimensat(AT_FDCWD, "\(path)/\(old.path)", times, 0) == 0)
+    // To put what is there already does not make it one's own.
+    #expect(try client.ask(.put(recent, [1])).isDone == false)
+    #expect(try client.ask(.delete(recent)).isRefusal)
+    #expect(try client.ask(.put(own, [1])).isDone)
+    #expect(try client.ask(.delete(own)).isDone)
+    #expect(try client.ask(.delete(old)).isDone)
+    #expect(try client.ask(.delete(old)).isDone)
+    let next = try attacker(ServePolicy(isAppendOnly: true))
+    #expect(try client.ask(.put(own, [1])).isDone)
+    #expect(try next.ask(.delete(own)).isRefusal)
+  }
+
+  @Test func `what the client asks for does not loosen what the command says`() throws {
+    for policies in [
+      [ServePolicy(isAppendOnly: true), ServePolicy()],
+      [ServePolicy(), ServePolicy(isAppendOnly: true)],
+    ] {
+      let client = try RawClient(TestServer(path: path, policies: policies), opening: path)
+      for name in existing.keys { #expect(try client.ask(.delete(name)).isRefusal) }
+    }
+    #expect(try isUntouched())
+  }
+
+  // MARK: Other restrictions
+
+  @Test func `nothing is changed where only reading is permitted`() throws {
+    let client = try attacker(ServePolicy(isReadOnly: true))
+    for kind in ObjectName.Kind.allCases {
+      let name = try named(kind, [1])
+      #expect(try client.ask(.put(name, [1])).isRefusal)
+      #expect(try client.ask(.list(kind)).isDone)
+    }
+    for name in existing.keys {
+      #expect(try client.ask(.delete(name)).isRefusal)
+      #expect(try client.ask(.get(name, nil)).isDone)
+    }
+    #expect(try client.ask(.begin).isRefusal)
+    for request in [Request.removeAbandonedUploads, .releaseReserve, .restoreReserve] {
+      #expect(try client.ask(request).isRefusal)
+    }
+    #expect(try isUntouched())
+    #expect(try folder.names(in: "allowed/repository/tmp").isEmpty)
+    #expect(
+      try open("\(folder.path)/allowed/new", ServePolicy(isReadOnly: true), makes: true).isRefusal)
+  }
+
+  @Test func `a quota is kept, by several connections at once as well`() throws {
+    let quota = try local.usedBytes() + 1_000_000
+    let server = TestServer(path: path, policies: [ServePolicy(quota: quota)])
+    let clients = try (0..<4).map { _ in try RawClient(server, opening: path) }
+    let added = Collected<Int>()
+    onThreads(4) { thread in
+      var random = PseudoRandomBytes(seed: UInt64(thread) + 50)
+      for round in 0..<20 {
+        let bytes = random.bytes(40_000)
+        guard let id = try? SHA256.digest(of: bytes.span) else { continue }
+        let name = ObjectName.object(.segment, id)
+        let answer =
+          round % 2 == 0
+          ? try? clients[thread].ask(.put(name, bytes))
+          : try? clients[thread].upload(bytes, as: name)
+        if answer.flatMap({ $0 }).isDone { added.append(bytes.count) }
+      }
+    }
+    #expect(try local.usedBytes() <= quota)
+    #expect(added.values.reduce(0, +) > 700_000)
+    #expect(
+      try clients[0].ask(.put(try named(.label, [1]), [UInt8](repeating: 0, count: 900_000)))
+        .isRefusal)
+    #expect(try isUntouched())
+  }
+
+  @Test func `uploads that are never committed count, too`() throws {
+    let quota = try local.usedBytes() + 3_000_000
+    let client = try attacker(ServePolicy(quota: quota))
+    let piece = [UInt8](repeating: 1, count: 500_000)
+    for id: UInt32 in 1...30 {
+      try client.channel.send(Request.begin.frame(id: id))
+      try client.channel.send(Request.piece(piece).frame(id: id))
+    }
+    #expect(try client.hear().isRefusal)
+    #expect(try local.usedBytes() <= quota)
+  }
+
+  @Test(arguments: ObjectName.Kind.allCases.filter(\.isContentAddressed))
+  func `bytes that are not what their name says are refused`(kind: ObjectName.Kind) throws {
+    let client = try attacker(ServePolicy())
+    let name = try named(kind, [1, 2, 3])
+    for bytes: [UInt8] in [[], [1, 2], [1, 2, 4], [1, 2, 3, 0]] {
+      #expect(try client.ask(.put(name, bytes)).isRefusal)
+      #expect(try client.upload(bytes, as: name).isRefusal)
+    }
+    #expect(try local.list(kind).count == 1)
+    #expect(try client.ask(.put(name, [1, 2, 3])).isDone)
+    #expect(try folder.names(in: "allowed/repository/tmp").isEmpty)
+  }
+
+  @Test func `one client does not fill the folder of uploads`() throws {
+    let client = try attacker(ServePolicy())
+    for id: UInt32 in 1...200 { try client.channel.send(Request.begin.frame(id: id)) }
+    #expect(try client.hear().isRefusal)
+    #expect(try folder.names(in: "allowed/repository/tmp").count <= 64)
+  }
+
+  @Test func `frames that make no sense end the connection, and nothing else`() throws {
+    var random = PseudoRandomBytes(seed: 3)
+    for _ in 0..<60 {
+      let client = try attacker(ServePolicy(isAppendOnly: true))
+      do {
+        for _ in 0..<20 {
+          let kind = UInt8(random.int(1...18))
+          try client.channel.send(Frame(kind: kind, id: 5, body: random.bytes(random.int(0...60))))
+        }
+        try client.channel.send(raw: random.bytes(50))
+      } catch {
+        continue
+      }
+    }
+    #expect(try isUntouched())
+  }
+}

@@ -1,0 +1,112 @@
+import Crypto
+import Glibc
+import Synchronization
+
+@testable import ChunkStore
+
+/// Servers of one repository, each at the other end of a socket pair.
+final class TestServer: Sendable {
+  let path: String
+  let policies: [ServePolicy]
+  let hello: Hello
+  let events = Collected<ServerSession.Event>()
+  /// Ends of connections that were made, to be cut.
+  private let sockets = Mutex<[Int32]>([])
+  private let group = ThreadGroup()
+
+  init(path: String, policies: [ServePolicy] = [ServePolicy()], hello: Hello = Hello()) {
+    self.path = path
+    self.policies = policies
+    self.hello = hello
+  }
+
+  /// A connection to a server of its own.
+  func connect() throws(ConnectionFailure) -> Channel {
+    let (here, there) = Self.socketPair()
+    serve(there)
+    sockets.withLock { $0.append(here) }
+    return Channel(input: here, output: here, patience: 30)
+  }
+
+  func serve(_ socket: Int32) {
+    group.start("server") { [policies, hello, events] in
+      let session = ServerSession(
+        Channel(input: socket, output: socket, patience: 30), policies: policies, hello: hello
+      ) { events.append($0) }
+      do { try session.run() } catch { events.append(.did("ended: \(error)")) }
+    }
+  }
+
+  /// A client of the repository.
+  func storage(
+    making: RemoteStorage.Making = .nothing, pauses: [Double] = [0.01, 0.01, 0.01]
+  ) throws -> RemoteStorage {
+    try RemoteStorage(
+      location: "test://\(path)", path: path, making: making, spoolFolder: "\(path).spool",
+      pauses: pauses
+    ) { [self] () throws(ConnectionFailure) in (try connect(), {}) }
+  }
+
+  /// Cuts all connections, as a lost network does: both sides hear the end.
+  func cut() {
+    for socket in sockets.withLock({ $0 }) { _ = shutdown(socket, Int32(SHUT_RDWR)) }
+  }
+
+  /// Waits until `condition` holds, but not for ever.
+  func eventually(_ condition: () throws -> Bool) rethrows -> Bool {
+    for _ in 0..<1000 {
+      if try condition() { return true }
+      Clock.pause(0.01)
+    }
+    return false
+  }
+
+  /// As the program does: who writes to one that has gone gets an error.
+  private static let ignoresBrokenPipes: Void = { _ = signal(SIGPIPE, SIG_IGN) }()
+
+  static func socketPair() -> (Int32, Int32) {
+    ignoresBrokenPipes
+    var ends: [Int32] = [-1, -1]
+    _ = unsafe socketpair(AF_UNIX, Int32(SOCK_STREAM.rawValue), 0, &ends)
+    return (ends[0], ends[1])
+  }
+}
+
+/// A client that says whatever it likes.
+struct RawClient {
+  let channel: Channel
+
+  init(_ server: TestServer, opening path: String? = nil) throws {
+    channel = try server.connect()
+    try channel.send(raw: Hello().encoded)
+    _ = try Hello.read(from: channel)
+    if let path { _ = try ask(.open(path: path, makes: false, makesParents: false)) }
+  }
+
+  /// Sends a request, and hears what comes back.
+  func ask(_ request: Request, id: UInt32 = 7) throws -> Answer? {
+    try channel.send(request.frame(id: id))
+    return try hear()
+  }
+
+  func hear() throws -> Answer? { try channel.receive().map { try Answer(decoding: $0) } }
+
+  /// Streams an object, and asks for a name for it.
+  func upload(_ bytes: [UInt8], as name: ObjectName) throws -> Answer? {
+    try channel.send(Request.begin.frame(id: 9))
+    try channel.send(Request.piece(bytes).frame(id: 9))
+    return try ask(.commit(name), id: 9)
+  }
+}
+
+extension Answer? {
+  /// Whether the server has said no, for a reason of policy.
+  var isRefusal: Bool {
+    switch self {
+    case .failed(.refused), .failed(.quotaExceeded): true
+    default: false
+    }
+  }
+
+  var isDone: Bool { if case .done = self { true } else { false } }
+}

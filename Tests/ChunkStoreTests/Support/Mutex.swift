@@ -1,0 +1,1 @@
+../../../Sources/ChunkStore/Pipeline/Mutex.swift

@@ -1,0 +1,159 @@
+#!/usr/bin/env bash
+# Restoring over what is there: what is right is left alone, what is wrong is replaced, and a
+# restore that was killed is gone on with.
+source "$(dirname "$0")/lib.sh"
+need_root "owners and flags are part of it"
+
+mkdir tree
+for number in $(seq 300); do head -c $((number * 37)) /dev/urandom >"tree/small $number"; done
+mkdir tree/sub tree/locked
+head -c 20000000 /dev/urandom >tree/large
+truncate -s 1G tree/sparse
+printf data | dd of=tree/sparse bs=1 seek=500000000 conv=notrunc status=none
+echo one >tree/sub/a
+echo text >tree/locked/file
+setfattr -n user.k -v v tree/sub/a
+setfacl -m u:nobody:r tree/sub/a
+ln tree/sub/a tree/sub/b
+ln -s a tree/sub/link
+chmod 550 tree/locked
+touch -d 2001-02-03 tree/sub/* tree/sub tree/locked tree
+archivist init repo
+archivist create repo::a tree
+
+picture() { find "$1" -printf '%p %i %C@ %T@ %m %U %s\n' | sort; }
+
+mkdir there
+cd there
+status 0 archivist extract ../repo::a
+same ../tree tree
+
+say "a second time nothing is written, and no file is touched"
+find . -type f -links 1 -printf '%p %i %C@\n' | sort >../before
+status 0 strace -f -o ../trace -e trace=write,pwrite64,ftruncate,fchmod,chmod,fchown,utimensat \
+  "$ARCHIVIST" extract ../repo::a
+find . -type f -links 1 -printf '%p %i %C@\n' | sort >../after
+diff ../before ../after
+# Names of one file (sub/a, sub/b) and the link are made anew: that is all.
+written=$(grep -c pwrite64 ../trace || true)
+[ "$written" -le 2 ] || fail "$written writes"
+same ../tree tree
+
+say "only what differs is replaced, at once, and never written to"
+mkdir ../elsewhere
+ln "tree/small 7" ../elsewhere/other-name
+ln "tree/small 8" ../elsewhere/kept
+echo changed >"tree/small 7"
+printf X | dd of=tree/large bs=1 seek=12345678 conv=notrunc status=none
+printf X | dd of=tree/sparse bs=1 seek=900000000 conv=notrunc status=none
+truncate -s 100 "tree/small 200"
+chmod 600 "tree/small 9"
+setfattr -n user.extra -v v "tree/small 10"
+setfacl -m u:daemon:rwx "tree/small 11"
+touch "tree/small 12"
+chown 1234 "tree/small 13"
+rm "tree/small 14"
+ln -sf /etc/passwd "tree/small 15"
+rm "tree/small 16" && mkfifo "tree/small 16"
+rm "tree/small 17" && mkdir "tree/small 17"
+chattr +i "tree/small 18" && chattr +a "tree/small 19"
+old=$(stat -c %i "../elsewhere/kept")
+status 0 archivist extract ../repo::a
+same ../tree tree
+[ "$(cat ../elsewhere/other-name)" = changed ]
+[ "$(stat -c '%i %h' ../elsewhere/kept)" = "$old 1" ]
+[ -z "$(ls -A tree | grep -F .archivist || true)" ]
+find . -type f -links 1 -printf '%p %i %C@\n' | sort >../now
+# A file whose name does not appear here is the very same as before.
+diff ../before ../now | grep '^>' | grep -o 'tree/.* [0-9]* ' | sed 's/ [0-9]* $//' | sort >../touched || true
+printf 'tree/%s\n' large sparse "small 7" "small 8" "small 200" "small 9" "small 10" "small 11" \
+  "small 12" "small 13" "small 14" "small 15" "small 16" "small 17" "small 18" "small 19" | sort >../expected
+diff ../expected ../touched
+# Metadata alone was set where the content was right.
+for name in "small 9" "small 10" "small 12" "small 18"; do
+  [ "$(grep -F "tree/$name " ../before | cut -d' ' -f3)" = "$(stat -c %i "tree/$name")" ]
+done
+cd ..
+
+say "killed at any moment, and gone on with"
+killed=0 half=0
+mkdir again && cd again
+start=$EPOCHREALTIME
+archivist extract --no-sparse ../repo::a
+duration=$(awk "BEGIN { print $EPOCHREALTIME - $start }")
+cd ..
+# Most of the time goes into opening the key: the kills come in the part behind.
+# Again, should none of the kills have met a file half written.
+for _ in 1 2 3 4; do
+  for part in 0.5 0.55 0.6 0.65 0.7 0.75 0.8 0.85 0.9 0.95 0.6 0.7 0.8; do
+    delay=$(awk "BEGIN { print $duration * $part }")
+    rm -rf again && mkdir again && cd again
+    status=0
+    timeout -s KILL "$delay" "$ARCHIVIST" extract --no-sparse ../repo::a >/dev/null 2>&1 || status=$?
+    [ "$status" = 0 ] || killed=$((killed + 1))
+    for file in tree/large tree/sparse; do
+      if [ -e "$file" ] && ! cmp -s "$file" "../$file"; then half=$((half + 1)); fi
+    done
+    status 0 archivist extract --continue ../repo::a
+    same ../tree tree
+    cd ..
+  done
+  [ "$half" = 0 ] || break
+done
+say "$killed restores were killed, and left $half files half written"
+[ "$killed" -gt 2 ]
+[ "$half" -gt 0 ]
+
+say "--continue does not read what is finished"
+cd again
+strace -f -o ../trace -e trace=pread64,openat "$ARCHIVIST" extract --continue ../repo::a
+number=$(grep -c 'pread64' ../trace || true)
+strace -f -o ../trace -e trace=pread64 "$ARCHIVIST" extract ../repo::a
+full=$(grep -c 'pread64' ../trace)
+say "$number reads instead of $full"
+[ "$number" -lt "$((full / 2))" ]
+printf half >"tree/small 20"
+touch -d 2001-01-01 tree/large
+status 0 archivist extract --continue ../repo::a
+same ../tree tree
+cd ..
+
+say "parts of paths left out, contents written out, nothing written at all"
+mkdir strip && cd strip
+status 0 archivist extract --strip-components 2 ../repo::a tree/sub
+[ "$(ls -A)" = "$(printf 'a\nb\nlink')" ] && cmp a ../tree/sub/a && [ "$(stat -c %h a)" = 2 ]
+status 0 archivist extract --strip-components 9 ../repo::a
+[ "$(ls -A | wc -l)" = 3 ]
+archivist extract --stdout ../repo::a tree/sub/a tree/large | cmp - <(cat ../tree/large ../tree/sub/a)
+archivist extract --stdout ../repo::a tree/sparse | cmp - ../tree/sparse
+mkdir ../dry && cd ../dry
+archivist extract --dry-run --list ../repo::a tree/sub >../listed 2>&1
+grep -q 'tree/sub/link' ../listed
+[ -z "$(ls -A)" ]
+cd ..
+
+say "with few open files"
+for number in 32 96; do
+  (ulimit -n "$number" && status 0 archivist create "repo::few-$number" tree)
+  mkdir "few-$number" && cd "few-$number"
+  (ulimit -n "$number" && status 0 archivist extract ../repo::a)
+  same ../tree tree
+  (ulimit -n "$number" && status 0 archivist extract "../repo::few-$number")
+  same ../tree tree
+  cd ..
+done
+
+say "as a user, over folders that may not be written to"
+mkdir mine && chown nobody mine && chmod 755 "$work"
+cp -r repo repo-of-nobody && chown -R nobody repo-of-nobody
+as_nobody() {
+  setpriv --reuid nobody --regid nogroup --clear-groups \
+    env ARCHIVIST_BASE_DIR="$work/mine/home" ARCHIVIST="$ARCHIVIST" bash -c "cd '$work/mine' && $1"
+}
+as_nobody 'exec "$ARCHIVIST" extract ../repo-of-nobody::a tree/locked tree/sub'
+[ "$(stat -c %a mine/tree/locked)" = 550 ]
+as_nobody 'chmod 200 tree/locked/file; chmod 0 tree/locked; exec "$ARCHIVIST" extract ../repo-of-nobody::a tree/locked'
+[ "$(stat -c %a mine/tree/locked)" = 550 ]
+diff tree/locked/file mine/tree/locked/file
+
+status 0 archivist check --verify-data repo

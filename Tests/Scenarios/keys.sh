@@ -1,0 +1,107 @@
+#!/usr/bin/env bash
+# Who can open a repository: slots, copies of keys on disk and on paper, keys kept by the client.
+source "$(dirname "$0")/lib.sh"
+
+opens() { ARCHIVIST_PASSPHRASE=$1 archivist list repo >/dev/null 2>&1; }
+
+mkdir tree
+echo content >tree/file
+archivist init repo
+archivist create repo::first tree
+
+say "add and list"
+status 0 env ARCHIVIST_NEW_PASSPHRASE=second "$ARCHIVIST" key add --note 'in the safe' repo
+opens secret && opens second
+status 0 archivist key list repo
+[ "$(wc -l <out)" = 2 ]
+prints 'in the safe' 'scrypt N=2\^' '\(opened now\)'
+[ "$(grep -c 'opened now' out)" = 1 ]
+
+say "remove"
+second=$(grep 'in the safe' out | cut -c1-12)
+first=$(grep -v 'in the safe' out | cut -c1-12)
+status 2 archivist key remove repo nonsense
+says 'nonsense'
+status 0 archivist key remove repo "$second"
+opens second && fail "a removed passphrase still opens it"
+status 2 archivist key remove repo "$first"
+says 'last key slot'
+opens secret
+
+say "change the passphrase"
+status 0 env ARCHIVIST_NEW_PASSPHRASE=third "$ARCHIVIST" key change-passphrase repo
+opens secret && fail "the old passphrase still opens it"
+opens third
+[ "$(ARCHIVIST_PASSPHRASE=third archivist key list repo | wc -l)" = 1 ]
+status 2 setsid env ARCHIVIST_PASSPHRASE=third "$ARCHIVIST" key change-passphrase repo </dev/null
+opens third
+printf 'from a pipe\n' | ARCHIVIST_PASSPHRASE=third ARCHIVIST_NEW_PASSPHRASE_FD=0 \
+  archivist key change-passphrase repo
+opens 'from a pipe'
+export ARCHIVIST_PASSPHRASE='from a pipe'
+
+say "export and import"
+status 0 archivist key export repo exported.key
+[ "$(stat -c %a exported.key)" = 600 ]
+status 0 archivist key export --paper repo
+cp out page.txt
+say "$(wc -l <page.txt) lines on paper"
+for copy in exported.key page.txt; do
+  rm repo/keys/*
+  status 2 archivist list repo
+  says 'key import'
+  status 42 archivist list --exit-codes modern repo
+  status 0 archivist key import repo $copy
+  opens 'from a pipe'
+  opens third && fail "another passphrase opens it"
+done
+(mkdir restored && cd restored && archivist extract ../repo::first)
+diff -r tree restored/tree
+
+say "a page with a typing error"
+python3 - <<'PYTHON'
+text = open("page.txt").read().split("\n")
+# The longest line holds key material: change one character that is a letter or a digit.
+index = max(range(len(text)), key=lambda i: len(text[i]) if any(c.isdigit() for c in text[i]) else 0)
+line = text[index]
+at = max(i for i, c in enumerate(line) if c.isalnum())
+text[index] = line[:at] + ("b" if line[at] != "b" else "c") + line[at + 1:]
+open("typo.txt", "w").write("\n".join(text))
+PYTHON
+cp -r repo/keys keys-before
+status 2 archivist key import repo typo.txt
+diff -r keys-before repo/keys
+status 2 archivist key import repo tree/file
+status 43 archivist key import --exit-codes modern repo tree/file
+status 2 archivist key import repo no-such-file
+says 'no-such-file'
+
+say "the key of another repository"
+archivist init other
+status 2 archivist key import other exported.key
+says 'another repository'
+status 45 archivist key import --exit-codes modern other exported.key
+cp repo/keys/* other/keys/
+status 0 archivist list other # A slot that belongs elsewhere opens nothing, and breaks nothing.
+rm other/keys/*
+cp repo/keys/* other/keys/
+status 2 archivist list other
+
+say "keys kept by the client"
+archivist init -e keyfile kept
+[ -z "$(ls kept/keys 2>/dev/null)" ] || fail "there is a key in the repository"
+archivist create kept::first tree
+[ "$(find home -path '*keys*' -type f | wc -l)" = 1 ]
+[ "$(find home -path '*keys*' -type f -printf %m)" = 600 ]
+archivist key export kept kept.key
+key=$(find home -path '*keys*' -type f)
+mv "$key" moved.key
+status 2 archivist list kept
+says 'key'
+status 0 archivist key import --keyfile kept kept.key
+status 0 archivist list kept
+status 0 env ARCHIVIST_NEW_PASSPHRASE=changed "$ARCHIVIST" key change-passphrase kept
+status 2 archivist list kept
+status 0 env ARCHIVIST_PASSPHRASE=changed "$ARCHIVIST" list kept
+status 0 env ARCHIVIST_PASSPHRASE=changed "$ARCHIVIST" check --verify-data kept
+status 0 archivist check --verify-data repo

@@ -1,0 +1,111 @@
+# What all scenarios share. Source it first:
+#
+#   source "$(dirname "$0")/lib.sh"
+#
+# It makes a folder of its own, goes there, keeps what archivist remembers inside it, and removes
+# everything when the scenario ends. A scenario reads like a terminal session; the first command
+# that does not do what is expected of it ends it, and says so.
+
+set -Eeuo pipefail
+export LC_ALL=C TZ=UTC
+umask 022
+
+scenarios=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+: "${ARCHIVIST:=$scenarios/../../.build/release/archivist}"
+export ARCHIVIST
+[ -x "$ARCHIVIST" ] || { echo "no program at $ARCHIVIST: swift build -c release" >&2; exit 2; }
+ARCHIVIST=$(realpath "$ARCHIVIST")
+
+# SCENARIO_TMPDIR is for those who want it on a certain disk.
+work=$(mktemp -d "${SCENARIO_TMPDIR:-/tmp}/archivist-scenario.XXXXXX")
+mounts=()
+finish() {
+  local status=$? mount
+  set +e
+  cd /
+  for mount in "${mounts[@]}"; do umount -l "$mount"; done
+  chmod -R u+rwX "$work" 2>/dev/null
+  rm -rf "$work"
+  exit "$status"
+}
+trap finish EXIT
+trap 'echo "FAILED at ${BASH_SOURCE[0]##*/}:$LINENO: $BASH_COMMAND" >&2' ERR
+cd "$work"
+
+for name in ${!ARCHIVIST_@} ${!BORG_@}; do unset "$name"; done
+export ARCHIVIST_BASE_DIR=$work/home
+export ARCHIVIST_PASSPHRASE=secret
+
+archivist() { "$ARCHIVIST" "$@"; }
+
+say() { printf '  %s\n' "$*"; }
+
+fail() {
+  echo "FAILED at ${BASH_SOURCE[1]##*/}:${BASH_LINENO[0]}: $*" >&2
+  exit 1
+}
+
+# status N COMMAND…: the command ends with status N. Its output is in the files out and err.
+# Nothing that it prints may look like a crash of a Swift program.
+status() {
+  local wanted=$1 found=0
+  shift
+  "$@" >"$work/out" 2>"$work/err" || found=$?
+  if [ "$found" != "$wanted" ]; then
+    sed 's/^/    /' "$work/err" >&2
+    fail "exit status $found instead of $wanted: $*"
+  fi
+  if grep -qaE 'Fatal error|Swift/|\.swift:|Stack dump|Crash|libswift|Illegal instruction' \
+    "$work/out" "$work/err"; then
+    sed 's/^/    /' "$work/err" >&2
+    fail "a Swift runtime error: $*"
+  fi
+}
+
+# says PATTERN…: the last `status` command said this on standard error (grep -E, any case).
+says() {
+  local pattern
+  for pattern; do
+    grep -qaiE -- "$pattern" "$work/err" || {
+      sed 's/^/    /' "$work/err" >&2
+      fail "no \"$pattern\" in what it said"
+    }
+  done
+}
+
+# prints PATTERN…: the same for standard output.
+prints() {
+  local pattern
+  for pattern; do
+    grep -qaE -- "$pattern" "$work/out" || {
+      sed 's/^/    /' "$work/out" >&2
+      fail "no \"$pattern\" in what it printed"
+    }
+  done
+}
+
+# same A B: rsync, told to compare everything it can, finds nothing to do.
+same() {
+  local difference
+  difference=$(rsync -naHAXi --checksum --delete "$1/" "$2/" 2>&1)
+  [ -z "$difference" ] || fail "$1 and $2 differ:"$'\n'"$(head -20 <<<"$difference")"
+}
+
+# figure WHAT NUMBER: something counted, which docs/reliability.md tells.
+figures=$scenarios/../../.build/figures
+mkdir -p "$figures" && figures=$(realpath "$figures")/$(basename "$0" .sh)
+rm -f "$figures"
+figure() { printf '%s\t%s\n' "$1" "$2" >>"$figures"; }
+
+# bytes PATH…: how many bytes there are in all files below.
+bytes() { find "$@" -type f -printf '%s\n' | awk '{ sum += $1 } END { print sum + 0 }'; }
+
+need_root() { [ "$(id -u)" = 0 ] || fail "has to run as root: $*"; }
+
+# small_disk SIZE: a file system of its own, of that size, mounted on ./disk.
+small_disk() {
+  need_root "mounts a small file system"
+  mkdir -p disk
+  mount -t tmpfs -o "size=$1" scenario disk
+  mounts+=("$work/disk")
+}

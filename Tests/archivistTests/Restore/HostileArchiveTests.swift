@@ -1,0 +1,285 @@
+import Crypto
+import Glibc
+import Synchronization
+import Testing
+
+@testable import ChunkStore
+@testable import archivist
+
+/// A repository with archives as no `create` makes them, a target, and a place outside of it.
+private struct Attack {
+  let folder: TemporaryDirectory
+  let repository: Repository
+  let report = Report(to: -1, minimum: .error)
+
+  init() throws {
+    folder = try TemporaryDirectory()
+    try folder.shell(
+      """
+      mkdir t outside outside/d; echo precious > outside/f; echo deep > outside/d/f
+      chmod 711 outside; chmod 640 outside/f; setfattr -n user.k -v v outside/f
+      touch -d 2001-02-03 outside/f outside/d/f outside/d outside
+      """)
+    let storage = try LocalStorage.create(path: text(folder("repo")))
+    (repository, _) = try Repository.create(
+      in: storage, suite: .none, passphrase: nil, cacheFolder: text(folder("cache")))
+  }
+
+  /// Everything that is outside, down to the time of each inode's last change.
+  func outside() throws -> String {
+    try folder.shell(
+      """
+      (find outside -printf '%p %i %m %u %g %s %n %T@ %C@ %l\\n' | sort
+       sha256sum $(find outside -type f | sort); getfattr -R -d -m - outside; ls -A .) > picture
+      """)
+    return text(try OpenedFile(FileName("picture"), in: folder.handle).read(1 << 20, at: 0))
+  }
+
+  /// Makes an archive of items, each file with its path as content.
+  func archive(_ name: String, _ items: [Item]) throws -> Archive {
+    let builder = try ArchiveBuilder(repository, options: .init()) { _, _ in }
+    for item in items.sorted(by: { $0.path < $1.path }) {
+      if item.kind == .regular {
+        try builder.add(item, content: PathContent(bytes: item.path.bytes))
+      } else {
+        try builder.add(item)
+      }
+    }
+    return try builder.finish { $0.name = name }
+  }
+
+  func extract(_ archive: Archive, continues: Bool = false) throws {
+    var options = RestoreOptions()
+    options.continues = continues
+    let target = try RestoreTarget(path: folder("t"), options: options)
+    try RestoreRun(repository, report: report).run(
+      archive, to: target, select: { $0.path }, visit: { _ in })
+  }
+}
+
+private struct PathContent: ContentSource {
+  let bytes: [UInt8]
+  var expectedSize: UInt64 { UInt64(bytes.count) }
+  func open() throws -> any ContentStream { Stream(bytes) }
+  func isWorthReading(afterAttempt attempt: Int) -> Bool { false }
+
+  private final class Stream: ContentStream {
+    private var rest: [UInt8]
+    private let size: Int
+
+    init(_ bytes: [UInt8]) {
+      rest = bytes
+      size = bytes.count
+    }
+
+    func read(_ count: Int) -> [UInt8] {
+      defer { rest = [] }
+      return rest
+    }
+
+    func finish() -> ContentSummary { ContentSummary(size: UInt64(size)) }
+  }
+}
+
+private func item(_ path: String, _ mode: UInt32) throws -> Item {
+  Item(
+    path: try ArchivePath(bytes(path)), mode: mode, uid: 0, gid: 0, mtime: Timestamp(seconds: 7))
+}
+
+/// Numbers that are the same in each run.
+private struct Dice: RandomNumberGenerator {
+  var state: UInt64
+
+  mutating func next() -> UInt64 {
+    // SplitMix64
+    state &+= 0x9E37_79B9_7F4A_7C15
+    var z = state
+    z = (z ^ z >> 30) &* 0xBF58_476D_1CE4_E5B9
+    z = (z ^ z >> 27) &* 0x94D0_49BB_1331_11EB
+    return z ^ z >> 31
+  }
+
+  mutating func pick<T>(_ values: [T]) -> T { values[Int(next() % UInt64(values.count))] }
+}
+
+@Suite struct HostileArchiveTests {
+  @Test(arguments: [
+    "../outside/evil", "..", "/tmp/evil-of-archivist-tests", "d/../../outside/evil", "./x", "d//x",
+    "d/..", "d/", "a\u{0}b",
+  ])
+  func `a path that leads elsewhere is refused with the node that it is in`(path: String) throws {
+    let attack = try Attack()
+    let before = try attack.outside()
+    // A node by hand, because no writer of ours takes such a path.
+    let group = ThreadGroup()
+    let writer = ChunkWriter(attack.repository, group: group)
+    var node = ByteWriter()
+    node.byte(NodeKind.items.rawValue)
+    node.byte(0)
+    node.varint(1)
+    node.varint(0)
+    node.blob(bytes(path))
+    var folder = try item("x", 0o040755)
+    folder.extendedAttributes = []
+    node.blob(ItemCoding.encode(folder))
+    let root = try NodeWriter(writer).store(node: node.bytes)
+    writer.close()
+    try group.join()
+    var manifest = ArchiveManifest(name: "evil", start: Clock.now, end: Clock.now)
+    manifest.tree = ItemTreeRoot(id: root, itemCount: 1)
+    let id = try attack.repository.publish(try manifest.encoded(), as: .archive, in: .archive)
+    try attack.repository.refresh()
+    #expect(throws: (any Error).self) {
+      try attack.extract(Archive(id: id, name: "evil", manifest: manifest))
+    }
+    #expect(try attack.outside() == before)
+    try attack.folder.shell("test -z \"$(ls -A t)\"; test ! -e /tmp/evil-of-archivist-tests")
+  }
+
+  @Test func `what lies under a file, a link, a FIFO or a device of the archive stays inside`()
+    throws
+  {
+    let attack = try Attack()
+    var items: [Item] = []
+    for (name, mode) in [
+      ("file", 0o100644), ("fifo", 0o010644), ("device", 0o020644), ("link", 0o120777),
+      ("absolute", 0o120777),
+    ] as [(String, UInt32)] {
+      var parent = try item(name, mode)
+      if name == "device" { parent.device = Item.Device(major: 1, minor: 3) }
+      if name == "link" { parent.linkTarget = bytes("../outside") }
+      if name == "absolute" { parent.linkTarget = attack.folder("outside") }
+      items.append(parent)
+      items.append(try item("\(name)/f", 0o100777))
+      items.append(try item("\(name)/d", 0o040777))
+      items.append(try item("\(name)/d/f", 0o100777))
+    }
+    let before = try attack.outside()
+    try attack.extract(try attack.archive("a", items))
+    try attack.extract(try attack.archive("b", items), continues: true)
+    #expect(try attack.outside() == before)
+    try attack.folder.shell("test \"$(cat t/link/d/f)\" = link/d/f")
+  }
+
+  @Test func `names in the target that lead outside are replaced, and what they led to stays`()
+    throws
+  {
+    let attack = try Attack()
+    try attack.folder.shell(
+      """
+      cd t; ln ../outside/f hard; ln -s ../outside/f soft; ln -s ../outside folder
+      mkfifo fifo; mknod device c 1 3; mkdir sub; ln ../outside/d/f sub/hard; mkdir full; touch full/x
+      """)
+    var items = try ["hard", "soft", "fifo", "device", "full"].map { try item($0, 0o104777) }
+    items += [try item("folder", 0o040777), try item("folder/f", 0o100777)]
+    var (one, two) = (try item("sub/hard", 0o100777), try item("sub/other", 0o100777))
+    (one.hardLinkGroup, two.hardLinkGroup) = (one.path, one.path)
+    items += [one, two]
+    for index in items.indices {
+      items[index].uid = 1234
+      items[index].flags = [.noDump]
+      items[index].extendedAttributes = [.init(name: bytes("user.evil"), value: [1])]
+    }
+    try attack.extract(try attack.archive("a", items))
+    // The links are other files now: only how many names the ones outside have has changed.
+    try attack.folder.shell(
+      """
+      test "$(cat outside/f)" = precious; test "$(stat -c '%a %u %h' outside/f)" = "640 0 1"
+      test "$(cat outside/d/f)" = deep; test "$(stat -c '%u %h' outside/d/f)" = "0 1"
+      test -z "$(getfattr -n user.evil outside/f 2>/dev/null)"; test "$(ls -A outside)" = "d
+      f"
+      test "$(cat t/hard)" = hard; test "$(cat t/soft)" = soft; test -f t/fifo; test -f t/device
+      test "$(stat -c '%u %h' t/sub/hard)" = "1234 2"; test "$(cat t/folder/f)" = folder/f
+      """)
+  }
+
+  @Test(arguments: 0..<12)
+  func `whatever is in the archive and in the target, nothing outside changes`(seed: Int) throws {
+    let attack = try Attack()
+    var dice = Dice(state: UInt64(seed))
+    let names = ["a", "b", "c"]
+    let targets = [
+      "../outside", "../../outside", text(attack.folder("outside")), "../outside/f", "..", ".", "a",
+      "../t/b", "/",
+    ]
+    func path(_ dice: inout Dice) -> String {
+      (0...dice.pick([0, 0, 1, 2])).map { _ in dice.pick(names) }.joined(separator: "/")
+    }
+    func archive(_ number: Int, _ dice: inout Dice) throws -> Archive {
+      var items: [ArchivePath: Item] = [:]
+      for _ in 0..<15 {
+        let kinds: [UInt32] = [
+          0o100000, 0o100000, 0o040000, 0o120000, 0o120000, 0o010000, 0o020000,
+        ]
+        var item = try item(path(&dice), dice.pick(kinds) | dice.pick([0o777, 0o4000, 0o644]))
+        switch item.kind {
+        case .symbolicLink: item.linkTarget = bytes(dice.pick(targets))
+        case .characterDevice: item.device = Item.Device(major: 1, minor: 3)
+        default: break
+        }
+        item.uid = dice.pick([0, 1234])
+        item.mtime = Timestamp(seconds: dice.pick([0, 981_158_400]))
+        if item.kind != .directory, dice.next() % 2 == 0 {
+          item.hardLinkGroup = try ArchivePath(bytes(path(&dice)))
+        }
+        if dice.next() % 3 == 0, item.kind != .symbolicLink { item.flags = [.noDump] }
+        items[item.path] = item
+      }
+      return try attack.archive("\(number)", Array(items.values))
+    }
+    let before = try attack.outside()
+    for round in 0..<4 {
+      // Somebody has been in the target in between.
+      let path = path(&dice)
+      try attack.folder.shell(
+        """
+        cd t; rm -rf \(path) 2>/dev/null || true; mkdir -p $(dirname \(path)) 2>/dev/null || true
+        ln -sfn \(dice.pick(targets)) \(path) 2>/dev/null || true
+        """)
+      #expect(try attack.outside() == before)
+      try attack.extract(try archive(round, &dice), continues: round % 2 == 1)
+      #expect(try attack.outside() == before)
+    }
+  }
+
+  @Test func `a directory that becomes a link while files are restored into it leads nowhere`()
+    throws
+  {
+    let attack = try Attack()
+    var items = [try item("d", 0o040755), try item("d/e", 0o040755)]
+    for number in 0..<400 {
+      items.append(try item("d/\(number)", 0o100644))
+      items.append(try item("d/e/\(number)", 0o100644))
+    }
+    items.append(try item("d/f", 0o100777))
+    items.append(try item("d/d/f", 0o100777))
+    let archive = try attack.archive("a", items)
+    let before = try attack.outside()
+    final class Flag: Sendable { let isSet = Atomic(false) }
+    let isOver = Flag()
+    let swaps = Flag()
+    let target = text(attack.folder("t"))
+    let group = ThreadGroup()
+    group.start("swap") {
+      // As fast as can be: the directory, a link to the outside, the directory again.
+      while !isOver.isSet.load(ordering: .relaxed) {
+        for (path, link) in [("\(target)/d", "../outside"), ("\(target)/d/e", "../../outside")] {
+          guard unsafe rename(path, "\(target)/away") == 0 else { continue }
+          if unsafe symlink(link, path) == 0 { swaps.isSet.store(true, ordering: .relaxed) }
+          usleep(50)
+          _ = unsafe unlink(path)
+          _ = unsafe rename("\(target)/away", path)
+        }
+      }
+    }
+    for round in 0..<8 {
+      // What is in the way, such as a full directory, may fail; nothing may go elsewhere.
+      do { try attack.extract(archive, continues: round % 2 == 1) } catch is SystemError {}
+    }
+    isOver.isSet.store(true, ordering: .relaxed)
+    try group.join()
+    let hasSwapped = swaps.isSet.load(ordering: .relaxed)
+    #expect(hasSwapped)
+    #expect(try attack.outside() == before)
+  }
+}

@@ -1,0 +1,213 @@
+import Crypto
+import Testing
+
+@testable import ChunkStore
+@testable import archivist
+
+/// A storage that puts something else in the place of what this client knows.
+@Suite struct ClientMemoryTests {
+  private let folder: TemporaryDirectory
+  private let memory: ClientMemory
+  private let passphrase = Secret(copying: Array("open sesame".utf8).span)
+  private let bundle: KeyBundle
+
+  init() throws {
+    folder = try TemporaryDirectory()
+    memory = ClientMemory(
+      folder: text(folder("memory")),
+      environment: Environment(value: { _ in nil }, remove: { _ in }))
+    bundle = try KeyBundle.random(suite: .aes256GCM)
+    try memory.verify(try install(bundle), isNew: true)
+  }
+
+  /// A repository of these keys, always in the same place.
+  private func install(
+    _ bundle: KeyBundle, change: (inout RepositoryConfig) -> Void = { _ in }
+  ) throws -> Repository {
+    try folder.shell("rm -rf repo")
+    let storage = try LocalStorage.create(path: text(folder("repo")))
+    let keys = try KeyRing(bundle)
+    let secret = bundle.suite == .none ? nil : passphrase
+    let slot = try KeySlot(
+      sealing: bundle, passphrase: secret, parameters: ScryptParameters(logN: 15, r: 8, p: 1))
+    try storage.put(.object(.key, try SHA256.digest(of: slot.encoded.span)), slot.encoded)
+    var config = RepositoryConfig(
+      generation: 1, repositoryID: keys.repositoryID,
+      epochs: [RepositoryConfig.Epoch(number: keys.epoch, suite: bundle.suite)],
+      authority: keys.authority.publicKey, previous: Digest256(bigEndianWords: 0, 0, 0, 0))
+    change(&config)
+    try storage.put(
+      .config(config.generation),
+      try SealedObject.seal(
+        try config.signed(by: keys.authority), as: .config, keys: keys,
+        extension: keys.repositoryID.bytes))
+    return try open()
+  }
+
+  private func open() throws -> Repository {
+    try Repository.open(
+      try LocalStorage(path: text(folder("repo"))), cacheFolder: text(folder("cache"))
+    ) { passphrase }
+  }
+
+  /// Puts a second generation of the configuration.
+  private func addGeneration(_ repository: Repository) throws {
+    let last = try repository.storage.get(.config(1), range: nil)
+    var config = repository.config
+    config.generation = 2
+    config.previous = try SHA256.digest(of: last.span)
+    try repository.storage.put(
+      .config(2),
+      try SealedObject.seal(
+        try config.signed(by: repository.keys.authority), as: .config, keys: repository.keys,
+        extension: repository.id.bytes))
+  }
+
+  @Test func `the repository that is known is accepted`() throws {
+    try memory.verify(try open())
+  }
+
+  @Test func `another repository in its place is noticed`() throws {
+    let other = try install(try KeyBundle.random(suite: .aes256GCM))
+    #expect {
+      try memory.verify(other)
+    } throws: { error in
+      guard case .replaced(_, let known, let found, _)? = error as? ClientMemory.Mismatch else {
+        return false
+      }
+      return known == bundle.repositoryID.hex && found == other.id.hex
+    }
+  }
+
+  @Test func `a repository of the same id without encryption is noticed`() throws {
+    var weak = try KeyBundle.random(suite: .none)
+    weak.repositoryID = bundle.repositoryID
+    let other = try install(weak)
+    #expect {
+      try memory.verify(other)
+    } throws: { error in
+      if case .downgraded? = error as? ClientMemory.Mismatch { true } else { false }
+    }
+  }
+
+  @Test func `a repository of the same id with another owner is noticed`() throws {
+    var other = try KeyBundle.random(suite: .aes256GCM)
+    other.repositoryID = bundle.repositoryID
+    let found = try install(other)
+    #expect {
+      try memory.verify(found)
+    } throws: { error in
+      if case .otherAuthority? = error as? ClientMemory.Mismatch { true } else { false }
+    }
+  }
+
+  @Test func `an older configuration is noticed`() throws {
+    try addGeneration(try open())
+    try memory.verify(try open())
+    try folder.shell("rm repo/config/00000002")
+    #expect {
+      try memory.verify(try open())
+    } throws: { error in
+      guard case .rolledBack(_, 2, 1, _)? = error as? ClientMemory.Mismatch else { return false }
+      return true
+    }
+  }
+
+  @Test func `a configuration or slot of another repository does not open`() throws {
+    try folder.shell("cp -r repo sound")
+    _ = try install(try KeyBundle.random(suite: .aes256GCM))
+    try folder.shell("mv repo other")
+    try folder.shell("rm -rf repo; cp -r sound repo; cp other/config/* repo/config/")
+    #expect(throws: KeyError.self) { try open() }
+    try folder.shell("rm -rf repo; cp -r sound repo; rm repo/keys/*; cp other/keys/* repo/keys/")
+    #expect(throws: KeyError.self) { try open() }
+  }
+
+  @Test func `an unencrypted repository that nobody knows needs consent`() throws {
+    let stranger = ClientMemory(
+      folder: text(folder("stranger")),
+      environment: Environment(value: { _ in nil }, remove: { _ in }))
+    let other = try install(try KeyBundle.random(suite: .none))
+    #expect(throws: ClientMemory.Mismatch.self) { try stranger.verify(other) }
+    let trusting = ClientMemory(
+      folder: text(folder("stranger")),
+      environment: Environment(
+        value: {
+          $0 == "ARCHIVIST_UNKNOWN_UNENCRYPTED_REPO_ACCESS_IS_OK" ? Array("yes".utf8) : nil
+        }, remove: { _ in }))
+    try trusting.verify(other)
+  }
+
+  // MARK: Archives
+
+  private func backUp(_ repository: Repository, _ name: String) throws -> Archive {
+    let builder = try ArchiveBuilder(repository, options: .init()) { _, _ in }
+    let archive = try builder.finish { $0.name = name }
+    try memory.remember(archive, in: repository)
+    return archive
+  }
+
+  @Test func `an archive that vanishes is noticed, and one that was deleted is not`() throws {
+    let repository = try open()
+    let (one, two) = (try backUp(repository, "one"), try backUp(repository, "two"))
+    #expect(try memory.vanished(from: repository) == nil)
+    try repository.delete([one])
+    #expect(try memory.vanished(from: repository) == nil)
+    try repository.storage.delete(.object(.archive, two.id))
+    guard case .vanished(_, let archives, _)? = try memory.vanished(from: repository) else {
+      Issue.record("nobody misses it")
+      return
+    }
+    #expect(archives == [two.id.hex])
+  }
+
+  @Test func `a removal that nobody has signed, or of another repository, removes nothing`() throws
+  {
+    let repository = try open()
+    let archive = try backUp(repository, "one")
+    let strange = try KeyRing(try KeyBundle.random(suite: .aes256GCM))
+    let removal = Removal(archives: [archive.id], time: Clock.now)
+    try repository.publish(
+      try removal.signed(by: strange.authority), as: .removal, in: .removal)
+    try repository.storage.put(
+      .object(.removal, try Digest256.random()),
+      try SealedObject.seal(
+        try removal.signed(by: strange.authority), as: .removal, keys: strange))
+    try repository.storage.delete(.object(.archive, archive.id))
+    #expect(try memory.vanished(from: repository) != nil)
+  }
+
+  @Test func `an archive, an index or a doomed object of another repository is refused`() throws {
+    let repository = try open()
+    _ = try backUp(repository, "one")
+    let strange = try KeyRing(try KeyBundle.random(suite: .aes256GCM))
+    let manifest = ArchiveManifest(name: "forged", start: Clock.now, end: Clock.now)
+    let archive = try SealedObject.seal(try manifest.encoded(), as: .archive, keys: strange)
+    let index = try SealedObject.seal(
+      IndexObject(entries: []).encoded(), as: .index, keys: strange)
+    let doom = try SealedObject.seal(Doom(segments: []).encoded(), as: .doomed, keys: strange)
+    let storage = repository.storage
+    try storage.put(.object(.archive, try SHA256.digest(of: archive.span)), archive)
+    try storage.put(.object(.index, try SHA256.digest(of: index.span)), index)
+    try storage.put(.object(.doomed, try Digest256.random()), doom)
+    #expect(throws: Corruption.self) { try repository.archives() }
+    #expect(try repository.refresh().count == 2)
+    #expect(throws: RepositoryError.self) { try repository.compact() }
+    let problems = try repository.check(CheckOptions()) { _ in }.problems
+    #expect(problems.count == 3)
+  }
+
+  @Test func `an object of one kind does not pass for another`() throws {
+    let repository = try open()
+    let archive = try backUp(repository, "one")
+    let storage = repository.storage
+    let bytes = try storage.get(.object(.archive, archive.id), range: nil)
+    // Sealed by the right keys, as something else.
+    try storage.put(.object(.index, archive.id), bytes)
+    try storage.put(.object(.doomed, archive.id), bytes)
+    try storage.put(.object(.removal, archive.id), bytes)
+    #expect(try repository.refresh().count == 2)
+    #expect(try repository.check(CheckOptions()) { _ in }.problems.count == 3)
+    #expect(throws: RepositoryError.self) { try repository.compact() }
+  }
+}

@@ -1,0 +1,100 @@
+import ChunkStore
+import Glibc
+import Testing
+
+@testable import archivist
+
+@Suite struct DataExtentsTests {
+  let folder: TemporaryDirectory
+
+  init() throws { folder = try TemporaryDirectory() }
+
+  private func extents(_ name: String) throws -> [DataExtents.Extent] {
+    let file = try OpenedFile(FileName(name), in: folder.handle)
+    var extents = DataExtents(file.metadata)
+    var all: [DataExtents.Extent] = []
+    while let next = try extents.next(in: file.descriptor) { all.append(next) }
+    return all
+  }
+
+  @Test func `an ordinary file is one stretch of data, an empty one is nothing`() throws {
+    try folder.shell("head -c 100000 /dev/urandom > f; touch empty")
+    #expect(try extents("f") == [.data(0..<100_000)])
+    #expect(try extents("empty").isEmpty)
+  }
+
+  @Test func `a file that is all hole has no data`() throws {
+    try folder.shell("truncate -s 5000001 f")
+    #expect(try extents("f") == [.hole(Item.Hole(offset: 0, length: 5_000_001))])
+  }
+
+  @Test func `holes at the start, between and at the end are told from data`() throws {
+    try folder.shell(
+      """
+      truncate -s 10M f
+      head -c 65536 /dev/urandom | dd of=f bs=64K seek=16 conv=notrunc status=none
+      head -c 65536 /dev/urandom | dd of=f bs=64K seek=32 conv=notrunc status=none
+      """)
+    let data = UInt64(1 << 16), start = UInt64(1 << 20), second = UInt64(2 << 20)
+    #expect(
+      try extents("f") == [
+        .hole(Item.Hole(offset: 0, length: start)), .data(start..<(start + data)),
+        .hole(Item.Hole(offset: start + data, length: second - start - data)),
+        .data(second..<(second + data)),
+        .hole(Item.Hole(offset: second + data, length: (10 << 20) - second - data)),
+      ])
+  }
+
+  @Test func `data at both ends is kept, and written zeros are data`() throws {
+    try folder.shell(
+      """
+      head -c 65536 /dev/zero > f
+      truncate -s 1M f
+      head -c 65537 /dev/zero >> f
+      """)
+    #expect(
+      try extents("f") == [
+        .data(0..<65_536), .hole(Item.Hole(offset: 65_536, length: (1 << 20) - 65_536)),
+        .data((1 << 20)..<((1 << 20) + 65_537)),
+      ])
+  }
+
+  @Test func `a file that shrinks while it is looked at ends in a hole`() throws {
+    try folder.shell(
+      "truncate -s 1M f; head -c 4096 /dev/urandom | dd of=f conv=notrunc status=none")
+    let file = try OpenedFile(FileName("f"), in: folder.handle)
+    try folder.shell("truncate -s 0 f")
+    var extents = DataExtents(file.metadata)
+    #expect(
+      try extents.next(in: file.descriptor) == .hole(Item.Hole(offset: 0, length: 1 << 20)))
+    #expect(try extents.next(in: file.descriptor) == nil)
+  }
+}
+
+@Suite struct HardLinkTrackerTests {
+  let folder: TemporaryDirectory
+
+  init() throws { folder = try TemporaryDirectory() }
+
+  @Test func `names of one file share the first path, links and devices among them`() throws {
+    try folder.shell(
+      "touch a; ln a b; ln a z; ln -s t l; ln -P l m; mkfifo p; ln p q; mkdir d; touch lone")
+    var tracker = HardLinkTracker()
+    var groups: [String: String] = [:]
+    for name in ["a", "b", "d", "l", "lone", "m", "p", "q", "z"] {
+      let metadata = try folder.handle.metadata(of: FileName(name))
+      let group = tracker.group(of: metadata, at: try ArchivePath(bytes(name)))
+      groups[name] = group.map { text($0.bytes) }
+    }
+    #expect(groups == ["a": "a", "b": "a", "z": "a", "l": "l", "m": "l", "p": "p", "q": "p"])
+    #expect(tracker.count == 0)
+  }
+
+  @Test func `a file with names elsewhere is remembered`() throws {
+    try folder.shell("touch a; ln a b")
+    var tracker = HardLinkTracker()
+    let metadata = try folder.handle.metadata(of: FileName("a"))
+    #expect(tracker.group(of: metadata, at: try ArchivePath(bytes("a"))) != nil)
+    #expect(tracker.count == 1)
+  }
+}
