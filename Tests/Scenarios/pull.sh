@@ -64,7 +64,13 @@ chmod +x bin/pass
 PATH=$work/bin:$PATH
 unset ARCHIVIST_PASSPHRASE
 export PROGRAM=$work/static STATE=$work/state SSHFS_OPTIONS="-F $ssh_config"
+# Names have the second in them: the next backup begins in another one.
+next_second() {
+  local now=$EPOCHSECONDS
+  while [ "$EPOCHSECONDS" = "$now" ]; do sleep 0.05; done
+}
 pull() {
+  next_second
   pass show backup | ARCHIVIST_PASSPHRASE_FD=0 "$scenarios/../../examples/archivist-pull" "$@"
 }
 local_() { pass show backup | ARCHIVIST_PASSPHRASE_FD=0 "$ARCHIVIST" "$@"; }
@@ -128,6 +134,7 @@ say "names come from the remote machine's own files, and nothing is loaded for t
 sed 's/ --numeric-ids//; s/ ARCHIVIST_USERNAME=$(id -un)//; s/chroot "\$root"/strace -f -o "$TRACE" -e trace=openat,open,execve &/' \
   "$scenarios/../../examples/archivist-pull" >named
 chmod +x named
+next_second
 pass show backup | TRACE=$work/trace ARCHIVIST_PASSPHRASE_FD=0 ./named web repo
 [ "$(local_ list --format '{user}:{group}{NL}' "repo::$(newest)" home/alice/photo)" = alice:staff ]
 # Behind where chroot(8) has become the program.
@@ -139,6 +146,7 @@ say "a link that cannot be read is a warning that names it"
 sed 's/,no_contain_symlinks//' "$scenarios/../../examples/archivist-pull" >contained
 chmod +x contained
 result=0
+next_second
 pass show backup | ARCHIVIST_PASSPHRASE_FD=0 ./contained web repo >out 2>err || result=$?
 [ "$result" = 1 ] || fail "exit status $result with a link that cannot be read"
 grep -q 'Warning: .*home/bob/absolute' err || { cat err; fail "the link is not named"; }
