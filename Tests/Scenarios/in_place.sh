@@ -8,8 +8,8 @@ mkdir tree
 for number in $(seq 300); do head -c $((number * 37)) /dev/urandom >"tree/small $number"; done
 mkdir tree/sub tree/locked
 head -c 20000000 /dev/urandom >tree/large
-truncate -s 1G tree/sparse
-printf data | dd of=tree/sparse bs=1 seek=500000000 conv=notrunc status=none
+truncate -s 200M tree/sparse
+printf data | dd of=tree/sparse bs=1 seek=100000000 conv=notrunc status=none
 echo one >tree/sub/a
 echo text >tree/locked/file
 setfattr -n user.k -v v tree/sub/a
@@ -45,7 +45,7 @@ ln "tree/small 7" ../elsewhere/other-name
 ln "tree/small 8" ../elsewhere/kept
 echo changed >"tree/small 7"
 printf X | dd of=tree/large bs=1 seek=12345678 conv=notrunc status=none
-printf X | dd of=tree/sparse bs=1 seek=900000000 conv=notrunc status=none
+printf X | dd of=tree/sparse bs=1 seek=150000000 conv=notrunc status=none
 truncate -s 100 "tree/small 200"
 chmod 600 "tree/small 9"
 setfattr -n user.extra -v v "tree/small 10"
@@ -82,23 +82,27 @@ start=$EPOCHREALTIME
 archivist extract --no-sparse ../repo::a
 duration=$(awk "BEGIN { print $EPOCHREALTIME - $start }")
 cd ..
-# Most of the time goes into opening the key: the kills come in the part behind.
-# Again, should none of the kills have met a file half written.
-for _ in 1 2 3 4; do
-  for part in 0.5 0.55 0.6 0.65 0.7 0.75 0.8 0.85 0.9 0.95 0.6 0.7 0.8; do
-    delay=$(awk "BEGIN { print $duration * $part }")
-    rm -rf again && mkdir again && cd again
-    status=0
-    timeout -s KILL "$delay" "$ARCHIVIST" extract --no-sparse ../repo::a >/dev/null 2>&1 || status=$?
-    [ "$status" = 0 ] || killed=$((killed + 1))
-    for file in tree/large tree/sparse; do
-      if [ -e "$file" ] && ! cmp -s "$file" "../$file"; then half=$((half + 1)); fi
-    done
-    status 0 archivist extract --continue ../repo::a
-    same ../tree tree
-    cd ..
+# killing COMMAND…: restores with it, looks at what a kill has left, and goes on with it.
+killing() {
+  local file result=0
+  rm -rf again && mkdir again && cd again
+  "$@" extract --no-sparse ../repo::a >/dev/null 2>&1 || result=$?
+  [ "$result" = 0 ] || killed=$((killed + 1))
+  for file in tree/large tree/sparse; do
+    if [ -e "$file" ] && ! cmp -s "$file" "../$file"; then half=$((half + 1)); fi
   done
-  [ "$half" = 0 ] || break
+  status 0 archivist extract --continue ../repo::a
+  same ../tree tree
+  cd ..
+}
+# At the n-th write of a thread, which meets a large file in the middle.
+for number in 1 2 3 4 6 9 14 60; do
+  killing strace -f -o /dev/null -e trace=write,pwrite64,pwritev \
+    -e inject=write,pwrite64,pwritev:signal=KILL:when="$number" "$ARCHIVIST"
+done
+# And at any time. Most of it goes into opening the key: the kills come in the part behind.
+for part in 0.5 0.6 0.7 0.8 0.9; do
+  killing timeout -s KILL "$(awk "BEGIN { print $duration * $part }")" "$ARCHIVIST"
 done
 say "$killed restores were killed, and left $half files half written"
 [ "$killed" -gt 2 ]
