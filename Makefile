@@ -50,7 +50,7 @@ install: $(generated)
 	install -d $(DESTDIR)$(DOCDIR)/usage $(DESTDIR)$(DOCDIR)/examples
 	install -m 644 README.md CHANGELOG.md LICENSE docs/*.md $(DESTDIR)$(DOCDIR)
 	install -m 644 docs/usage/*.md $(DESTDIR)$(DOCDIR)/usage
-	install -m 644 examples/* $(DESTDIR)$(DOCDIR)/examples
+	install -m 644 docs/examples/* $(DESTDIR)$(DOCDIR)/examples
 	chmod 755 $(DESTDIR)$(DOCDIR)/examples/archivist-pull
 
 uninstall:

@@ -5,7 +5,7 @@ source "$(dirname "$0")/lib.sh"
 
 project=$(realpath "$scenarios/../..")
 mkdir build
-cp -r "$project/Makefile" "$project/docs" "$project/examples" "$project/scripts" "$project"/*.md \
+cp -r "$project/Makefile" "$project/docs" "$project/scripts" "$project"/*.md \
   "$project/LICENSE" build
 cd build
 # In a copy, without the sources, so that nothing of the project is touched, and nothing is built.

@@ -71,7 +71,7 @@ next_second() {
 }
 pull() {
   next_second
-  pass show backup | ARCHIVIST_PASSPHRASE_FD=0 "$scenarios/../../examples/archivist-pull" "$@"
+  pass show backup | ARCHIVIST_PASSPHRASE_FD=0 "$scenarios/../../docs/examples/archivist-pull" "$@"
 }
 local_() { pass show backup | ARCHIVIST_PASSPHRASE_FD=0 "$ARCHIVIST" "$@"; }
 local_ init repo
@@ -132,7 +132,7 @@ status 0 pull web repo --list
 
 say "names come from the remote machine's own files, and nothing is loaded for them"
 sed 's/ --numeric-ids//; s/ ARCHIVIST_USERNAME=$(id -un)//; s/chroot "\$root"/strace -f -o "$TRACE" -e trace=openat,open,execve &/' \
-  "$scenarios/../../examples/archivist-pull" >named
+  "$scenarios/../../docs/examples/archivist-pull" >named
 chmod +x named
 next_second
 pass show backup | TRACE=$work/trace ARCHIVIST_PASSPHRASE_FD=0 ./named web repo
@@ -143,7 +143,7 @@ grep -q 'passwd' program-trace
 if grep -E '\.so' program-trace; then fail "libraries were loaded"; fi
 
 say "a link that cannot be read is a warning that names it"
-sed 's/,no_contain_symlinks//' "$scenarios/../../examples/archivist-pull" >contained
+sed 's/,no_contain_symlinks//' "$scenarios/../../docs/examples/archivist-pull" >contained
 chmod +x contained
 result=0
 next_second

@@ -1,1 +1,0 @@
-../../../../Tests/ChunkStoreTests/Chunking/PseudoRandomBytes.swift

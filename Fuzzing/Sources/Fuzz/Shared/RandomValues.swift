@@ -1,1 +1,0 @@
-../../../../Tests/ChunkStoreTests/Support/RandomValues.swift

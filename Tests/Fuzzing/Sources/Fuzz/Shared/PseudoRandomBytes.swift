@@ -1,0 +1,1 @@
+../../../../ChunkStoreTests/Chunking/PseudoRandomBytes.swift

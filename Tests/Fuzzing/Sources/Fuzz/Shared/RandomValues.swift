@@ -1,0 +1,1 @@
+../../../../ChunkStoreTests/Support/RandomValues.swift

@@ -1,0 +1,1 @@
+../../../../ChunkStoreTests/Support/TestKeys.swift
