@@ -18,6 +18,7 @@
 #include <sys/statfs.h>
 #include <sys/sysmacros.h>
 #include <sys/syscall.h>
+#include <sys/uio.h>
 #include <sys/xattr.h>
 #include <unistd.h>
 
@@ -137,9 +138,15 @@ static inline int linux_set_pipe_size(int descriptor, int size) {
   return fcntl(descriptor, 1031 /* F_SETPIPE_SZ */, size);
 }
 
-// Without waiting: after poll a pipe takes a page at least, a blocking write would wait for all.
-static inline ssize_t linux_write_now(int descriptor, const void *bytes, size_t size) {
+// Writing never waits from now on: EAGAIN says that there is no room.
+static inline int linux_set_nonblocking(int descriptor) {
   int flags = fcntl(descriptor, F_GETFL);
-  if (flags >= 0 && !(flags & O_NONBLOCK)) fcntl(descriptor, F_SETFL, flags | O_NONBLOCK);
-  return write(descriptor, bytes, size);
+  return flags < 0 ? flags : fcntl(descriptor, F_SETFL, flags | O_NONBLOCK);
+}
+
+// Two stretches of bytes, as if they were one.
+static inline ssize_t linux_write_both(
+    int descriptor, const void *first, size_t first_size, const void *second, size_t second_size) {
+  struct iovec parts[2] = {{(void *)first, first_size}, {(void *)second, second_size}};
+  return writev(descriptor, parts, 2);
 }

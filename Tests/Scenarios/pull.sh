@@ -155,40 +155,62 @@ say "a remote machine that disappears is noticed, and no file is missing without
 # There is so much to read, and to compress, that it is cut off in the middle, wherever that is.
 mkdir remote/home/many
 for number in $(seq 120); do head -c 1000000 /dev/urandom >"remote/home/many/$number"; done
-dropped=0
-# cut_off PATTERN: waits until the backup has come so far.
-cut_off() {
+# The connection is cut, and sshfs tells of errors from then on; or sshfs itself is killed, and what it
+# has mounted is there no more.
+cut_connection() { "$services/pull-sshd.sh" drop "$work/sshd"; }
+kill_sshfs() {
+  local pid
+  for pid in $(pgrep -x sshfs); do
+    if grep -qszF -- "$ssh_config" "/proc/$pid/cmdline"; then kill -KILL "$pid"; fi
+  done
+}
+# when PATTERN COMMAND: waits until the backup has come so far.
+when() {
   for _ in $(seq 1000); do
     if grep -qs "$1" err; then break; fi
     sleep 0.02
   done
-  "$services/pull-sshd.sh" drop "$work/sshd"
+  "$2"
 }
-for reached in ' etc/hostname' ' home/alice/note' ' home/many/'; do
-  : >err
-  cut_off "$reached" &
-  before=$(newest)
-  result=0
-  pull web repo --list --files-cache disabled -C zstd,19 >out 2>err || result=$?
-  wait $!
-  [ "$(newest)" != "$before" ] || { [ "$result" != 0 ] && dropped=$((dropped + 1)); continue; }
+# unannounced: what the newest archive lacks, and nobody was told of.
+unannounced() {
+  local path above
   local_ list --short "repo::$(newest)" | grep -E '^home(/|$)' | sort >found
   (cd remote && find home) | sort >wanted
   # What is not there was said: the file, or a directory above it that could not be read.
   comm -23 wanted found >missing
   while read -r path; do
     above=$path
-    until grep -qF "Warning: $above:" err; do
-      [ "$above" != . ] || { head -5 err; fail "$path is missing without a word"; }
+    until grep -qF -e "Warning: $above:" -e "Warning: /$above:" err; do
+      [ "$above" != . ] || { echo "$path"; return; }
       above=$(dirname "$above")
     done
   done <missing
-  if [ -s missing ]; then
-    dropped=$((dropped + 1))
-    [ "$result" != 0 ] || fail "files are missing, and the exit status is 0"
-  fi
+}
+for end in cut_connection kill_sshfs; do
+  dropped=0
+  for reached in ' etc/hostname' ' home/alice/note' ' home/many/'; do
+    : >err
+    when "$reached" "$end" &
+    before=$(newest)
+    result=0
+    pull web repo --list --files-cache disabled -C zstd,19 >out 2>err || result=$?
+    wait $!
+    if grep -F "$work" /proc/self/mounts | grep -v "$remote"; then fail "something is mounted"; fi
+    if [ "$(newest)" = "$before" ]; then
+      [ "$result" != 0 ] || fail "no archive, and the exit status is 0"
+      dropped=$((dropped + 1))
+      continue
+    fi
+    silent=$(unannounced)
+    [ -z "$silent" ] || { head -5 err; fail "$silent is missing without a word"; }
+    if [ -s missing ]; then
+      dropped=$((dropped + 1))
+      [ "$result" != 0 ] || fail "files are missing, and the exit status is 0"
+    fi
+  done
+  say "$end: $dropped of 3 backups were cut short, and said so"
+  [ "$dropped" -gt 0 ] || fail "no backup was cut short"
 done
-say "$dropped of 3 backups were cut short, and said so"
-[ "$dropped" -gt 0 ] || fail "no backup was cut short"
 status 0 pull web repo
 status 0 local_ check --verify-data repo

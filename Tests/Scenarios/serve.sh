@@ -8,7 +8,7 @@ mkdir bin && ln -s "$ARCHIVIST" bin/archivist
 remote() { "$services/sshd.sh" "$@"; }
 eval "$(remote start "$work/sshd")"
 export ARCHIVIST_RSH ARCHIVIST_REMOTE_PATH=$work/bin/archivist
-stop() { "$services/tcpfault.py" stop "$work/proxy" || true; remote stop "$work/sshd"; }
+stop() { remote stop "$work/sshd"; }
 trap 'stop; finish' EXIT
 
 url=ssh://peer$work/repo
@@ -218,26 +218,3 @@ mv bin-away bin && chmod +x "$work/bin"
 grep -q 'connection to the server was lost' err || fail "$(cat err)"
 status 0 archivist check "$url"
 status 0 archivist create "$url::after" data
-
-say 'round trips, 50 ms each way'
-eval "$("$services/tcpfault.py" start "$work/proxy" "$SSHD_PORT" --latency 50 --seconds 300)"
-far() { sed "s/^  Port .*/  Port $PROXY_PORT/" "$SSH_CONFIG" >far_config; }
-far
-export ARCHIVIST_RSH="ssh -F $work/far_config"
-trips() { # WHAT LIMIT COMMAND…: it succeeds, with no more than LIMIT round trips
-  local what=$1 limit=$2 start=$EPOCHREALTIME found
-  shift 2
-  status 0 "$@"
-  found=$(sed -n 's/.*requests in \([0-9]*\) round trips.*/\1/p' "$work/err" | tail -1)
-  say "$what: $found round trips, $(awk "BEGIN { printf \"%.1f\", $EPOCHREALTIME - $start }") s"
-  [ -n "$found" ] && [ "$found" -le "$limit" ] || fail "$what: ${found:-no} round trips, at most $limit"
-}
-status 0 "$ARCHIVIST" init "$work/many"
-mkdir tiny && echo x >tiny/x
-for number in $(seq 1 100); do "$ARCHIVIST" create "$work/many::$number" tiny; done
-trips 'list of 100 archives' 20 archivist list --debug "ssh://peer$work/many"
-[ "$(wc -l <out)" = 100 ] || fail "$(wc -l <out) archives"
-trips 'create, 40 MB' 60 archivist create --debug "$url::far" data
-mkdir far && cd far
-trips 'extract, 70 MB' 60 archivist extract --debug "$url::far"
-cd .. && same data far/data

@@ -47,41 +47,62 @@ struct BlockLane: ~Copyable {
     } catch let error where ChunkReader.isDamage(error) {
       return 0
     }
-    var stored = 0
-    try directory.forEachBlock(of: segment.id) { location, held in
-      if interruption.isSet { throw RepositoryError.interrupted }
+    var blocks: [WantedBlock] = []
+    directory.forEachBlock(of: segment.id) { location, held in
       let wanted = held.filter {
         marks.isMarked($0.id, in: segment.id, blockOffset: location.blockOffset)
       }
-      guard !wanted.isEmpty, let block = try whole(location, held) else { return }
-      stored += wanted.count
+      guard !wanted.isEmpty else { return }
+      blocks.append(WantedBlock(location: location, held: held, wanted: wanted))
+    }
+    var stretches = BlockStretches(blocks.map(\.location), of: segment.id, in: source.storage)
+    var stored = 0
+    for block in blocks {
+      if interruption.isSet { throw RepositoryError.interrupted }
+      guard let (packed, raw) = try whole(block, &stretches) else { continue }
+      stored += block.wanted.count
       meter.advance(
-        by: UInt64(location.sealedLength) * UInt64(wanted.count) / UInt64(held.count))
-      let claimed = Set(wanted.filter { writer.claims.claim($0.id) })
-      if claimed.count == held.count, !(repacksContents && directory.type == .contentSegment) {
-        try writer.write(
-          packed: block.packed, rawLength: block.raw.count, chunks: held, type: directory.type)
-      } else {
-        try writer.write(
-          partOf: block.raw, holding: held, keeping: claimed, type: directory.type,
-          compression: compression, compressor: &compressor)
-      }
+        by: UInt64(block.location.sealedLength) * UInt64(block.wanted.count)
+          / UInt64(block.held.count))
+      try write(block, packed: packed, raw: raw, type: directory.type)
     }
     return stored
   }
 
+  /// Stores what nobody else is storing of a block.
+  private mutating func write(
+    _ block: WantedBlock, packed: [UInt8], raw: [UInt8], type: ObjectType
+  ) throws {
+    let claimed = Set(block.wanted.filter { writer.claims.claim($0.id) })
+    if claimed.count == block.held.count, !(repacksContents && type == .contentSegment) {
+      try writer.write(packed: packed, rawLength: raw.count, chunks: block.held, type: type)
+    } else {
+      try writer.write(
+        partOf: raw, holding: block.held, keeping: claimed, type: type,
+        compression: compression, compressor: &compressor)
+    }
+  }
+
   /// A block as it was packed, and as it was before; `nil` if it is not what its chunks' ids say.
   private mutating func whole(
-    _ location: ChunkLocation, _ held: [ChunkReference]
+    _ block: WantedBlock, _ stretches: inout BlockStretches
   ) throws -> (packed: [UInt8], raw: [UInt8])? {
     do {
-      let sealed = try ChunkReader.sealedBlock(at: location, storage: source.storage)
-      let packed = try reader.unseal(sealed, at: location, keys: source.keys)
-      let raw = try reader.unpack(packed, at: location)
-      try reader.verify(raw, holds: held, type: location.header.type)
+      let sealed = try stretches.sealedBlock(at: block.location)
+      let packed = try reader.unseal(sealed, at: block.location, keys: source.keys)
+      let raw = try reader.unpack(packed, at: block.location)
+      try reader.verify(raw, holds: block.held, type: block.location.header.type)
       return (packed, raw)
     } catch let error where ChunkReader.isDamage(error) {
       return nil
     }
   }
+}
+
+/// A block of the source of which something is wanted.
+private struct WantedBlock {
+  let location: ChunkLocation
+  /// What is in it.
+  let held: [ChunkReference]
+  let wanted: [ChunkReference]
 }

@@ -68,6 +68,8 @@ final class BlockTransfer {
       _ = try look(at: chunk.id)
     } unreadable: { _, path, error in
       throw CopyError.unreadable(path, error)
+    } willRead: { id in
+      seen.place(of: id) == nil
     }
     return wanted
   }
@@ -113,7 +115,7 @@ final class BlockTransfer {
     _ segments: [StoredObject], _ wanted: Marks, _ compression: Compression,
     into writer: ChunkWriter
   ) throws -> Int {
-    let queue = BoundedQueue<StoredObject>(capacity: 64)
+    let queue = BoundedQueue<StoredObject>(capacity: 8)
     let workers = ThreadGroup()
     workers.onFailure { queue.cancel() }
     writer.group.onFailure { queue.cancel() }
@@ -132,7 +134,10 @@ final class BlockTransfer {
       }
     }
     do throws(RepositoryError) {
-      for segment in segments { try queue.push(segment) }
+      for segment in segments {
+        SegmentReader.announceDirectory(of: segment, in: source.storage)
+        try queue.push(segment)
+      }
     } catch {
       // One of the groups has failed, and knows more about it.
     }

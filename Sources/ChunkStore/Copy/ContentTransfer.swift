@@ -59,6 +59,10 @@ struct ContentTransfer {
           try builder.add(item)
           meter.advance(by: content.size)
         } else {
+          // Long lists are announced by whoever reads them.
+          if case .inline(let chunks) = content.chunks {
+            for chunk in chunks { source.announce(chunk) }
+          }
           try builder.add(
             item,
             content: StoredContent(

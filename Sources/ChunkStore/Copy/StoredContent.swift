@@ -26,9 +26,13 @@ private final class StoredStream: ContentStream {
   private let source: StoredContent
   private let reader: ContentReader
   private var chunks: ChunkCursor
+  /// Chunks that were announced, and are read next.
+  private var upcoming: [ChunkReference] = []
   /// What was read, and not yet asked for.
   private var rest: [UInt8] = []
   private var length: UInt64 = 0
+
+  private static let ahead = 4
 
   init(_ source: StoredContent) throws {
     self.source = source
@@ -40,7 +44,7 @@ private final class StoredStream: ContentStream {
 
   func read(_ count: Int) throws -> [UInt8] {
     if source.interruption.isSet { throw RepositoryError.interrupted }
-    while rest.count < count, let chunk = try chunks.next() {
+    while rest.count < count, let chunk = try nextChunk() {
       let bytes = try reader.read(chunk)
       if rest.isEmpty { rest = bytes } else { rest += bytes }
     }
@@ -49,6 +53,14 @@ private final class StoredStream: ContentStream {
     length += UInt64(piece.count)
     source.meter.advance(by: UInt64(piece.count))
     return piece
+  }
+
+  private func nextChunk() throws -> ChunkReference? {
+    while upcoming.count < Self.ahead, let chunk = try chunks.next() {
+      source.readers.repository.announce(chunk)
+      upcoming.append(chunk)
+    }
+    return upcoming.isEmpty ? nil : upcoming.removeFirst()
   }
 
   func finish() throws -> ContentSummary {

@@ -10,9 +10,7 @@ enum SegmentReader {
       throw FormatError.limitExceeded(
         "segment", found: UInt64(size), limit: UInt64(Limits.segmentSize))
     }
-    var head = ByteReader(
-      try storage.get(
-        name, range: 0..<min(size, ObjectHeader.fixedSize + Limits.headerExtension)))
+    var head = ByteReader(try storage.get(name, range: headRange(size)))
     let header = try ObjectHeader(decoding: &head)
     guard size >= header.encodedSize + SegmentTrailer.sealedSize else {
       throw FormatError.truncated(
@@ -43,6 +41,18 @@ enum SegmentReader {
       throw FormatError.inconsistent("the blocks do not fill the segment")
     }
     return directory
+  }
+
+  /// Says that a segment's directory will be read soon.
+  static func announceDirectory(of segment: StoredObject, in storage: any Storage) {
+    guard storage.profitsFromAnnouncing, segment.size > SegmentTrailer.sealedSize else { return }
+    let name = ObjectName.object(.segment, segment.id)
+    storage.announce(name, range: headRange(segment.size))
+    storage.announce(name, range: (segment.size - SegmentTrailer.sealedSize)..<segment.size)
+  }
+
+  private static func headRange(_ size: Int) -> Range<Int> {
+    0..<min(size, ObjectHeader.fixedSize + Limits.headerExtension)
   }
 }
 

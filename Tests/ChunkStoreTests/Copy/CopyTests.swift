@@ -129,6 +129,21 @@ import Testing
     try new.expect(["first": first, "third": first])
   }
 
+  @Test func `blocks that are passed through are read many at a time`() throws {
+    let new = try related()
+    var random = PseudoRandomBytes(seed: 62)
+    let files = (0..<400).map { TestFile(path: "\($0)", bytes: random.bytes(40_000)) }
+    try source.open().backUp("many", files)
+    let recording = RecordingStorage(source.storage)
+    let copier = try copier(through: recording, to: new)
+    _ = try copier.copy(try source.open().archive(named: "many"))
+    copier.finish()
+    // 16 MB, in blocks of half a MB.
+    #expect(recording.ranges.filter { $0.count > 100_000 }.count < 16)
+    #expect(recording.ranges.count < 40)
+    try new.expect(["many": files])
+  }
+
   @Test func `contents are compressed and cut as asked`() throws {
     var options = ArchiveCopier.Options()
     options.compression = Compression(.none)

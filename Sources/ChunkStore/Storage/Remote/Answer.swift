@@ -9,10 +9,16 @@ enum Answer: Equatable, Sendable {
   /// The request was not carried out.
   case failed(StorageError)
 
+  static let partCode: UInt8 = 128
+  static let doneCode: UInt8 = 129
+
+  /// Whether a frame of this kind has a body of bytes that were asked for.
+  static func isContent(_ kind: UInt8) -> Bool { kind == partCode || kind == doneCode }
+
   func frame(id: UInt32) -> Frame {
     switch self {
-    case .part(let bytes): return Frame(kind: 128, id: id, body: bytes)
-    case .done(let bytes): return Frame(kind: 129, id: id, body: bytes)
+    case .part(let bytes): return Frame(kind: Self.partCode, id: id, body: bytes)
+    case .done(let bytes): return Frame(kind: Self.doneCode, id: id, body: bytes)
     case .failed(let error):
       var writer = ByteWriter()
       error.encode(to: &writer)
@@ -22,8 +28,8 @@ enum Answer: Equatable, Sendable {
 
   init(decoding frame: Frame) throws(FormatError) {
     switch frame.kind {
-    case 128: self = .part(frame.body)
-    case 129: self = .done(frame.body)
+    case Self.partCode: self = .part(frame.body)
+    case Self.doneCode: self = .done(frame.body)
     case 130:
       var reader = ByteReader(frame.body)
       self = .failed(try StorageError(decoding: &reader))

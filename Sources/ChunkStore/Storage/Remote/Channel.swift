@@ -17,10 +17,21 @@ package final class Channel: Sendable {
   private let upload: RateLimit?
   private let download: RateLimit?
 
+  /// What was read, and not yet asked for: headers, and the beginnings of bodies.
   private struct Buffer {
     var bytes: [UInt8] = []
     var position = 0
     var rest: Int { bytes.count - position }
+
+    /// Small, because what is in here is copied once more.
+    static let size = 16 << 10
+
+    /// Takes what there is, at most so much.
+    mutating func take(upTo count: Int) -> ArraySlice<UInt8> {
+      let end = position + min(count, rest)
+      defer { position = end }
+      return bytes[position..<end]
+    }
   }
 
   /// Takes over two descriptors, and closes them in the end.
@@ -36,6 +47,8 @@ package final class Channel: Sendable {
     // Large pipes: fewer changes of process. What has none, a socket say, refuses.
     _ = linux_set_pipe_size(input, 1 << 20)
     _ = linux_set_pipe_size(output, 1 << 20)
+    // What cannot be told that waits for its reader, who then decides how long.
+    _ = linux_set_nonblocking(output)
   }
 
   deinit {
@@ -50,36 +63,47 @@ package final class Channel: Sendable {
 
   /// Sends a frame, whole.
   func send(_ frame: Frame) throws(ConnectionFailure) {
-    upload?.take(frame.body.count + Frame.headerSize)
-    try writing.withLock { _ throws(ConnectionFailure) in
-      if frame.body.count <= 4096 {
-        try write((frame.header + frame.body).span)
-      } else {
-        try write(frame.header.span)
-        try write(frame.body.span)
-      }
-    }
+    try send(kind: frame.kind, id: frame.id, frame.body[...])
+  }
+
+  /// Sends a frame with this body.
+  func send(kind: UInt8, id: UInt32, _ body: ArraySlice<UInt8>) throws(ConnectionFailure) {
+    let header = Frame.header(kind: kind, id: id, bodyLength: body.count)
+    upload?.take(header.count + body.count)
+    try writing.withLock { _ throws(ConnectionFailure) in try write(header.span, body.span) }
   }
 
   /// Sends bytes that are no frame: a hello.
   func send(raw bytes: [UInt8]) throws(ConnectionFailure) {
-    try writing.withLock { _ throws(ConnectionFailure) in try write(bytes.span) }
+    try writing.withLock { _ throws(ConnectionFailure) in
+      try write(bytes.span, Span<UInt8>())
+    }
   }
 
-  private func write(_ bytes: Span<UInt8>) throws(ConnectionFailure) {
+  /// Writes both, as if they were one.
+  private func write(
+    _ header: Span<UInt8>, _ body: Span<UInt8>
+  ) throws(ConnectionFailure) {
     var done = 0
-    while done < bytes.count {
+    while done < header.count + body.count {
+      let first = header.extracting(droppingFirst: min(done, header.count))
+      let second = body.extracting(droppingFirst: max(0, done - header.count))
+      let count = unsafe first.withUnsafeBufferPointer { first in
+        unsafe second.withUnsafeBufferPointer { second in
+          unsafe linux_write_both(
+            output, first.baseAddress, first.count, second.baseAddress, second.count)
+        }
+      }
+      guard count < 0 else {
+        done += count
+        continue
+      }
+      switch errno {
+      case EINTR: break
       // Not forever: a peer that has gone must not keep us.
-      try wait(output, Int16(POLLOUT))
-      let rest = bytes.extracting(done..<bytes.count)
-      let count = unsafe rest.withUnsafeBufferPointer {
-        unsafe linux_write_now(output, $0.baseAddress, min($0.count, 64 << 10))
+      case EAGAIN: try wait(output, Int16(POLLOUT))
+      default: throw .lost(StorageError.reason(errno))
       }
-      if count < 0 {
-        if errno == EINTR || errno == EAGAIN { continue }
-        throw .lost(StorageError.reason(errno))
-      }
-      done += count
     }
   }
 
@@ -87,43 +111,55 @@ package final class Channel: Sendable {
 
   /// The next frame; `nil` at the end.
   func receive() throws(ConnectionFailure) -> Frame? {
-    guard let header = try receiveHeader() else { return nil }
-    let (kind, id, length) = try ConnectionFailure.decoding(header) {
-      (reader) throws(FormatError) in try Frame.decode(header: &reader)
-    }
+    guard let (kind, id, length) = try receiveHeader() else { return nil }
     return Frame(kind: kind, id: id, body: try receive(exactly: length))
   }
 
-  private func receiveHeader() throws(ConnectionFailure) -> [UInt8]? {
-    let first = try receive(upTo: Frame.headerSize)
-    if first.isEmpty { return nil }
-    return first.count == Frame.headerSize
-      ? first : first + (try receive(exactly: Frame.headerSize - first.count))
+  /// The header of the next frame, whose body is to be received next; `nil` at the end.
+  func receiveHeader() throws(ConnectionFailure) -> (kind: UInt8, id: UInt32, bodyLength: Int)? {
+    var header = try receive(upTo: Frame.headerSize)
+    if header.isEmpty { return nil }
+    try receive(exactly: Frame.headerSize - header.count, appendingTo: &header)
+    return try ConnectionFailure.decoding(header) { (reader) throws(FormatError) in
+      try Frame.decode(header: &reader)
+    }
   }
 
   /// So many bytes, no fewer.
   func receive(exactly count: Int) throws(ConnectionFailure) -> [UInt8] {
     var bytes: [UInt8] = []
-    bytes.reserveCapacity(count)
-    while bytes.count < count {
-      let more = try receive(upTo: count - bytes.count)
-      guard !more.isEmpty else { throw .lost("it ended in the middle of a message") }
-      bytes += more
-    }
+    try receive(exactly: count, appendingTo: &bytes)
     return bytes
+  }
+
+  /// Appends so many bytes, no fewer: what is not here yet is read to where it belongs.
+  func receive(
+    exactly count: Int, appendingTo bytes: inout [UInt8]
+  ) throws(ConnectionFailure) {
+    try buffer.withLock { buffer throws(ConnectionFailure) in
+      let end = bytes.count + count
+      bytes.reserveCapacity(end)
+      bytes += buffer.take(upTo: count)
+      while bytes.count < end {
+        // Little, and more of it soon: with what comes behind it that is one call.
+        let isMore: Bool
+        if end - bytes.count < Buffer.size {
+          isMore = try fill(&buffer)
+          bytes += buffer.take(upTo: end - bytes.count)
+        } else {
+          isMore = try read(upTo: end - bytes.count, appendingTo: &bytes)
+        }
+        guard isMore else { throw .lost("it ended in the middle of a message") }
+      }
+    }
   }
 
   /// What is there, as soon as there is anything; nothing at the end.
   func receive(upTo count: Int) throws(ConnectionFailure) -> [UInt8] {
     guard count > 0 else { return [] }
     return try buffer.withLock { buffer throws(ConnectionFailure) in
-      if buffer.rest == 0 {
-        buffer.bytes = try read()
-        buffer.position = 0
-      }
-      let end = buffer.position + min(count, buffer.rest)
-      defer { buffer.position = end }
-      return Array(buffer.bytes[buffer.position..<end])
+      if buffer.rest == 0 { _ = try fill(&buffer) }
+      return Array(buffer.take(upTo: count))
     }
   }
 
@@ -145,20 +181,33 @@ package final class Channel: Sendable {
     return bytes
   }
 
-  private func read() throws(ConnectionFailure) -> [UInt8] {
+  /// Reads what is there into an empty buffer; `false` at the end.
+  private func fill(_ buffer: inout Buffer) throws(ConnectionFailure) -> Bool {
+    buffer.bytes.removeAll(keepingCapacity: true)
+    buffer.position = 0
+    return try read(upTo: Buffer.size, appendingTo: &buffer.bytes)
+  }
+
+  /// Reads what is there, as soon as there is anything; `false` at the end.
+  private func read(
+    upTo count: Int, appendingTo bytes: inout [UInt8]
+  ) throws(ConnectionFailure) -> Bool {
     while true {
       try wait(input, Int16(POLLIN))
+      var found = 0
       var code: Int32 = 0
-      let bytes = unsafe [UInt8](unsafeUninitializedCapacity: 256 << 10) { buffer, initialized in
-        let count = unsafe Glibc.read(input, buffer.baseAddress, buffer.count)
-        // Never more than the kernel has written.
-        if count < 0 { code = errno } else { initialized = count }
+      bytes.append(addingCapacity: count) { output in
+        unsafe output.withUnsafeMutableBufferPointer { memory, initialized in
+          unsafe found = Glibc.read(input, memory.baseAddress, min(count, memory.count))
+          // Never more than the kernel has written.
+          if found < 0 { code = errno } else { initialized = found }
+        }
       }
-      if code == EINTR || code == EAGAIN { continue }
+      if found < 0, code == EINTR || code == EAGAIN { continue }
       // A socket that was cut off.
-      guard code == 0 else { throw .lost(StorageError.reason(code)) }
-      download?.take(bytes.count)
-      return bytes
+      guard found >= 0 else { throw .lost(StorageError.reason(code)) }
+      download?.take(found)
+      return found > 0
     }
   }
 

@@ -21,10 +21,10 @@ struct Frame: Equatable, Sendable {
     self.body = body
   }
 
-  /// What is sent in front of the body.
-  var header: [UInt8] {
-    var writer = ByteWriter(reserving: Self.headerSize)
-    writer.integer(UInt32(truncatingIfNeeded: body.count + 5))
+  /// What is sent in front of a body.
+  static func header(kind: UInt8, id: UInt32, bodyLength: Int) -> [UInt8] {
+    var writer = ByteWriter(reserving: headerSize)
+    writer.integer(UInt32(truncatingIfNeeded: bodyLength + 5))
     writer.byte(kind)
     writer.integer(id)
     return writer.bytes

@@ -1,6 +1,7 @@
 /// The answer to a request, on its way: many may be, in any order.
 final class PendingAnswer: @unchecked Sendable {
-  // Sendable: all state is touched under the monitor.
+  // Sendable: `result` is touched under the monitor, and `bytes` by one thread at a time: by the
+  // one that hears the server until there is a result, then under the monitor.
   private let monitor = Monitor()
   private let limit: Int
   private var bytes: [UInt8] = []
@@ -9,32 +10,34 @@ final class PendingAnswer: @unchecked Sendable {
   /// - Parameter limit: How many bytes the answer may have: no server fills our memory.
   init(limit: Int) { self.limit = limit }
 
-  /// Takes in a part; `true` if it was the last one.
-  func receive(_ answer: Answer) throws(ConnectionFailure) -> Bool {
-    try monitor.withLock { () throws(ConnectionFailure) in
-      switch answer {
-      case .part(let more), .done(let more):
-        guard bytes.count + more.count <= limit else {
-          throw .malformed("an answer is longer than what was asked for")
-        }
-        if bytes.isEmpty { bytes = more } else { bytes += more }
-        if case .part = answer { return false }
-        result = .success(())
-      case .failed(let error):
-        result = .failure(error)
-      }
+  /// Takes in so many bytes, which the server says next.
+  func receive(
+    _ count: Int, isLast: Bool, from channel: Channel
+  ) throws(ConnectionFailure) {
+    guard !isThere else { throw .malformed("an answer to what was answered before") }
+    guard bytes.count + count <= limit else {
+      throw .malformed("an answer is longer than what was asked for")
+    }
+    // Of one that comes in parts, most of what was asked for is expected to come.
+    if !isLast, bytes.isEmpty { bytes.reserveCapacity(min(limit, Self.mostReserved)) }
+    try channel.receive(exactly: count, appendingTo: &bytes)
+    if isLast { end(.success(())) }
+  }
+
+  /// Takes in that the request was not carried out.
+  func fail(_ error: StorageError) { end(.failure(error)) }
+
+  /// Ends the waiting.
+  func fail(_ failure: ConnectionFailure) { end(.failure(.connection(failure))) }
+
+  private func end(_ result: Result<Void, StorageError>) {
+    monitor.withLock {
+      if self.result == nil { self.result = result }
       monitor.broadcast()
-      return true
     }
   }
 
-  /// Ends the waiting.
-  func fail(_ failure: ConnectionFailure) {
-    monitor.withLock {
-      if result == nil { result = .failure(.connection(failure)) }
-      monitor.broadcast()
-    }
-  }
+  private static let mostReserved = 16 << 20
 
   /// Whether there is nothing to wait for.
   var isThere: Bool { monitor.withLock { result != nil } }

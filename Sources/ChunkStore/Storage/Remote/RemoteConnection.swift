@@ -92,9 +92,21 @@ package final class RemoteConnection: Sendable {
 
   /// Sends a request with the id of an upload.
   func send(_ request: Request, id: UInt32) throws(ConnectionFailure) {
-    do throws(ConnectionFailure) {
-      try channel.send(request.frame(id: id))
-    } catch {
+    try ending { () throws(ConnectionFailure) in try channel.send(request.frame(id: id)) }
+  }
+
+  /// Sends a piece of an upload.
+  func send(piece: ArraySlice<UInt8>, id: UInt32) throws(ConnectionFailure) {
+    try ending { () throws(ConnectionFailure) in
+      try channel.send(kind: Request.pieceCode, id: id, piece)
+    }
+  }
+
+  /// Runs `body`; when that fails, the connection has ended.
+  private func ending(
+    _ body: () throws(ConnectionFailure) -> Void
+  ) throws(ConnectionFailure) {
+    do throws(ConnectionFailure) { try body() } catch {
       end(error)
       throw error
     }
@@ -126,18 +138,24 @@ package final class RemoteConnection: Sendable {
   /// Hands on one answer; `false` at the end.
   private func receiveAnswer(_ channel: Channel) throws(ConnectionFailure) -> Bool {
     do throws(ConnectionFailure) {
-      guard let frame = try channel.receive() else {
+      guard let (kind, id, length) = try channel.receiveHeader() else {
         throw .lost("the server closed it")
       }
-      if frame.id == 0 { return true }
-      guard let pending = state.withLock({ $0.pending[frame.id] }) else {
-        return true  // It was given up.
+      let pending = state.withLock { $0.pending[id] }
+      if let pending, Answer.isContent(kind) {
+        try pending.receive(length, isLast: kind == Answer.doneCode, from: channel)
+        if kind == Answer.partCode { return true }
+      } else {
+        let frame = Frame(kind: kind, id: id, body: try channel.receive(exactly: length))
+        // A sign of life, or an answer to what was given up.
+        guard let pending else { return true }
+        let answer: Answer
+        do throws(FormatError) { answer = try Answer(decoding: frame) } catch {
+          throw ConnectionFailure.malformed("\(error)")
+        }
+        if case .failed(let error) = answer { pending.fail(error) }
       }
-      let answer: Answer
-      do throws(FormatError) { answer = try Answer(decoding: frame) } catch {
-        throw ConnectionFailure.malformed("\(error)")
-      }
-      if try pending.receive(answer) { forget(frame.id) }
+      forget(id)
       return true
     } catch {
       end(error)

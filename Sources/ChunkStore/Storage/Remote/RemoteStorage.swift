@@ -150,7 +150,10 @@ public final class RemoteStorage: Storage {
       // Still an error for a name that is not there.
       return Array(try get(name, range: range.lowerBound..<(range.lowerBound + 1)).prefix(0))
     }
-    if let range, let bytes = ahead.take(name, range) { return bytes }
+    if let range {
+      let connection = state.withLock { $0.connection }
+      if let bytes = ahead.take(name, range, connection) { return bytes }
+    }
     return try ask(.get(name, range), limit: range?.count ?? Limits.segmentSize)
   }
 

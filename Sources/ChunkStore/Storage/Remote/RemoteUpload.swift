@@ -73,10 +73,10 @@ final class RemoteUpload: Upload {
       let start = upload.sent - (size - fresh.count)
       let piece =
         start >= 0
-        ? Array(fresh[start..<(start + count)]) : try spool.read(from: upload.sent, count: count)
+        ? fresh[start..<(start + count)] : try spool.read(from: upload.sent, count: count)[...]
       guard piece.count == count else { throw .damaged(spool.path, "ends too early") }
       try call { () throws(ConnectionFailure) in
-        try connection.send(.piece(piece), id: upload.id)
+        try connection.send(piece: piece, id: upload.id)
       }
       upload.sent += count
     }

@@ -23,6 +23,9 @@ enum Request: Equatable, Sendable {
   /// The last request: the leases that were put in this connection stay.
   case goodbye
 
+  /// Of a piece, which makes up nearly all that is ever sent.
+  static let pieceCode: UInt8 = 5
+
   // The numbers are on the wire for good: add, never renumber.
   private var code: UInt8 {
     switch self {
@@ -30,7 +33,7 @@ enum Request: Equatable, Sendable {
     case .get: 2
     case .put: 3
     case .begin: 4
-    case .piece: 5
+    case .piece: Self.pieceCode
     case .commit: 6
     case .abort: 7
     case .list: 8
@@ -95,7 +98,9 @@ enum Request: Equatable, Sendable {
       let name = try ObjectName(decoding: &reader)
       self = .put(name, reader.rest())
     case 4: self = .begin
-    case 5: self = .piece(reader.rest())
+    case Self.pieceCode:
+      self = .piece(frame.body)
+      return
     case 6: self = .commit(try ObjectName(decoding: &reader))
     case 7: self = .abort
     case 8: self = .list(try ObjectName.Kind(decoding: &reader))

@@ -77,6 +77,82 @@ import Testing
     #expect(try storage.get(name, range: 200..<500) == Array(bytes[200..<500]))
   }
 
+  @Test func `what several announced ranges share is fetched once`() throws {
+    let storage = try server.storage()
+    let (name, bytes) = try segment(400_000)
+    try storage.put(name, bytes)
+    let granule = 64 << 10
+    storage.announce(name, range: 0..<(2 * granule))
+    storage.announce(name, range: (3 * granule)..<(5 * granule))
+    let requests = storage.figures.requests
+    // From the end of the one to the beginning of the other: one granule is new.
+    storage.announce(name, range: granule..<(4 * granule))
+    #expect(storage.figures.requests == requests + 1)
+    // Nothing is new.
+    storage.announce(name, range: (3 * granule + 5)..<(4 * granule))
+    storage.announce(name, range: (granule + 1)..<(4 * granule - 1))
+    #expect(storage.figures.requests == requests + 1)
+    for range in [
+      0..<(2 * granule), granule..<(4 * granule), (3 * granule + 5)..<(4 * granule),
+      (3 * granule)..<(5 * granule), (granule + 1)..<(4 * granule - 1),
+    ] {
+      let isEqual = try storage.get(name, range: range) == Array(bytes[range])
+      #expect(isEqual, "\(range)")
+    }
+    #expect(storage.figures.requests == requests + 1)
+  }
+
+  @Test func `what is shared may end with the object`() throws {
+    let storage = try server.storage()
+    let (name, bytes) = try segment(100_000)
+    try storage.put(name, bytes)
+    storage.announce(name, range: 0..<150_000)
+    storage.announce(name, range: 50_000..<200_000)
+    storage.announce(name, range: 120_000..<190_000)
+    let requests = storage.figures.requests
+    #expect(try storage.get(name, range: 50_000..<200_000) == Array(bytes[50_000...]))
+    #expect(try storage.get(name, range: 120_000..<190_000) == [])
+    #expect(try storage.get(name, range: 0..<150_000) == bytes)
+    #expect(storage.figures.requests == requests)
+  }
+
+  @Test func `what is announced and has no room is asked for when there is room`() throws {
+    let storage = try server.storage()
+    let (name, bytes) = try segment(40 << 20)
+    try storage.put(name, bytes)
+    let size = 1 << 20
+    let first = storage.figures
+    for start in stride(from: 0, to: bytes.count, by: size) {
+      storage.announce(name, range: start..<(start + size))
+    }
+    // Not all of it is in our memory.
+    #expect(storage.figures.requests - first.requests < 20)
+    for start in stride(from: 0, to: bytes.count, by: size) {
+      let isEqual =
+        try storage.get(name, range: start..<(start + size)) == Array(bytes[start..<(start + size)])
+      #expect(isEqual)
+      // Nobody ever waits for an answer that was not on its way before.
+      let asked = storage.figures.requests - first.requests
+      #expect(asked == 40 || asked >= start / size + 8)
+    }
+    #expect(storage.figures.requests - first.requests == 40)
+  }
+
+  @Test func `what waits for room may be read before that`() throws {
+    let storage = try server.storage()
+    let (name, bytes) = try segment(30 << 20)
+    try storage.put(name, bytes)
+    let size = 1 << 20
+    for start in stride(from: 0, to: bytes.count, by: size) {
+      storage.announce(name, range: start..<(start + size))
+    }
+    for start in stride(from: bytes.count - size, through: 0, by: -size) {
+      let isEqual =
+        try storage.get(name, range: start..<(start + size)) == Array(bytes[start..<(start + size)])
+      #expect(isEqual)
+    }
+  }
+
   @Test func `what was announced and cannot be had is an error only for who wants it`() throws {
     let storage = try server.storage()
     let (name, _) = try segment(1000)

@@ -11,8 +11,14 @@ final class TestServer: Sendable {
   let hello: Hello
   let events = Collected<ServerSession.Event>()
   /// Ends of connections that were made, to be cut.
-  private let sockets = Mutex<[Int32]>([])
+  private let ends = Mutex<[End]>([])
   private let group = ThreadGroup()
+
+  /// A socket is the channel's, and its number another's when the channel is gone.
+  private struct End: Sendable {
+    weak let channel: Channel?
+    let socket: Int32
+  }
 
   init(path: String, policies: [ServePolicy] = [ServePolicy()], hello: Hello = Hello()) {
     self.path = path
@@ -24,8 +30,9 @@ final class TestServer: Sendable {
   func connect() throws(ConnectionFailure) -> Channel {
     let (here, there) = Self.socketPair()
     serve(there)
-    sockets.withLock { $0.append(here) }
-    return Channel(input: here, output: here, patience: 30)
+    let channel = Channel(input: here, output: here, patience: 30)
+    ends.withLock { $0.append(End(channel: channel, socket: here)) }
+    return channel
   }
 
   func serve(_ socket: Int32) {
@@ -49,7 +56,10 @@ final class TestServer: Sendable {
 
   /// Cuts all connections, as a lost network does: both sides hear the end.
   func cut() {
-    for socket in sockets.withLock({ $0 }) { _ = shutdown(socket, Int32(SHUT_RDWR)) }
+    for end in ends.withLock({ $0 }) {
+      guard let channel = end.channel else { continue }
+      withExtendedLifetime(channel) { _ = shutdown(end.socket, Int32(SHUT_RDWR)) }
+    }
   }
 
   /// Waits until `condition` holds, but not for ever.

@@ -14,7 +14,7 @@ extension Target {
           Request.open(path: "/backup", makes: true, makesParents: false), .get(name, 5..<70_000),
           .get(.config(1), nil), .put(name, [1, 2]), .begin, .piece([3]), .commit(name), .abort,
           .list(.lease), .settle([.segment, .index]), .delete(name), .goodbye,
-        ].map { $0.frame(id: 1) }.map { $0.header + $0.body }
+        ].map { $0.frame(id: 1).encoded }
       }
     ) { bytes in
       frames(bytes) { frame in
@@ -31,7 +31,7 @@ extension Target {
         return [
           Answer.part([1]), .done(Listing.encode([object, object])), .failed(.notFound("x")),
           .failed(.system(path: "a", operation: "b", code: 5)), .failed(.damaged("a", "b")),
-        ].map { $0.frame(id: 1) }.map { $0.header + $0.body }
+        ].map { $0.frame(id: 1).encoded }
       }
     ) { bytes in
       frames(bytes) { frame in
@@ -58,5 +58,12 @@ extension Target {
     {
       body(Frame(kind: kind, id: id, body: content))
     }
+  }
+}
+
+extension Frame {
+  /// Header and body.
+  fileprivate var encoded: [UInt8] {
+    Self.header(kind: kind, id: id, bodyLength: body.count) + body
   }
 }
