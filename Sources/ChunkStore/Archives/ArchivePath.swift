@@ -26,6 +26,33 @@ public struct ArchivePath: Hashable, Comparable, Sendable {
 
   private init(unchecked bytes: [UInt8]) { self.bytes = bytes }
 
+  /// Takes the path that follows `last` in a node: its first bytes, and some more.
+  ///
+  /// - Parameters:
+  ///   - last: The path before; empty in front of the first one.
+  ///   - shared: How many of its bytes are taken, at most all of them.
+  ///   - reader: Where the others come from.
+  ///   - count: How many those are.
+  /// - Throws: `FormatError.unsafePath` as `init` does, and for bytes that are not there.
+  init(
+    after last: ArchivePath, shared: Int, _ reader: inout ByteReader, count: Int
+  ) throws(FormatError) {
+    guard shared + count <= Self.maximumLength else { throw .unsafePath }
+    var bytes: [UInt8] = []
+    bytes.reserveCapacity(shared + count)
+    bytes += last.bytes[..<shared]
+    try reader.take(count, into: &bytes)
+    // What is shared was looked at with the path before, up to the component that goes on.
+    let start = bytes[..<shared].lastIndex(of: Self.separator).map { $0 + 1 } ?? 0
+    guard Self.isSafe(bytes, from: start) else { throw .unsafePath }
+    self.bytes = bytes
+  }
+
+  /// Whether this path comes after another one, of which it has the first `shared` bytes.
+  func follows(_ last: ArchivePath, shared: Int) -> Bool {
+    Self.precedes(last.bytes, bytes, from: shared)
+  }
+
   /// The path of the entry `name` in this directory.
   ///
   /// - Throws: `FormatError.unsafePath` as `init` does.
@@ -58,29 +85,42 @@ public struct ArchivePath: Hashable, Comparable, Sendable {
 
   /// Orders paths so that a directory comes right before its subtree.
   public static func < (a: ArchivePath, b: ArchivePath) -> Bool {
-    let shared = min(a.bytes.count, b.bytes.count)
-    for i in 0..<shared where a.bytes[i] != b.bytes[i] {
-      if a.bytes[i] == separator { return true }
-      if b.bytes[i] == separator { return false }
-      return a.bytes[i] < b.bytes[i]
+    precedes(a.bytes, b.bytes, from: 0)
+  }
+
+  private static func precedes(_ a: [UInt8], _ b: [UInt8], from start: Int) -> Bool {
+    let shared = min(a.count, b.count)
+    var i = start
+    while i < shared {
+      let (left, right) = (a[i], b[i])
+      if left != right { return right != separator && (left == separator || left < right) }
+      i += 1
     }
-    return a.bytes.count < b.bytes.count
+    return a.count < b.count
   }
 
   static let separator = UInt8(ascii: "/")
 
-  private static func isSafe(_ bytes: [UInt8]) -> Bool {
+  /// - Parameters:
+  ///   - bytes: The path.
+  ///   - first: Where a component begins; what is before it is known to be safe.
+  /// - Returns: Whether every component can be a name.
+  private static func isSafe(_ bytes: [UInt8], from first: Int = 0) -> Bool {
     if bytes.isEmpty { return true }
     let dot = UInt8(ascii: ".")
-    var start = 0
-    for end in 0...bytes.count where end == bytes.count || bytes[end] == separator {
+    var start = first
+    for end in first...bytes.count {
+      guard end == bytes.count || bytes[end] == separator else {
+        if bytes[end] == 0 { return false }
+        continue
+      }
       let length = end - start
       if length == 0 { return false }
       if length == 1, bytes[start] == dot { return false }
       if length == 2, bytes[start] == dot, bytes[start + 1] == dot { return false }
       start = end + 1
     }
-    return !bytes.contains(0)
+    return true
   }
 }
 

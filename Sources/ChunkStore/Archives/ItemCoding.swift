@@ -31,6 +31,12 @@ enum ItemCoding {
 
   static func encode(_ item: Item) -> [UInt8] {
     var writer = ByteWriter(reserving: 192)
+    encode(item, to: &writer)
+    return writer.bytes
+  }
+
+  /// The same, behind what `writer` has already.
+  static func encode(_ item: Item, to writer: inout ByteWriter) {
     writer.field(Field.uid) { $0.varint(UInt64(item.uid)) }
     writer.field(Field.mode) { $0.varint(UInt64(item.mode)) }
     writer.field(Field.gid) { $0.varint(UInt64(item.gid)) }
@@ -97,17 +103,32 @@ enum ItemCoding {
         }
       }
     }
-    return writer.bytes
+  }
+
+  /// What items that follow each other have in common, so that it need not be made anew.
+  struct Shared {
+    fileprivate var user: [UInt8] = []
+    fileprivate var group: [UInt8] = []
   }
 
   static func decode(_ reader: ByteReader, path: ArchivePath) throws(FormatError) -> Item {
-    var fields = FieldReader(reader)
+    var reader = reader
+    var shared = Shared()
+    return try decode(&reader, path: path, &shared)
+  }
+
+  /// Decodes everything that is left of `value`.
+  static func decode(
+    _ value: inout ByteReader, path: ArchivePath, _ shared: inout Shared
+  ) throws(FormatError) -> Item {
     var item = Item(path: path, mode: 0, uid: 0, gid: 0, mtime: Timestamp(seconds: 0))
     var size: UInt64?
     var chunks: Item.ChunkList?
     var holes: [Item.Hole] = []
     var hasMode = false
-    while case (let number, var value)? = try fields.next() {
+    var last: UInt64?
+    while let (number, outer) = try FieldReader.enter(&value, after: last) {
+      last = number
       switch number {
       case Field.uid: item.uid = try value.varint("uid")
       case Field.mode:
@@ -115,9 +136,13 @@ enum ItemCoding {
         hasMode = true
       case Field.gid: item.gid = try value.varint("gid")
       case Field.size: size = try value.varint("file size", limit: UInt64(Int64.max))
-      case Field.user: item.user = value.rest()
+      case Field.user:
+        item.user = value.rest(like: shared.user)
+        shared.user = item.user
       case Field.chunks:
         var references: [ChunkReference] = []
+        references.reserveCapacity(
+          min(value.remaining / (Digest256.size + 2), Item.ChunkList.inlineLimit))
         while !value.isAtEnd {
           guard references.count < Item.ChunkList.inlineLimit else {
             throw .limitExceeded(
@@ -127,7 +152,9 @@ enum ItemCoding {
           references.append(try value.reference())
         }
         chunks = .inline(references)
-      case Field.group: item.group = value.rest()
+      case Field.group:
+        item.group = value.rest(like: shared.group)
+        shared.group = item.group
       case Field.chunkTree:
         guard chunks == nil else { throw .inconsistent("an item with two lists of chunks") }
         chunks = .tree(
@@ -163,9 +190,9 @@ enum ItemCoding {
       case Field.aclNames: item.aclNames = try decodeACLNames(&value)
       default:
         try FieldReader.passOver(number)
-        continue
+        value.skip()
       }
-      try value.finish()
+      try value.leave(outer)
     }
     guard hasMode else { throw .missingField("mode") }
     if let chunks {

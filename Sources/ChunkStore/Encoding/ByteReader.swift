@@ -7,7 +7,7 @@ import Crypto
 struct ByteReader {
   private let bytes: [UInt8]
   private var position: Int
-  private let end: Int
+  private var end: Int
 
   init(_ bytes: [UInt8]) {
     self.bytes = bytes
@@ -45,6 +45,11 @@ struct ByteReader {
 
   /// A base-128 varint, least significant group first.
   mutating func varint() throws(FormatError) -> UInt64 {
+    // Most are short.
+    if position < end, bytes[position] < 0x80 {
+      defer { position += 1 }
+      return UInt64(bytes[position])
+    }
     var value: UInt64 = 0
     var shift: UInt64 = 0
     while true {
@@ -95,6 +100,30 @@ struct ByteReader {
     return ByteReader(bytes, from: position, to: position + count)
   }
 
+  /// Narrows this reader to the next `count` bytes, until `leave`.
+  ///
+  /// Does what `nested` does, without another owner of the bytes for each value.
+  ///
+  /// - Returns: Where the bytes around them end: what `leave` has to be given.
+  mutating func enter(_ count: Int) throws(FormatError) -> Int {
+    guard count >= 0, remaining >= count else { throw .truncated(wanted: count, found: remaining) }
+    defer { end = position + count }
+    return end
+  }
+
+  /// Demands that all was read since `enter`, and goes on behind it.
+  mutating func leave(_ outer: Int) throws(FormatError) {
+    try finish()
+    end = outer
+  }
+
+  /// Appends the next `count` bytes to `output`.
+  mutating func take(_ count: Int, into output: inout [UInt8]) throws(FormatError) {
+    guard count >= 0, remaining >= count else { throw .truncated(wanted: count, found: remaining) }
+    output += bytes[position..<(position + count)]
+    position += count
+  }
+
   mutating func digest() throws(FormatError) -> Digest256 {
     guard remaining >= Digest256.size else {
       throw .truncated(wanted: Digest256.size, found: remaining)
@@ -109,6 +138,31 @@ struct ByteReader {
   mutating func rest() -> [UInt8] {
     defer { position = end }
     return Array(bytes[position..<end])
+  }
+
+  /// Everything that is left; where it is the same as `last`, the very array.
+  ///
+  /// The owners of files hardly ever change from one item to the next.
+  mutating func rest(like last: [UInt8]) -> [UInt8] {
+    guard remaining == last.count else { return rest() }
+    for (offset, byte) in last.enumerated() where bytes[position + offset] != byte {
+      return rest()
+    }
+    position = end
+    return last
+  }
+
+  /// Passes over everything that is left.
+  mutating func skip() { position = end }
+
+  /// Whether what is left of two readers is the same.
+  static func isRestEqual(_ a: ByteReader, _ b: ByteReader) -> Bool {
+    guard a.remaining == b.remaining else { return false }
+    for offset in 0..<a.remaining
+    where a.bytes[a.position + offset] != b.bytes[b.position + offset] {
+      return false
+    }
+    return true
   }
 
   /// Demands that nothing is left.
@@ -135,6 +189,23 @@ struct FieldReader {
     last = number
     let length: Int = try reader.varint("field length", limit: reader.remaining)
     return (number, try reader.nested(length))
+  }
+
+  /// Goes into the next field of `reader`, in place; `nil` if there is none.
+  ///
+  /// - Parameters:
+  ///   - reader: Reads the fields.
+  ///   - last: The number of the field before.
+  /// - Returns: The field's number, and what `ByteReader.leave` has to be given behind it.
+  /// - Throws: What is wrong with the field's number or length.
+  static func enter(
+    _ reader: inout ByteReader, after last: UInt64?
+  ) throws(FormatError) -> (number: UInt64, outer: Int)? {
+    if reader.isAtEnd { return nil }
+    let number = try reader.varint()
+    if let last, number <= last { throw .fieldOrder }
+    let length: Int = try reader.varint("field length", limit: reader.remaining)
+    return (number, try reader.enter(length))
   }
 
   /// What a reader does with a field that it does not know.

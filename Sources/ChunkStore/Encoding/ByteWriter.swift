@@ -18,6 +18,11 @@ struct ByteWriter {
     }
   }
 
+  /// How many bytes a number takes.
+  static func varintSize(_ value: Int) -> Int {
+    max(1, (UInt64.bitWidth - UInt64(value).leadingZeroBitCount + 6) / 7)
+  }
+
   mutating func varint(_ value: UInt64) {
     var value = value
     while value >= 0x80 {

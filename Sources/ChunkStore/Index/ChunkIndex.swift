@@ -15,6 +15,10 @@ final class ChunkIndex: Sendable {
     var runs: [Run] = []
     /// Counts the changes of `runs`.
     var version = 0
+    /// Whether a segment of `runs` is damaged or missing.
+    var hasDamage = false
+
+    mutating func lookForDamage() { hasDamage = runs.contains { $0.hasDamage } }
   }
 
   /// A run, and which of its segments count.
@@ -24,6 +28,8 @@ final class ChunkIndex: Sendable {
     var standing: [Standing]
     /// The version of the index that it came with.
     var version = 0
+
+    var hasDamage: Bool { standing.contains { $0 != .usable && $0 != .doomed } }
   }
 
   /// What a segment is worth.
@@ -141,6 +147,7 @@ final class ChunkIndex: Sendable {
     state.withLock { state in
       state.runs = judged + state.runs.filter { $0.version > view.version }
       state.version += 1
+      state.lookForDamage()
     }
     return unindexed
   }
@@ -175,6 +182,7 @@ final class ChunkIndex: Sendable {
       state.version += 1
       added.version = state.version
       state.runs.append(added)
+      if added.hasDamage { state.hasDamage = true }
     }
   }
 
@@ -217,6 +225,7 @@ final class ChunkIndex: Sendable {
         }
       }
       state.version += 1
+      state.lookForDamage()
     }
   }
 
@@ -312,6 +321,6 @@ final class ChunkIndex: Sendable {
 
   /// Whether anything is known to be damaged or missing.
   var hasDamage: Bool {
-    runs.contains { run in run.standing.contains { $0 != .usable && $0 != .doomed } }
+    state.withLock { $0.hasDamage }
   }
 }

@@ -237,8 +237,14 @@ struct Check {
 
   /// Reads every segment to its end, on all processors.
   private mutating func data() throws {
-    let segments = partOf(
+    var segments = partOf(
       try repository.storage.list(.segment).filter { !quarantined.contains($0.id) })
+    if options.part.seconds == .infinity {
+      report.verifiedUpTo = segments.last?.id
+      // All of these are read, in whatever order: the largest first, so that none of the
+      // processors is left with a large one when the others are done.
+      segments.sort { ($0.size, $0.id) > ($1.size, $1.id) }
+    }
     let end = Clock.monotonicSeconds + options.part.seconds
     progress("Verifying the data of \(segments.count) segments")
     meter.begin(
@@ -273,7 +279,7 @@ struct Check {
     do {
       for segment in segments {
         try queue.push(segment)
-        report.verifiedUpTo = segment.id
+        if options.part.seconds < .infinity { report.verifiedUpTo = segment.id }
         if Clock.monotonicSeconds >= end { break }
       }
       queue.close()

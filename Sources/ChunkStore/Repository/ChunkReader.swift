@@ -1,6 +1,5 @@
 import Crypto
 internal import Glibc
-import Synchronization
 
 /// Reads chunks: finds, fetches, opens, unpacks, verifies.
 ///
@@ -114,21 +113,47 @@ struct ChunkReader: ~Copyable {
 
   /// The raw bytes of the block at `location`.
   mutating func block(at location: ChunkLocation, repository: Repository) throws -> [UInt8] {
-    let key = BlockCache.Key(segment: location.segment, offset: location.blockOffset)
-    if let known = repository.blockCache[key] { return known }
-    let sealed = try Self.sealedBlock(at: location, storage: repository.storage)
-    let raw = try open(sealed, at: location, keys: repository.keys)
     // Blocks of a single chunk are hardly ever read twice.
-    if location.chunksInBlock > 1 || location.header.type == .treeSegment {
-      repository.blockCache[key] = raw
+    guard location.chunksInBlock > 1 || location.header.type == .treeSegment else {
+      return try fetch(location, repository)
     }
-    return raw
+    let key = BlockCache.Key(segment: location.segment, offset: location.blockOffset)
+    if let known = repository.blockCache.claim(key) { return known }
+    var raw: [UInt8]?
+    defer { repository.blockCache.settle(key, raw) }
+    let block = try fetch(location, repository)
+    raw = block
+    return block
+  }
+
+  private mutating func fetch(
+    _ location: ChunkLocation, _ repository: Repository
+  ) throws -> [UInt8] {
+    let (bytes, sealed) = try Self.sealed(at: location, storage: repository.storage)
+    var context = try repository.keys.context(location.header, role: Role(location.header.type))
+    let packed: [UInt8]
+    do throws(CryptoError) {
+      packed = try context.open(
+        bytes.span.extracting(sealed), nonce: Nonce(part: SealedPart.block, number: location.number)
+      )
+    } catch .authenticationFailed {
+      throw FormatError.authenticationFailed
+    }
+    return try unpack(packed, at: location)
   }
 
   /// A block's bytes as they stand in the segment.
   static func sealedBlock(
     at location: ChunkLocation, storage: any Storage
   ) throws -> [UInt8] {
+    let (bytes, sealed) = try Self.sealed(at: location, storage: storage)
+    return Array(bytes[sealed])
+  }
+
+  /// What is read for a block, and where in it the block is.
+  private static func sealed(
+    at location: ChunkLocation, storage: any Storage
+  ) throws -> (bytes: [UInt8], sealed: Range<Int>) {
     let end = location.blockOffset + location.sealedLength
     let wide = stretch(of: location)
     let start = wide.lowerBound
@@ -136,7 +161,7 @@ struct ChunkReader: ~Copyable {
     guard bytes.count >= end - start else {
       throw FormatError.truncated(wanted: end - start, found: bytes.count)
     }
-    return Array(bytes[(location.blockOffset - start)..<(end - start)])
+    return (bytes, (location.blockOffset - start)..<(end - start))
   }
 
   /// What is read of a segment for a block.
@@ -171,36 +196,53 @@ struct ChunkReader: ~Copyable {
 }
 
 /// Blocks that were unpacked lately, because the next chunk is often in the same one.
-final class BlockCache: Sendable {
+///
+/// Threads that go on together want the same block at the same time: one of them reads it, and the
+/// others wait.
+///
+/// Sendable: all state is touched under the monitor.
+final class BlockCache: @unchecked Sendable {
   struct Key: Hashable, Sendable {
     let segment: Digest256
     let offset: Int
   }
 
-  private struct State {
-    var blocks: [Key: [UInt8]] = [:]
-    /// Oldest first.
-    var order: [Key] = []
-    var size = 0
-  }
-
   private let capacity: Int
-  private let state = Mutex(State())
+  private let monitor = Monitor()
+  private var blocks: [Key: [UInt8]] = [:]
+  /// Oldest first.
+  private var order: [Key] = []
+  private var size = 0
+  /// Those that somebody is reading.
+  private var claimed: Set<Key> = []
 
   init(capacity: Int) { self.capacity = capacity }
 
-  subscript(key: Key) -> [UInt8]? {
-    get { state.withLock { $0.blocks[key] } }
-    set {
-      guard let block = newValue else { return }
-      state.withLock { state in
-        guard state.blocks.updateValue(block, forKey: key) == nil else { return }
-        state.order.append(key)
-        state.size += block.count
-        while state.size > capacity, state.order.count > 1 {
-          let oldest = state.order.removeFirst()
-          state.size -= state.blocks.removeValue(forKey: oldest)?.count ?? 0
-        }
+  /// Whether a block is here.
+  func contains(_ key: Key) -> Bool { monitor.withLock { blocks[key] != nil } }
+
+  /// A block; `nil` if the caller has to read it, and to call `settle` then, whatever comes of it.
+  func claim(_ key: Key) -> [UInt8]? {
+    monitor.withLock {
+      while true {
+        if let block = blocks[key] { return block }
+        if claimed.insert(key).inserted { return nil }
+        monitor.wait()
+      }
+    }
+  }
+
+  /// Takes a block that was claimed; without one, the next who wants it tries again.
+  func settle(_ key: Key, _ block: [UInt8]?) {
+    monitor.withLock {
+      claimed.remove(key)
+      monitor.broadcast()
+      guard let block, blocks.updateValue(block, forKey: key) == nil else { return }
+      order.append(key)
+      size += block.count
+      while size > capacity, order.count > 1 {
+        let oldest = order.removeFirst()
+        size -= blocks.removeValue(forKey: oldest)?.count ?? 0
       }
     }
   }

@@ -397,7 +397,15 @@ final class TreeReader: NodeSource {
     do throws(FormatError) {
       return try TreeNode(decoding: bytes)
     } catch {
-      throw RepositoryError.damagedChunk(id, error)
+      throw damage(id, error)
     }
+  }
+
+  func encoded(_ id: ChunkID) throws -> [UInt8]? {
+    try reader.read(id, namespace: .tree, repository: repository)
+  }
+
+  func damage(_ id: ChunkID, _ error: FormatError) -> any Error {
+    RepositoryError.damagedChunk(id, error)
   }
 }

@@ -306,7 +306,7 @@ public final class Repository: Sendable {
       return
     }
     let key = BlockCache.Key(segment: location.segment, offset: location.blockOffset)
-    guard blockCache[key] == nil else { return }
+    guard !blockCache.contains(key) else { return }
     storage.announce(
       .object(.segment, location.segment), range: ChunkReader.stretch(of: location))
   }

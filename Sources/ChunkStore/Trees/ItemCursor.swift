@@ -6,10 +6,18 @@ protocol NodeSource: AnyObject {
 
   /// Says that a node will be read soon; it may be fetched meanwhile.
   func announce(_ id: ChunkID)
+
+  /// The bytes of a node, for whoever decodes a part of it; `nil` where only whole nodes are had.
+  func encoded(_ id: ChunkID) throws -> [UInt8]?
+
+  /// The error for a node whose bytes are not what they should be.
+  func damage(_ id: ChunkID, _ error: FormatError) -> any Error
 }
 
 extension NodeSource {
   func announce(_ id: ChunkID) {}
+  func encoded(_ id: ChunkID) throws -> [UInt8]? { nil }
+  func damage(_ id: ChunkID, _ error: FormatError) -> any Error { error }
 }
 
 /// Says ahead which of a row of nodes will be read.
@@ -33,9 +41,10 @@ private struct NodesAhead {
 public struct ItemCursor {
   private let source: any NodeSource
   private var stack: [Frame] = []
+  /// The items of a leaf that are still to come, the next one last: so it is handed out, not copied.
   private var items: [Item] = []
-  private var position = 0
-  private var last: ArchivePath?
+  /// The last path of that leaf.
+  private var end: ArchivePath?
 
   private struct Frame {
     let children: [TreeNode.ItemChild]
@@ -51,25 +60,20 @@ public struct ItemCursor {
 
   /// The next item; `nil` behind the last one.
   public mutating func next() throws -> Item? {
-    while position >= items.count {
+    while true {
+      if let item = items.popLast() { return item }
       guard try advance() else { return nil }
     }
-    defer { position += 1 }
-    let item = items[position]
-    // Within a node the decoder has checked; from node to node it is checked here.
-    if let last, !(last < item.path) { throw FormatError.unsortedPaths }
-    last = item.path
-    return item
   }
 
   /// Passes over everything before `path`: the next item is at `path`, or the first behind it.
   public mutating func skip(to path: ArchivePath) throws {
     while true {
-      if position < items.count, let end = items.last?.path, !(end < path) {
-        while items[position].path < path { position += 1 }
+      if !items.isEmpty, let end, !(end < path) {
+        while let next = items.last?.path, next < path { items.removeLast() }
         return
       }
-      position = items.count
+      items = []
       // A node is left without another look where its parent's next child begins early enough.
       while stack.count > 1, let above = stack.dropLast().last, above.next < above.children.count,
         !(path < above.children[above.next].firstPath)
@@ -109,12 +113,16 @@ public struct ItemCursor {
     _ id: ChunkID, below level: Int, expecting: TreeNode.ItemChild?, target: ArchivePath? = nil
   ) throws {
     switch try source.node(id) {
-    case .items(let items):
-      guard expecting == nil || items.first?.path == expecting?.firstPath else {
+    case .items(var items):
+      let first = items.first?.path
+      guard expecting == nil || first == expecting?.firstPath else {
         throw FormatError.inconsistent("a node begins at another path than its parent says")
       }
+      // Within a node the decoder has checked; from node to node it is checked here.
+      if let end, let first, !(end < first) { throw FormatError.unsortedPaths }
+      end = items.last?.path ?? end
+      items.reverse()
       self.items = items
-      position = 0
     case .itemNodes(let children, let own):
       guard own < level else { throw FormatError.inconsistent("a node at the wrong level") }
       guard expecting == nil || children.first?.firstPath == expecting?.firstPath else {

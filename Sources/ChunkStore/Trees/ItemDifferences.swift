@@ -76,6 +76,7 @@ struct ItemDifferences {
           try old.pass()
           try new.pass()
         } else if before.firstPath == after.firstPath {
+          if oldLevel == 0, newLevel == 0, try openLeaves(before, after) { continue }
           // Equal nodes may stand below: of the same level both are opened, else the higher one.
           if oldLevel >= newLevel { try old.open(source) }
           if newLevel >= oldLevel { try new.open(source) }
@@ -85,6 +86,93 @@ struct ItemDifferences {
           try new.open(source)
         }
       }
+    }
+  }
+
+  /// Opens two leaves at once: of what is in both, byte for byte, nothing is decoded.
+  ///
+  /// - Returns: `false` if they have to be opened one by one.
+  private mutating func openLeaves(
+    _ before: TreeNode.ItemChild, _ after: TreeNode.ItemChild
+  ) throws -> Bool {
+    guard let oldBytes = try source.encoded(before.id), let newBytes = try source.encoded(after.id),
+      var oldLeaf = try LeafReader(oldBytes, before.id, source),
+      var newLeaf = try LeafReader(newBytes, after.id, source)
+    else { return false }
+    var oldItems: [Item] = []
+    var newItems: [Item] = []
+    guard oldLeaf.path == before.firstPath, newLeaf.path == after.firstPath else {
+      throw FormatError.inconsistent("a node begins at another path than its parent says")
+    }
+    while true {
+      switch (oldLeaf.path, newLeaf.path) {
+      case (nil, nil):
+        try old.enter(oldItems)
+        try new.enter(newItems)
+        return true
+      case (_?, nil): oldItems.append(try oldLeaf.take())
+      case (nil, _?): newItems.append(try newLeaf.take())
+      case (let oldPath?, let newPath?):
+        if oldPath == newPath, oldLeaf.isSame(as: newLeaf) {
+          try oldLeaf.advance()
+          try newLeaf.advance()
+        } else {
+          if !(newPath < oldPath) { oldItems.append(try oldLeaf.take()) }
+          if !(oldPath < newPath) { newItems.append(try newLeaf.take()) }
+        }
+      }
+    }
+  }
+
+  /// Goes through the items of a leaf, and decodes those that are asked for.
+  private struct LeafReader {
+    private let id: ChunkID
+    private let source: any NodeSource
+    private var items: TreeNode.EncodedItems
+    private var current: (path: ArchivePath, fields: ByteReader)?
+    private var shared = ItemCoding.Shared()
+
+    /// - Returns: `nil` for another kind of node.
+    init?(_ bytes: [UInt8], _ id: ChunkID, _ source: any NodeSource) throws {
+      self.id = id
+      self.source = source
+      do throws(FormatError) {
+        guard var items = try TreeNode.EncodedItems(bytes) else { return nil }
+        current = try items.next()
+        self.items = items
+      } catch {
+        throw source.damage(id, error)
+      }
+    }
+
+    /// Where the next item stands; `nil` behind the last one.
+    var path: ArchivePath? { current?.path }
+
+    func isSame(as other: Self) -> Bool {
+      guard let mine = current?.fields, let theirs = other.current?.fields else { return false }
+      return ByteReader.isRestEqual(mine, theirs)
+    }
+
+    mutating func advance() throws {
+      do throws(FormatError) {
+        current = try items.next()
+      } catch {
+        throw source.damage(id, error)
+      }
+    }
+
+    mutating func take() throws -> Item {
+      guard case (let path, var fields)? = current else {
+        throw FormatError.inconsistent("an item behind the end of its node")
+      }
+      let item: Item
+      do throws(FormatError) {
+        item = try ItemCoding.decode(&fields, path: path, &shared)
+      } catch {
+        throw source.damage(id, error)
+      }
+      try advance()
+      return item
     }
   }
 
@@ -131,10 +219,21 @@ struct ItemDifferences {
     /// Puts what is in the node at the head in its place.
     mutating func open(_ source: any NodeSource) throws {
       guard let frame = frames.last else { return }
-      frames[frames.count - 1].next += 1
       let child = frame.children[frame.next]
-      if frame.next + 1 == frame.children.count { frames.removeLast() }
+      passNode()
       try enter(child.id, below: frame.level, expecting: child, source)
+    }
+
+    /// Puts some items in the place of the leaf at the head: what is left of those in it.
+    mutating func enter(_ items: [Item]) throws {
+      passNode()
+      self.items = items
+      position = 0
+    }
+
+    private mutating func passNode() {
+      frames[frames.count - 1].next += 1
+      if let frame = frames.last, frame.next == frame.children.count { frames.removeLast() }
     }
 
     private mutating func enter(

@@ -18,6 +18,8 @@ struct ItemTreeWriter: ~Copyable {
   private var leafFirst: ArchivePath?
   private var last: ArchivePath?
   private var levels = TreeLevels<TreeNode.ItemChild>()
+  /// The fields of the item that is being added; used again for the next one.
+  private var fields = ByteWriter(reserving: 512)
 
   init(keys: KeyRing, store: any NodeStore) throws {
     boundary = try keys.boundaryHash()
@@ -26,18 +28,17 @@ struct ItemTreeWriter: ~Copyable {
 
   mutating func add(_ item: Item) throws {
     if let last, !(last < item.path) { throw FormatError.unsortedPaths }
-    let fields = ItemCoding.encode(item)
+    fields.removeAll()
+    ItemCoding.encode(item, to: &fields)
     guard item.path.bytes.count + fields.count < Limits.nodeSize - 64 else {
       throw FormatError.limitExceeded(
         "metadata of one item", found: UInt64(fields.count), limit: UInt64(Limits.nodeSize))
     }
-    var value = ByteWriter(reserving: fields.count + 4)
-    value.blob(fields)
-    if leaf.isFull(for: item.path.bytes.count + value.count) { try endLeaf() }
+    let size = ByteWriter.varintSize(fields.count) + fields.count
+    if leaf.isFull(for: item.path.bytes.count + size) { try endLeaf() }
     if leaf.isEmpty { leafFirst = item.path }
     last = item.path
-    let ends = try leaf.add(
-      path: item.path, key: item.path.bytes, value: value.bytes, boundary: &boundary)
+    let ends = try leaf.add(item.path, fields: fields, boundary: &boundary)
     if ends { try endLeaf() }
   }
 

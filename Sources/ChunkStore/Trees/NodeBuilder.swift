@@ -18,6 +18,8 @@ struct NodeBuilder {
 
   private let kind: NodeKind
   private let level: Int
+  /// What the boundary hash of each entry begins with.
+  private let domain: [UInt8]
   private var body = ByteWriter(reserving: maximumSize)
   private var weight = 0
   private(set) var count = 0
@@ -26,6 +28,7 @@ struct NodeBuilder {
   init(_ kind: NodeKind, level: Int) {
     self.kind = kind
     self.level = level
+    domain = [UInt8(truncatingIfNeeded: level), kind.rawValue]
   }
 
   var isEmpty: Bool { count == 0 }
@@ -41,13 +44,28 @@ struct NodeBuilder {
   ) throws -> Bool {
     if let path { paths.append(path, to: &body) }
     body.raw(value)
-    count += 1
     // The size must not depend on the entry before: the path counts in full.
-    let size = (path?.bytes.count ?? 0) + value.count
+    return try ends(behind: key, size: (path?.bytes.count ?? 0) + value.count, &boundary)
+  }
+
+  /// Adds an item; `true` if the node ends behind it.
+  mutating func add(
+    _ path: ArchivePath, fields: ByteWriter, boundary: inout KeyedHash
+  ) throws -> Bool {
+    paths.append(path, to: &body)
+    let start = body.count
+    body.blob(fields.bytes)
+    return try ends(
+      behind: path.bytes, size: path.bytes.count + body.count - start, &boundary)
+  }
+
+  private mutating func ends(
+    behind key: [UInt8], size: Int, _ boundary: inout KeyedHash
+  ) throws -> Bool {
+    count += 1
     weight += size
     guard weight >= Self.minimumSize, count >= (level == 0 ? 1 : 2) else { return false }
     if size >= Self.targetSize { return true }
-    let domain = [UInt8(truncatingIfNeeded: level), kind.rawValue]
     let hash = try boundary.digest(domain.span, key.span).leadingWord
     return hash < (UInt64.max / Self.targetSize) * UInt64(size)
   }

@@ -41,31 +41,20 @@ enum TreeNode {
   }
 
   init(decoding bytes: [UInt8]) throws(FormatError) {
-    guard bytes.count <= Limits.nodeSize else {
-      throw .limitExceeded("node", found: UInt64(bytes.count), limit: UInt64(Limits.nodeSize))
-    }
     var reader = ByteReader(bytes)
-    let kindByte = try reader.byte()
-    guard let kind = NodeKind(rawValue: kindByte) else {
-      throw .unknownAlgorithm("node kind", UInt64(kindByte))
-    }
-    let level = Int(try reader.byte())
-    guard level < Limits.treeDepth else {
-      throw .limitExceeded("tree depth", found: UInt64(level), limit: UInt64(Limits.treeDepth))
-    }
-    let isLeaf = kind == .items || kind == .chunks
-    guard isLeaf == (level == 0) else { throw .inconsistent("a node at the wrong level") }
-    // Every entry has at least three bytes.
-    let count: Int = try reader.varint("entries of a node", limit: reader.remaining / 3)
+    let (kind, level, count) = try Self.head(&reader)
     switch kind {
     case .items:
       var items: [Item] = []
       items.reserveCapacity(count)
       var paths = PathDecoder()
+      var shared = ItemCoding.Shared()
       for _ in 0..<count {
         let path = try paths.next(&reader)
         let length: Int = try reader.varint("item", limit: reader.remaining)
-        items.append(try ItemCoding.decode(try reader.nested(length), path: path))
+        let outer = try reader.enter(length)
+        items.append(try ItemCoding.decode(&reader, path: path, &shared))
+        try reader.leave(outer)
       }
       self = .items(items)
     case .itemNodes:
@@ -96,6 +85,56 @@ enum TreeNode {
     }
     try reader.finish()
   }
+
+  /// What stands in front of the entries.
+  private static func head(
+    _ reader: inout ByteReader
+  ) throws(FormatError) -> (kind: NodeKind, level: Int, count: Int) {
+    guard reader.remaining <= Limits.nodeSize else {
+      throw .limitExceeded(
+        "node", found: UInt64(reader.remaining), limit: UInt64(Limits.nodeSize))
+    }
+    let kindByte = try reader.byte()
+    guard let kind = NodeKind(rawValue: kindByte) else {
+      throw .unknownAlgorithm("node kind", UInt64(kindByte))
+    }
+    let level = Int(try reader.byte())
+    guard level < Limits.treeDepth else {
+      throw .limitExceeded("tree depth", found: UInt64(level), limit: UInt64(Limits.treeDepth))
+    }
+    let isLeaf = kind == .items || kind == .chunks
+    guard isLeaf == (level == 0) else { throw .inconsistent("a node at the wrong level") }
+    // Every entry has at least three bytes.
+    return (kind, level, try reader.varint("entries of a node", limit: reader.remaining / 3))
+  }
+
+  /// The encoded items of a leaf, one after the other.
+  ///
+  /// Paths are decoded, and have to ascend; what else an item has stays as it is.
+  struct EncodedItems {
+    private var reader: ByteReader
+    private var left: Int
+    private var paths = PathDecoder()
+
+    /// - Returns: `nil` for another kind of node.
+    init?(_ bytes: [UInt8]) throws(FormatError) {
+      reader = ByteReader(bytes)
+      let (kind, _, count) = try TreeNode.head(&reader)
+      guard kind == .items else { return nil }
+      left = count
+    }
+
+    mutating func next() throws(FormatError) -> (path: ArchivePath, fields: ByteReader)? {
+      guard left > 0 else {
+        try reader.finish()
+        return nil
+      }
+      left -= 1
+      let path = try paths.next(&reader)
+      let length: Int = try reader.varint("item", limit: reader.remaining)
+      return (path, try reader.nested(length))
+    }
+  }
 }
 
 /// Paths as differences from the one before; refuses those that do not ascend.
@@ -107,16 +146,16 @@ private struct PathDecoder {
   private var total = 0
 
   mutating func next(_ reader: inout ByteReader) throws(FormatError) -> ArchivePath {
-    let known = last?.bytes ?? []
-    let shared: Int = try reader.varint("shared path", limit: known.count)
-    let suffix = try reader.blob("path", limit: ArchivePath.maximumLength)
-    total += shared + suffix.count
+    let known = last ?? .root
+    let shared: Int = try reader.varint("shared path", limit: known.bytes.count)
+    let count: Int = try reader.varint("path", limit: ArchivePath.maximumLength)
+    total += shared + count
     guard total <= Limits.nodeSize else {
       throw .limitExceeded(
         "paths of a node", found: UInt64(total), limit: UInt64(Limits.nodeSize))
     }
-    let path = try ArchivePath(Array(known[..<shared]) + suffix)
-    if let last, !(last < path) { throw .unsortedPaths }
+    let path = try ArchivePath(after: known, shared: shared, &reader, count: count)
+    guard last == nil || path.follows(known, shared: shared) else { throw .unsortedPaths }
     last = path
     return path
   }

@@ -61,7 +61,7 @@ struct Extract: ParsableCommand {
           repository, report: report, meter: progress.meter,
           restoresLostAsZeros: metadata.lostAsZeros
         ).run(
-          archive, to: target,
+          archive, in: selection.places, to: target,
           select: { item in
             guard selection.contains(item.path) else { return nil }
             return try Self.stripped(item.path, strip)
@@ -96,7 +96,7 @@ struct Extract: ParsableCommand {
     _ session: Session, _ progress: RestoreProgress
   ) throws {
     let reader = try ContentReader(repository)
-    var items = try repository.items(of: archive)
+    var items = SelectedItems(try repository.items(of: archive), selection)
     while let item = try items.next() {
       guard selection.contains(item.path) else { continue }
       visit(item, session, progress)
@@ -124,7 +124,7 @@ struct Extract: ParsableCommand {
     _ session: Session, _ progress: RestoreProgress
   ) throws {
     let reader = try ContentReader(repository)
-    var items = try repository.items(of: archive)
+    var items = SelectedItems(try repository.items(of: archive), selection)
     while let item = try items.next() {
       guard selection.contains(item.path), let content = item.content else { continue }
       visit(item, session, progress)

@@ -103,15 +103,22 @@ struct List: ParsableCommand {
   private func listItems(
     _ archive: Archive, _ repository: Repository, _ session: Session
   ) throws {
-    let lines = try ItemFormat(
+    var lines = try ItemFormat(
       wanted(ItemFormat.standard, short: ItemFormat.short), archive: archive,
       repository: repository, isForPeople: session.output.isTerminal && !jsonLines)
     var selection = try Selection(
       paths: paths.map(\.bytes), rules: patterns.rules())
-    var items = SelectedItems(try repository.items(of: archive), selection)
+    let items = ItemsAhead(archive, in: selection.places, of: repository)
+    var line: [UInt8] = []
     while let item = try items.next() {
       guard selection.contains(item.path) else { continue }
-      try session.output.write(jsonLines ? lines.json(item).line + [0x0a] : lines.text(item))
+      if jsonLines {
+        line = try lines.json(item).line + [0x0a]
+      } else {
+        line.removeAll(keepingCapacity: true)
+        try lines.append(item, to: &line)
+      }
+      try session.output.write(line)
       if let lost = try LostContent.description(item.content, in: repository) {
         session.report.warning(.fileReadError, "\(name: item.path.bytes): \(lost)")
       }

@@ -13,6 +13,9 @@ struct FormatTemplate {
 
   /// The pieces, in order.
   private(set) var parts: [Part] = []
+  /// How the values of `parts` are laid out; `nil` where the specification says nothing that is the
+  /// same for every value.
+  private var layouts: [FormatLayout?] = []
 
   /// Fields that are the same everywhere: what is hard to write in a shell.
   static let fixed: [(key: String, bytes: [UInt8])] = [
@@ -63,6 +66,9 @@ struct FormatTemplate {
       parts.append(.field(name: key, spec: spec))
     }
     if !literal.isEmpty { parts.append(.literal(literal)) }
+    layouts = parts.map {
+      if case .field(_, let spec) = $0 { FormatLayout(spec) } else { nil }
+    }
   }
 
   /// The fields that occur, in order of appearance.
@@ -77,13 +83,24 @@ struct FormatTemplate {
   /// - Throws: What `value` throws, and `FormatTemplateError` where a specification does not fit.
   func filled(_ value: (String) throws -> FormatValue) throws -> [UInt8] {
     var result: [UInt8] = []
-    for part in parts {
+    try fill(&result) { try value($1) }
+    return result
+  }
+
+  /// Appends the text with all fields filled in to `result`.
+  ///
+  /// - Parameters:
+  ///   - result: What is appended to.
+  ///   - value: What the field of a part stands for: by the part's place in `parts`, and by name.
+  /// - Throws: What `value` throws, and `FormatTemplateError` where a specification does not fit.
+  func fill(_ result: inout [UInt8], _ value: (Int, String) throws -> FormatValue) throws {
+    for (place, part) in parts.enumerated() {
       switch part {
       case .literal(let bytes): result += bytes
-      case .field(let name, let spec): result += try value(name).formatted(spec, key: name)
+      case .field(let name, let spec):
+        try value(place, name).append(to: &result, spec, layouts[place], key: name)
       }
     }
-    return result
   }
 
   private static let open = UInt8(ascii: "{")

@@ -17,25 +17,41 @@ enum FormatValue: Equatable {
   /// - Returns: The text.
   /// - Throws: `FormatTemplateError` if the specification does not fit.
   func formatted(_ spec: [UInt8], key: String) throws(FormatTemplateError) -> [UInt8] {
+    var result: [UInt8] = []
+    try append(to: &result, spec, FormatLayout(spec), key: key)
+    return result
+  }
+
+  /// Appends the value as a specification wants it.
+  ///
+  /// - Parameters:
+  ///   - result: What is appended to.
+  ///   - spec: As `formatted` takes it.
+  ///   - layout: What `spec` says for text and numbers; `nil` if it says nothing for them.
+  ///   - key: The field, for errors.
+  /// - Throws: `FormatTemplateError` if the specification does not fit.
+  func append(
+    to result: inout [UInt8], _ spec: [UInt8], _ layout: FormatLayout?, key: String
+  ) throws(FormatTemplateError) {
     switch self {
     case .time(let moment):
-      let time = CivilTime(moment, in: .local)
-      if spec.isEmpty { return Array(TimeText.list(time).utf8) }
+      if spec.isEmpty {
+        TimeText.append(list: CivilTime(moment, in: .local, isNamed: false), to: &result)
+        return
+      }
       do throws(TimeText.FormatTooLong) {
-        return try TimeText.format(spec, time)
+        result += try TimeText.format(spec, CivilTime(moment, in: .local))
       } catch {
         throw .invalidSpec(spec, key: key)
       }
     case .text(let bytes):
-      guard let layout = FormatLayout(spec), let text = layout.text(bytes) else {
+      guard let layout, layout.append(text: bytes, to: &result) else {
         throw .invalidSpec(spec, key: key)
       }
-      return text
     case .number(let value):
-      guard let layout = FormatLayout(spec), let text = layout.number(value) else {
+      guard let layout, layout.append(number: value, to: &result) else {
         throw .invalidSpec(spec, key: key)
       }
-      return text
     }
   }
 
@@ -50,7 +66,7 @@ enum FormatValue: Equatable {
 }
 
 /// How much room a value gets, and where it stands in it.
-private struct FormatLayout {
+struct FormatLayout {
   private var fill: [UInt8] = [0x20]
   private var align: UInt8?
   private var width = 0
@@ -61,6 +77,7 @@ private struct FormatLayout {
   /// Wider than this is a mistake, and would fill the memory.
   private static let mostColumns = 4096
 
+  /// Understands a specification; `nil` if it is none.
   init?(_ spec: [UInt8]) {
     let units = CharacterUnit.units(of: spec)
     var position = 0
@@ -102,35 +119,36 @@ private struct FormatLayout {
     guard position + (type == nil ? 0 : 1) == spec.count else { return nil }
   }
 
-  /// Text, to the left.
-  func text(_ bytes: [UInt8]) -> [UInt8]? {
+  /// Appends text, to the left; `false` if the specification is for something else.
+  func append(text bytes: [UInt8], to result: inout [UInt8]) -> Bool {
     guard groups == nil, align != UInt8(ascii: "="), type == nil || type == UInt8(ascii: "s") else {
-      return nil
+      return false
     }
     var shown = bytes
     if let precision {
       let length = CharacterUnit.units(of: bytes).prefix(precision).reduce(0) { $0 + $1.length }
       shown = Array(bytes.prefix(length))
     }
-    return padded(shown, align == UInt8(ascii: "0") ? UInt8(ascii: "<") : nil)
+    pad(shown, align == UInt8(ascii: "0") ? UInt8(ascii: "<") : nil, &result)
+    return true
   }
 
-  /// A number, to the right.
-  func number(_ value: UInt64) -> [UInt8]? {
-    guard precision == nil else { return nil }
+  /// Appends a number, to the right; `false` if the specification is for something else.
+  func append(number value: UInt64, to result: inout [UInt8]) -> Bool {
+    guard precision == nil else { return false }
     var digits: [UInt8]
     switch type {
-    case nil, UInt8(ascii: "d"): digits = Array(String(value).utf8)
+    case nil, UInt8(ascii: "d"): digits = Self.decimal(value)
     case UInt8(ascii: "x"): digits = Array(String(value, radix: 16).utf8)
     case UInt8(ascii: "X"): digits = Array(String(value, radix: 16, uppercase: true).utf8)
     case UInt8(ascii: "o"): digits = Array(String(value, radix: 8).utf8)
     case UInt8(ascii: "b"): digits = Array(String(value, radix: 2).utf8)
-    default: return nil
+    default: return false
     }
     if let groups {
-      guard type == nil || type == UInt8(ascii: "d") else { return nil }
+      guard type == nil || type == UInt8(ascii: "d") else { return false }
       // Zeros in front would have to be grouped as well.
-      guard align != UInt8(ascii: "0") else { return nil }
+      guard align != UInt8(ascii: "0") else { return false }
       for place in stride(from: digits.count - 3, to: 0, by: -3) {
         digits.insert(groups, at: place)
       }
@@ -138,20 +156,36 @@ private struct FormatLayout {
     let right = UInt8(ascii: ">")
     // There is no sign that zeros could come behind.
     let isFilled = align == nil || align == UInt8(ascii: "=") || align == UInt8(ascii: "0")
-    return padded(digits, isFilled ? right : nil)
+    pad(digits, isFilled ? right : nil, &result)
+    return true
   }
 
-  private func padded(_ bytes: [UInt8], _ forced: UInt8?) -> [UInt8] {
-    let missing = max(0, width - CharacterUnit.units(of: bytes).count)
+  private static func decimal(_ value: UInt64) -> [UInt8] {
+    var digits: [UInt8] = []
+    digits.reserveCapacity(20)
+    var rest = value
+    repeat {
+      digits.append(UInt8(ascii: "0") + UInt8(truncatingIfNeeded: rest % 10))
+      rest /= 10
+    } while rest > 0
+    digits.reverse()
+    return digits
+  }
+
+  private func pad(_ bytes: [UInt8], _ forced: UInt8?, _ result: inout [UInt8]) {
+    if width == 0 {
+      result += bytes
+      return
+    }
+    let missing = max(0, width - CharacterUnit.count(of: bytes))
     let front =
       switch forced ?? align {
       case UInt8(ascii: ">"): missing
       case UInt8(ascii: "^"): missing / 2
       default: 0
       }
-    func filling(_ count: Int) -> [UInt8] {
-      Array(repeatElement(fill, count: count).joined())
-    }
-    return filling(front) + bytes + filling(missing - front)
+    for _ in 0..<front { result += fill }
+    result += bytes
+    for _ in 0..<(missing - front) { result += fill }
   }
 }

@@ -28,6 +28,10 @@ struct ItemFormat {
   ]
 
   private let template: FormatTemplate
+  /// What the parts of the template stand for; `nil` for text, and for digests.
+  private let fields: [Field?]
+  /// Most items have the mode of the one before.
+  private var lastMode: (mode: UInt32, text: [UInt8]) = (0, Array(HumanText.mode(0).utf8))
   private let archive: Archive
   private let contents: ItemContents
   /// Whether names are shown to people, in their safe form.
@@ -46,16 +50,25 @@ struct ItemFormat {
   ) throws {
     template = try FormatTemplate(
       format, keys: Array(Self.keys.joined()), unavailable: Self.unavailable)
+    fields = template.parts.map {
+      if case .field(let name, _) = $0 { Field(rawValue: name) } else { nil }
+    }
     self.archive = archive
     self.isForPeople = isForPeople
     contents = try ItemContents(
       repository, algorithms: template.keys.compactMap(MessageDigest.Algorithm.init(rawValue:)))
   }
 
-  /// An item as the format has it.
-  func text(_ item: Item) throws -> [UInt8] {
+  /// Appends an item to `result`, as the format has it.
+  mutating func append(_ item: Item, to result: inout [UInt8]) throws {
     let digests = try contents.digests(of: item)
-    return try template.filled { try value($0, item, digests) }
+    if item.mode != lastMode.mode {
+      lastMode = (item.mode, Array(HumanText.mode(item.mode).utf8))
+    }
+    try template.fill(&result) { place, name in
+      guard let field = fields[place] else { return .text(Array((digests[name] ?? "").utf8)) }
+      return try value(field, item)
+    }
   }
 
   /// An item as borg's JSON has it, with what the format asks for in addition.
@@ -87,39 +100,52 @@ struct ItemFormat {
 
   // MARK: Values
 
+  private enum Field: String {
+    case type, mode, uid, gid, user, group
+    case path, bpath, source, linktarget, extra, flags
+    case size, csize
+    case chunkCount = "num_chunks"
+    case mtime, ctime, atime, isomtime, isoctime, isoatime
+    case archiveid, archivename, health
+  }
+
   private func value(
     _ key: String, _ item: Item, _ digests: [String: String]
   ) throws -> FormatValue {
+    guard let field = Field(rawValue: key) else { return .text(Array((digests[key] ?? "").utf8)) }
+    return try value(field, item)
+  }
+
+  private func value(_ field: Field, _ item: Item) throws -> FormatValue {
     func text(_ text: some StringProtocol) -> FormatValue { .text(Array(text.utf8)) }
     func time(_ moment: Timestamp?) -> Timestamp { moment ?? item.mtime }
     func iso(_ moment: Timestamp?) -> FormatValue {
       text(TimeText.json(CivilTime(time(moment), in: .local)))
     }
-    switch key {
-    case "type": return text(HumanText.mode(item.mode).prefix(1))
-    case "mode": return text(Self.mode(item))
-    case "uid": return .number(UInt64(item.uid))
-    case "gid": return .number(UInt64(item.gid))
-    case "user": return Self.owner(item.user, item.uid)
-    case "group": return Self.owner(item.group, item.gid)
-    case "path": return .text(shown(Self.path(item)))
-    case "bpath": return .text(Self.path(item))
-    case "source", "linktarget": return .text(shown(Self.source(item)))
-    case "extra": return .text(extra(item))
-    case "flags": return .number(item.flags.bsdNumber)
-    case "size": return .number(item.content?.size ?? UInt64(item.linkTarget?.count ?? 0))
-    case "csize": return .number(try contents.compressedSize(of: item))
-    case "num_chunks": return .number(item.content?.chunks.count ?? 0)
-    case "mtime": return .time(item.mtime)
-    case "ctime": return .time(time(item.ctime))
-    case "atime": return .time(time(item.atime))
-    case "isomtime": return iso(item.mtime)
-    case "isoctime": return iso(item.ctime)
-    case "isoatime": return iso(item.atime)
-    case "archiveid": return text(archive.id.hex)
-    case "archivename": return .text(shown(Array(archive.name.utf8)))
-    case "health": return text("healthy")
-    default: return text(digests[key] ?? "")
+    switch field {
+    case .type: return .text(Array(mode(item).prefix(1)))
+    case .mode: return .text(shownMode(item))
+    case .uid: return .number(UInt64(item.uid))
+    case .gid: return .number(UInt64(item.gid))
+    case .user: return Self.owner(item.user, item.uid)
+    case .group: return Self.owner(item.group, item.gid)
+    case .path: return .text(shown(Self.path(item)))
+    case .bpath: return .text(Self.path(item))
+    case .source, .linktarget: return .text(shown(Self.source(item)))
+    case .extra: return .text(extra(item))
+    case .flags: return .number(item.flags.bsdNumber)
+    case .size: return .number(item.content?.size ?? UInt64(item.linkTarget?.count ?? 0))
+    case .csize: return .number(try contents.compressedSize(of: item))
+    case .chunkCount: return .number(item.content?.chunks.count ?? 0)
+    case .mtime: return .time(item.mtime)
+    case .ctime: return .time(time(item.ctime))
+    case .atime: return .time(time(item.atime))
+    case .isomtime: return iso(item.mtime)
+    case .isoctime: return iso(item.ctime)
+    case .isoatime: return iso(item.atime)
+    case .archiveid: return text(archive.id.hex)
+    case .archivename: return .text(shown(Array(archive.name.utf8)))
+    case .health: return text("healthy")
     }
   }
 
@@ -142,9 +168,14 @@ struct ItemFormat {
   }
 
   /// borg shows the later members of a group of hard links with an `h`.
-  private static func mode(_ item: Item) -> String {
-    let mode = HumanText.mode(item.mode)
-    return isLaterLink(item) && item.kind == .regular ? "h" + mode.dropFirst() : mode
+  private func shownMode(_ item: Item) -> [UInt8] {
+    let mode = mode(item)
+    guard Self.isLaterLink(item), item.kind == .regular else { return mode }
+    return [UInt8(ascii: "h")] + mode.dropFirst()
+  }
+
+  private func mode(_ item: Item) -> [UInt8] {
+    item.mode == lastMode.mode ? lastMode.text : Array(HumanText.mode(item.mode).utf8)
   }
 
   private static func isLaterLink(_ item: Item) -> Bool {

@@ -50,7 +50,7 @@ final class RestoreProgress: Sendable {
     var total = archive.manifest.statistics.originalSize
     if var selection {
       total = 0
-      var items = try repository.items(of: archive)
+      var items = SelectedItems(try repository.items(of: archive), selection)
       while let item = try items.next() {
         guard selection.contains(item.path) else { continue }
         total += item.content?.size ?? 0

@@ -2,6 +2,62 @@ import CLinux
 import ChunkStore
 import Glibc
 
+/// A directory that is open for things to be made in, and what it hands down to them.
+///
+/// Confined to one thread; the handle is not.
+final class OpenDirectory {
+  let handle: DirectoryHandle
+  /// Whether this run has made it.
+  let isNew: Bool
+  /// Whether what is made in it gets an ACL from it; looked up when something is.
+  private(set) lazy var handsDownACL = mayChange || handle.hasDefaultACL
+  /// Who owns what is made in it, as far as that is known.
+  ///
+  /// In a directory that was made by us it is who got the directory itself: its set-group-ID bit,
+  /// too, comes from where it was made.
+  private(set) var newcomers: FileOwner?
+  private let mayChange: Bool
+
+  /// Takes a directory that was there before.
+  ///
+  /// - Parameters:
+  ///   - handle: The directory.
+  ///   - mayChange: What it hands down may be another thing in a moment, because it is still being
+  ///     restored under this path.
+  init(found handle: DirectoryHandle, mayChange: Bool = false) {
+    self.handle = handle
+    self.mayChange = mayChange
+    isNew = false
+  }
+
+  /// Takes a directory that was made in `parent` just now.
+  init(made handle: DirectoryHandle, in parent: OpenDirectory) {
+    self.handle = handle
+    mayChange = false
+    isNew = true
+    handsDownACL = parent.handsDownACL
+    parent.learn(from: handle.number)
+    newcomers = parent.newcomers
+  }
+
+  /// Looks whom something belongs to that was made in here, if that is not known.
+  func learn(from number: Int32) {
+    guard newcomers == nil, !mayChange else { return }
+    do throws(SystemError) {
+      let made = try FileMetadata(descriptor: number)
+      newcomers = FileOwner(uid: made.uid, gid: made.gid)
+    } catch {
+      // Then everything is given to its owner, whoever has it.
+    }
+  }
+}
+
+/// The numbers of a file's owner and group.
+struct FileOwner: Equatable, Sendable {
+  let uid: UInt32
+  let gid: UInt32
+}
+
 /// Opens directories beneath one, and keeps the way to the last one open.
 ///
 /// A symbolic link is never followed. Items in the order of an archive find the directory they
@@ -13,16 +69,21 @@ struct DirectoryStack {
   private struct Level {
     let name: FileName
     /// `nil` while it is closed.
-    var handle: DirectoryHandle?
+    var directory: OpenDirectory?
   }
 
-  private let top: DirectoryHandle
+  private let top: OpenDirectory
   private var levels: [Level] = []
   /// The directory that the levels lead to.
   private var current = ArchivePath.root
+  /// Whether a directory has been restored that hands something down: an ACL, or its group.
+  ///
+  /// Two items may come to have one path, when leading parts are left off. Then the directory may
+  /// be given that at any moment.
+  private var handsDown = false
 
   /// Starts at the directory that everything is beneath.
-  init(top: DirectoryHandle) { self.top = top }
+  init(top: DirectoryHandle) { self.top = OpenDirectory(found: top) }
 
   /// Opens a directory; what is missing of it is made, what is no directory is replaced.
   ///
@@ -36,28 +97,42 @@ struct DirectoryStack {
   /// - Throws: Why it could be neither opened nor made.
   mutating func making(
     _ path: ArchivePath, mode: mode_t, isItem: Bool = false
-  ) throws(SystemError) -> DirectoryHandle {
+  ) throws(SystemError) -> OpenDirectory {
     // Most items are in the directory of the item before.
-    if path == current, let handle = levels.last?.handle { return handle }
+    if path == current, let directory = levels.last?.directory { return directory }
     let names = try Self.names(path)
-    var (depth, handle) = nearest(to: names)
+    var (depth, directory) = nearest(to: names)
     current = .root
     levels.removeLast(levels.count - Self.shared(levels, names))
     while depth < names.count {
       let name = names[depth]
       let isLast = depth == names.count - 1
-      handle = try handle.making(name, mode: isLast ? mode : 0o777, isOurs: isLast && isItem)
+      directory = try directory.making(
+        name, mode: isLast ? mode : 0o777, isOurs: isLast && isItem, mayChange: handsDown)
       if depth < levels.count {
-        levels[depth].handle = handle
+        levels[depth].directory = directory
       } else {
-        levels.append(Level(name: name, handle: handle))
+        levels.append(Level(name: name, directory: directory))
       }
       depth += 1
       let closed = depth - 1 - Self.maximumOpenDirectories
-      if closed >= 0 { levels[closed].handle = nil }
+      if closed >= 0 { levels[closed].directory = nil }
     }
     current = path
-    return handle
+    return directory
+  }
+
+  /// The directory at `path` is complete but for what other threads still do: what was known of it
+  /// does not count any more.
+  mutating func leave(_ path: ArchivePath, handsDown: Bool) {
+    if handsDown { self.handsDown = true }
+    guard let parent = path.parent, current.isWithin(path) else {
+      // After an error nobody knows what is open.
+      if current == .root { levels = [] }
+      return
+    }
+    levels.removeLast(levels.count - parent.components.count)
+    current = parent
   }
 
   /// Closes everything but the top.
@@ -70,15 +145,15 @@ struct DirectoryStack {
   func existing(_ path: ArchivePath) throws(SystemError) -> DirectoryHandle {
     let names = try Self.names(path)
     let start = nearest(to: names)
-    var handle = start.handle
+    var handle = start.directory.handle
     for name in names[start.depth...] { handle = try handle.directory(name) }
     return handle
   }
 
   /// The deepest open directory on the way to a path.
-  private func nearest(to names: [FileName]) -> (depth: Int, handle: DirectoryHandle) {
+  private func nearest(to names: [FileName]) -> (depth: Int, directory: OpenDirectory) {
     for depth in stride(from: Self.shared(levels, names), to: 0, by: -1) {
-      if let handle = levels[depth - 1].handle { return (depth, handle) }
+      if let directory = levels[depth - 1].directory { return (depth, directory) }
     }
     return (0, top)
   }
@@ -99,42 +174,54 @@ struct DirectoryStack {
   }
 }
 
-extension DirectoryHandle {
-  /// How often something may come in between before we give up.
-  private static let attempts = 16
-
+extension OpenDirectory {
   /// Opens the directory `name`, made if it is missing; anything else of that name is replaced.
   ///
   /// One that is `isOurs` and keeps us out is made accessible.
   func making(
-    _ name: FileName, mode: mode_t, isOurs: Bool
-  ) throws(SystemError) -> DirectoryHandle {
+    _ name: FileName, mode: mode_t, isOurs: Bool, mayChange: Bool
+  ) throws(SystemError) -> OpenDirectory {
     var failure = SystemError("openat", code: ENOTDIR, path: name.bytes)
-    for _ in 0..<Self.attempts {
-      guard unsafe mkdirat(number, name.terminated, mode) == 0 || errno == EEXIST else {
-        throw .last("mkdirat", name.bytes)
-      }
+    for _ in 0..<DirectoryHandle.attempts {
+      let isMade = unsafe mkdirat(handle.number, name.terminated, mode) == 0
+      guard isMade || errno == EEXIST else { throw .last("mkdirat", name.bytes) }
       do throws(SystemError) {
-        return try directory(name)
+        let directory = try handle.directory(name)
+        return isMade
+          ? OpenDirectory(made: directory, in: self)
+          : OpenDirectory(found: directory, mayChange: mayChange)
       } catch {
         failure = error
         switch error.code {
         case ENOTDIR, ELOOP:
-          let isGone = unsafe unlinkat(number, name.terminated, 0) == 0
+          let isGone = unsafe unlinkat(handle.number, name.terminated, 0) == 0
           guard isGone || errno == ENOENT || errno == EISDIR else {
             throw .last("unlinkat", name.bytes)
           }
         case ENOENT: continue
-        case EACCES where isOurs: try makeAccessible(name)
+        case EACCES where isOurs: try handle.makeAccessible(name)
         default: throw error
         }
       }
     }
     throw failure
   }
+}
+
+extension DirectoryHandle {
+  /// How often something may come in between before we give up.
+  fileprivate static let attempts = 16
+
+  /// Whether what is made in here gets an ACL.
+  fileprivate var hasDefaultACL: Bool {
+    let name = AccessControlList.defaultName.map { CChar(bitPattern: $0) } + [0]
+    if unsafe fgetxattr(number, name, nil, 0) >= 0 { return true }
+    // Whatever else is wrong, an ACL that is not there can be removed.
+    return errno != ENODATA && errno != EOPNOTSUPP
+  }
 
   /// Lets its owner into the directory `name`, whose permissions forbid it.
-  private func makeAccessible(_ name: FileName) throws(SystemError) {
+  fileprivate func makeAccessible(_ name: FileName) throws(SystemError) {
     let directory = try FileDescriptor(
       opening: name, in: self, flags: linux_O_PATH | O_DIRECTORY)
     let permissions = try directory.metadata().permissions | 0o700

@@ -2,6 +2,24 @@ import CLinux
 import ChunkStore
 import Glibc
 
+/// What a file got when it was made: what it has already need not be given to it.
+struct Birth: Sendable {
+  /// Whom it belongs to; `nil` if nobody has looked.
+  let owner: FileOwner?
+  /// Whether it may have got an ACL.
+  let mayHaveACL: Bool
+
+  /// Nobody has looked.
+  static let unknown = Birth(owner: nil, mayHaveACL: true)
+}
+
+extension Birth {
+  /// What is made in a directory; and what the directory got itself, if this run has made it.
+  init(in directory: OpenDirectory) {
+    self.init(owner: directory.newcomers, mayHaveACL: directory.handsDownACL)
+  }
+}
+
 /// Gives restored files their metadata.
 ///
 /// The order matters:
@@ -28,8 +46,12 @@ struct RestoreContext: Sendable {
 
   /// Applies all metadata of an item but its flags.
   ///
+  /// - Parameters:
+  ///   - item: The item.
+  ///   - subject: What was made of it.
+  ///   - birth: What that has already.
   /// - Returns: What the system did not take.
-  func apply(_ item: Item, to subject: Subject) -> [RestoreProblem] {
+  func apply(_ item: Item, to subject: Subject, _ birth: Birth = .unknown) -> [RestoreProblem] {
     var problems: [RestoreProblem] = []
     func attempt(_ aspect: RestoreProblem.Aspect, _ step: () throws(SystemError) -> Void) {
       do throws(SystemError) {
@@ -41,7 +63,9 @@ struct RestoreContext: Sendable {
     }
 
     var hasOwner = false
-    attempt(.owner) { () throws(SystemError) in hasOwner = try setOwner(of: item, subject) }
+    attempt(.owner) { () throws(SystemError) in
+      hasOwner = try setOwner(of: item, subject, birth)
+    }
     for attribute in item.extendedAttributes where !AccessControlList.isName(attribute.name) {
       guard options.restoresExtendedAttributes else { break }
       attempt(.attribute(attribute.name)) { () throws(SystemError) in
@@ -55,7 +79,7 @@ struct RestoreContext: Sendable {
         try subject.setPermissions(item.permissions & ~privileges)
         if privileges != 0 { throw SystemError("chmod", code: EPERM, path: []) }
       }
-      if options.restoresACLs { restoreACLs(of: item, subject, attempt) }
+      if options.restoresACLs { restoreACLs(of: item, subject, birth, attempt) }
     }
     attempt(.times) { () throws(SystemError) in
       try subject.setTimes(access: item.atime ?? item.mtime, modification: item.mtime)
@@ -67,8 +91,11 @@ struct RestoreContext: Sendable {
   ///
   /// - Returns: Whether the file has both of them now. If we are not root, that it has not is no
   ///   error: whoever restores files of others as a user expects to own them.
-  private func setOwner(of item: Item, _ subject: Subject) throws(SystemError) -> Bool {
+  private func setOwner(
+    of item: Item, _ subject: Subject, _ birth: Birth
+  ) throws(SystemError) -> Bool {
     let (uid, gid) = owner(of: item)
+    if birth.owner == FileOwner(uid: uid, gid: gid) { return true }
     do throws(SystemError) {
       try subject.setOwner(uid, gid)
       return true
@@ -84,6 +111,12 @@ struct RestoreContext: Sendable {
     }
   }
 
+  /// Whether what is made in a directory, once it is restored, gets an ACL or a group from it.
+  func handsDown(_ item: Item) -> Bool {
+    item.permissions & 0o2000 != 0
+      || item.extendedAttributes.contains { $0.name == AccessControlList.defaultName }
+  }
+
   /// The numbers that an item's owners have here.
   private func owner(of item: Item) -> (uid: UInt32, gid: UInt32) {
     guard options.findsOwnersByName else { return (item.uid, item.gid) }
@@ -93,7 +126,7 @@ struct RestoreContext: Sendable {
   }
 
   private func restoreACLs(
-    of item: Item, _ subject: Subject,
+    of item: Item, _ subject: Subject, _ birth: Birth,
     _ attempt: (RestoreProblem.Aspect, () throws(SystemError) -> Void) -> Void
   ) {
     let isDirectory = item.kind == .directory
@@ -105,7 +138,7 @@ struct RestoreContext: Sendable {
       attempt(.attribute(name)) { () throws(SystemError) in
         if let attribute {
           try subject.set(attribute)
-        } else {
+        } else if birth.mayHaveACL {
           // It may have inherited one from the directory that it was made in.
           try subject.removeAttribute(name)
         }

@@ -49,12 +49,14 @@ final class RestoreRun: Sendable {
   ///
   /// - Parameters:
   ///   - archive: What they are in.
+  ///   - places: Where those that are meant may be; what is elsewhere is not even read.
   ///   - target: Where they go.
   ///   - select: The path that an item gets, or `nil` to leave it out.
   ///   - visit: Told of each item that is restored.
   /// - Throws: What keeps the run from going on; what concerns one item is reported.
   func run(
-    _ archive: Archive, to target: RestoreTarget, select: (Item) throws -> ArchivePath?,
+    _ archive: Archive, in places: [ArchivePath]? = nil, to target: RestoreTarget,
+    select: (Item) throws -> ArchivePath?,
     visit: (Item) throws -> Void
   ) throws {
     for number in 0..<ThreadGroup.processorCount {
@@ -64,7 +66,8 @@ final class RestoreRun: Sendable {
       }
     }
     do {
-      try walk(archive, target, select, visit)
+      let items = SelectedItems(try repository.items(of: archive), in: places)
+      try walk(items, target, select, visit)
       work.close()
     } catch {
       group.fail(error)
@@ -74,10 +77,10 @@ final class RestoreRun: Sendable {
   }
 
   private func walk(
-    _ archive: Archive, _ target: RestoreTarget, _ select: (Item) throws -> ArchivePath?,
+    _ selected: SelectedItems, _ target: RestoreTarget, _ select: (Item) throws -> ArchivePath?,
     _ visit: (Item) throws -> Void
   ) throws {
-    var items = try repository.items(of: archive)
+    var items = selected
     var batch: [File] = []
     var size: UInt64 = 0
     func dispatch() throws {

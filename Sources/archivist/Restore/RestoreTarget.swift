@@ -91,8 +91,10 @@ final class RestoreTarget {
   ) throws(SystemError) -> RestoreOutcome {
     switch item.kind {
     case .directory:
-      try makeAccessible(try directories.making(item.path, mode: 0o700, isItem: true), item)
-      unfinished.append(UnfinishedDirectory(item, context))
+      let directory = try directories.making(item.path, mode: 0o700, isItem: true)
+      try makeAccessible(directory, item)
+      unfinished.append(
+        UnfinishedDirectory(item, context, birth: directory.isNew ? Birth(in: directory) : nil))
     case .regular:
       if try link(item) { return .done }
       return try makeFile(item)
@@ -111,7 +113,9 @@ final class RestoreTarget {
       if let path, path.isWithin(item.path), path != item.path { return }
       unfinished.removeLast()
       do throws(SystemError) {
-        directory.leave(try directories.existing(item.path)).forEach(report)
+        let handle = try directories.existing(item.path)
+        directories.leave(item.path, handsDown: context.handsDown(item))
+        directory.leave(handle).forEach(report)
       } catch {
         report(RestoreProblem(path: item.path, aspect: .directory, error: error))
       }
@@ -119,7 +123,10 @@ final class RestoreTarget {
   }
 
   /// Sees to it that we may write into a directory of the archive that was there before.
-  private func makeAccessible(_ directory: DirectoryHandle, _ item: Item) throws(SystemError) {
+  private func makeAccessible(_ opened: OpenDirectory, _ item: Item) throws(SystemError) {
+    // A new one has no flags but those that are handed down, which do not keep us out.
+    if opened.isNew, item.flags.isEmpty { return }
+    let directory = opened.handle
     // Flags that it gets anyway at the end are not handed down to what is made in it until then.
     try context.unlock(directory.number, and: item.flags)
     guard !context.isRoot else { return }
@@ -131,7 +138,8 @@ final class RestoreTarget {
   }
 
   private func makeFile(_ item: Item) throws(SystemError) -> RestoreOutcome {
-    let (directory, name) = try place(of: item.path)
+    let (opened, name) = try place(of: item.path)
+    let directory = opened.handle
     let parent = unfinished.last.flatMap { $0.item.path == item.path.parent ? $0 : nil }
     let flags = O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC | O_NOCTTY
     func make() -> Int32 {
@@ -149,15 +157,18 @@ final class RestoreTarget {
     }
     context.applyEarlyFlags(item, to: number)
     parent?.begin()
+    opened.learn(from: number)
     let file = RestoredFile(
-      owning: number, context: context, directory: directory, name: name, parent: parent)
+      owning: number, context: context, directory: directory, name: name,
+      birth: Birth(in: opened), parent: parent)
     if item.hardLinkGroup != nil { remember(item, try file.metadata()) }
     return .file(file)
   }
 
   /// Makes a symbolic link, a FIFO or a device.
   private func makeNode(_ item: Item) throws(SystemError) -> [RestoreProblem] {
-    let (directory, name) = try place(of: item.path)
+    let (opened, name) = try place(of: item.path)
+    let directory = opened.handle
     if item.kind == .symbolicLink {
       guard let target = item.linkTarget, !target.isEmpty, !target.contains(0) else {
         throw SystemError("symlinkat", code: EINVAL, path: item.path.bytes)
@@ -181,7 +192,9 @@ final class RestoreTarget {
       throw SystemError("openat", code: ESTALE, path: item.path.bytes)
     }
     if item.hardLinkGroup != nil { remember(item, made) }
-    return context.apply(item, to: .node(node.number))
+    return context.apply(
+      item, to: .node(node.number),
+      Birth(owner: FileOwner(uid: made.uid, gid: made.gid), mayHaveACL: opened.handsDownACL))
   }
 
   /// Makes another name of a file that this run has made before.
@@ -195,7 +208,8 @@ final class RestoreTarget {
       source.path != item.path, source.made.kind == item.kind,
       let sourceName = FileName(source.path.name)
     else { return false }
-    let (directory, name) = try place(of: item.path)
+    let (opened, name) = try place(of: item.path)
+    let directory = opened.handle
     do throws(SystemError) {
       let sourceDirectory = try directories.existing(source.path.parent ?? .root)
       guard source.isSame(try sourceDirectory.metadata(of: sourceName)) else { return false }
@@ -222,7 +236,7 @@ final class RestoreTarget {
   }
 
   /// The directory that an item belongs into, made if it is missing, and the item's name there.
-  private func place(of path: ArchivePath) throws(SystemError) -> (DirectoryHandle, FileName) {
+  private func place(of path: ArchivePath) throws(SystemError) -> (OpenDirectory, FileName) {
     guard let parent = path.parent, let name = FileName(path.name) else {
       throw SystemError("openat", code: EISDIR, path: path.bytes)
     }

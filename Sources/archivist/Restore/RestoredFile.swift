@@ -17,6 +17,9 @@ final class RestoredFile: Sendable {
   /// The name that it gets when it is complete, if that is another one.
   private let finalName: FileName?
   private let parent: UnfinishedDirectory?
+  private let birth: Birth
+  /// Where the file ends as it was written.
+  private let end = Atomic<UInt64>(0)
 
   /// Takes over a file that was just made, open for writing, under `name` in `directory`.
   ///
@@ -26,16 +29,19 @@ final class RestoredFile: Sendable {
   ///   - directory: Where it is.
   ///   - name: Its name there.
   ///   - finalName: The name of the file that it replaces when it is complete.
+  ///   - birth: What it got when it was made.
   ///   - parent: The directory, if it is restored as well; it knows of the file already.
   init(
     owning number: Int32, context: RestoreContext, directory: DirectoryHandle, name: FileName,
-    replacing finalName: FileName? = nil, parent: UnfinishedDirectory? = nil
+    replacing finalName: FileName? = nil, birth: Birth = .unknown,
+    parent: UnfinishedDirectory? = nil
   ) {
     self.number = number
     self.context = context
     self.directory = directory
     self.name = name
     self.finalName = finalName
+    self.birth = birth
     self.parent = parent
   }
 
@@ -68,6 +74,7 @@ final class RestoredFile: Sendable {
       if count == 0 { throw SystemError("pwrite", code: EIO, path: []) }
       written += count
     }
+    end.max(offset + UInt64(written), ordering: .relaxed)
   }
 
   /// Makes a stretch read as zeros.
@@ -78,7 +85,10 @@ final class RestoredFile: Sendable {
     guard let length = Int64(exactly: hole.length) else {
       throw SystemError("fallocate", code: EFBIG, path: [])
     }
-    if retryingInterrupts({ linux_fallocate(number, 0, Int64(start), length) }) == 0 { return }
+    if retryingInterrupts({ linux_fallocate(number, 0, Int64(start), length) }) == 0 {
+      end.max(hole.end, ordering: .relaxed)
+      return
+    }
     guard errno == EOPNOTSUPP || errno == ENOSYS else { throw .last("fallocate", []) }
     let zeros = [UInt8](repeating: 0, count: 1 << 18)
     var done: UInt64 = 0
@@ -100,11 +110,14 @@ final class RestoredFile: Sendable {
     guard isOpen.load(ordering: .acquiring) else {
       throw SystemError("ftruncate", code: EBADF, path: [])
     }
-    let end = try Self.position(size, 0)
-    guard retryingInterrupts({ ftruncate(number, end) }) == 0 else {
-      throw .last("ftruncate", [])
+    // Who writes the last part says so before `finish` is called.
+    if end.load(ordering: .relaxed) != size {
+      let end = try Self.position(size, 0)
+      guard retryingInterrupts({ ftruncate(number, end) }) == 0 else {
+        throw .last("ftruncate", [])
+      }
     }
-    var problems = context.apply(item, to: .open(number))
+    var problems = context.apply(item, to: .open(number), birth)
     if let finalName { try takePlace(of: finalName) }
     // Another name cannot be given to what is immutable: such a group waits for the end.
     if item.hardLinkGroup == nil || item.flags.isDisjoint(with: RestoreContext.blockingFlags) {

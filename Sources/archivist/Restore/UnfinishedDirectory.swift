@@ -8,13 +8,16 @@ import Synchronization
 final class UnfinishedDirectory: Sendable {
   let item: Item
   private let context: RestoreContext
+  /// What it got when it was made; `nil` for one that was there before.
+  private let birth: Birth?
   /// Files that are not finished, and one for the walk as long as it is inside.
   private let open = Atomic(1)
   private let handle = Mutex<DirectoryHandle?>(nil)
 
-  init(_ item: Item, _ context: RestoreContext) {
+  init(_ item: Item, _ context: RestoreContext, birth: Birth?) {
     self.item = item
     self.context = context
+    self.birth = birth
   }
 
   /// A file in the directory is begun.
@@ -27,7 +30,9 @@ final class UnfinishedDirectory: Sendable {
     guard open.subtract(1, ordering: .acquiringAndReleasing).newValue == 0,
       let directory = handle.withLock({ $0.take() })
     else { return [] }
-    return context.correct(item, directory.number)
+    guard let birth else { return context.correct(item, directory.number) }
+    return context.apply(item, to: .open(directory.number), birth)
+      + context.applyFlags(item, to: directory.number)
   }
 
   /// The walk has left the directory, which `handle` is.

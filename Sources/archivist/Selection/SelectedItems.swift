@@ -11,8 +11,13 @@ struct SelectedItems {
   private var last: Item?
 
   init(_ items: ItemCursor, _ selection: Selection) {
+    self.init(items, in: selection.places)
+  }
+
+  /// The items in some places, in order, none within another; all of them for `nil`.
+  init(_ items: ItemCursor, in places: [ArchivePath]?) {
     self.items = items
-    places = selection.places
+    self.places = places
   }
 
   /// The next item; the selection still has to be asked about it.

@@ -32,6 +32,7 @@ struct Selection {
 
   /// Whether an item is meant.
   mutating func contains(_ path: ArchivePath) -> Bool {
+    if isEverything { return patterns.fallback == .include }
     let match = matcher.match(SelectionPath(path))
     if let place = match.pattern, named.contains(place) { matched.insert(place) }
     return match.verdict == .include

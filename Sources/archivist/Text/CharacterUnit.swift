@@ -58,6 +58,18 @@ struct CharacterUnit: Equatable {
     return units
   }
 
+  /// How many units there are in `text`.
+  static func count(of text: [UInt8]) -> Int {
+    let span = text.span
+    var count = 0
+    var position = 0
+    while position < text.count {
+      position += span[position] < 0x80 ? 1 : CharacterUnit(span, at: position).length
+      count += 1
+    }
+    return count
+  }
+
   /// The bytes of the unit with this number; `nil` if no text has such a unit.
   static func bytes(of value: UInt32) -> [UInt8]? {
     if (0xDC80...0xDCFF).contains(value) { return [UInt8(truncatingIfNeeded: value)] }

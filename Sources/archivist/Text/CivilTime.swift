@@ -47,14 +47,20 @@ struct CivilTime: Equatable {
   ///
   /// Moments more than a thousand million years away are shown as the last one that is not:
   /// Linux counts years in 32 bits.
-  init(_ moment: Timestamp, in zone: Zone) {
+  ///
+  /// - Parameters:
+  ///   - moment: When.
+  ///   - zone: Whose wall.
+  ///   - isNamed: Whether the zone's abbreviation is wanted.
+  init(_ moment: Timestamp, in zone: Zone, isNamed: Bool = true) {
     let limit: Int64 = 1 << 55
     var seconds = time_t(max(-limit, min(limit, moment.seconds)))
     var parts = unsafe tm()
     // Neither call fails within these limits.
     switch zone {
     case .local:
-      tzset()
+      // Asked once, for it looks at a file each time; `localtime_r` need not ask at all.
+      _ = Self.knowsZone
       unsafe localtime_r(&seconds, &parts)
     case .utc: unsafe gmtime_r(&seconds, &parts)
     }
@@ -69,9 +75,17 @@ struct CivilTime: Equatable {
     dayOfYear = unsafe Int(parts.tm_yday) + 1
     offset = unsafe Int(parts.tm_gmtoff)
     // libc keeps the abbreviations for good.
-    zoneName =
-      zone == .utc ? Array("UTC".utf8) : unsafe parts.tm_zone.map { unsafe bytes(of: $0) } ?? []
+    if isNamed {
+      zoneName =
+        zone == .utc ? Array("UTC".utf8) : unsafe parts.tm_zone.map { unsafe bytes(of: $0) } ?? []
+    }
   }
+
+  /// Whether libc knows the zone of this machine.
+  private static let knowsZone: Bool = {
+    tzset()
+    return true
+  }()
 
   /// The moment when a wall in `zone` shows this; `nil` if it never does.
   ///

@@ -10,8 +10,40 @@ enum TimeText {
 
   /// `Sat, 2026-11-21 03:45:12`, as listings have it.
   static func list(_ time: CivilTime) -> String {
-    let weekdays = ["Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"]
-    return "\(weekdays[time.weekday]), \(date(time)) \(clock(time))"
+    var text: [UInt8] = []
+    append(list: time, to: &text)
+    return String(decoding: text, as: UTF8.self)
+  }
+
+  private static let weekdays = ["Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"].map {
+    Array($0.utf8)
+  }
+
+  /// Appends the same to `text`.
+  static func append(list time: CivilTime, to text: inout [UInt8]) {
+    func two(_ number: Int) {
+      text.append(UInt8(ascii: "0") + UInt8(truncatingIfNeeded: number / 10))
+      text.append(UInt8(ascii: "0") + UInt8(truncatingIfNeeded: number % 10))
+    }
+    text += weekdays[time.weekday]
+    text.append(UInt8(ascii: ","))
+    text.append(UInt8(ascii: " "))
+    if (1000...9999).contains(time.year) {
+      two(time.year / 100)
+      two(time.year % 100)
+    } else {
+      text += padded(time.year, to: 4).utf8
+    }
+    text.append(UInt8(ascii: "-"))
+    two(time.month)
+    text.append(UInt8(ascii: "-"))
+    two(time.day)
+    text.append(UInt8(ascii: " "))
+    two(time.hour)
+    text.append(UInt8(ascii: ":"))
+    two(time.minute)
+    text.append(UInt8(ascii: ":"))
+    two(time.second)
   }
 
   /// `2026-11-21T03:45:12.000000`, as JSON has it: local time, without a zone, as in borg.

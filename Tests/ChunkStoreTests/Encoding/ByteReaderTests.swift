@@ -54,6 +54,31 @@ import Testing
     #expect(throws: FormatError.truncated(wanted: 1, found: 0)) { try reader.varint() }
   }
 
+  @Test func `what is entered is read to its end, and no further`() throws {
+    var reader = ByteReader([1, 2, 3, 4])
+    let outer = try reader.enter(2)
+    #expect(reader.remaining == 2)
+    #expect(try reader.byte() == 1)
+    #expect(throws: FormatError.trailingBytes(1)) { try reader.leave(outer) }
+    #expect(try reader.byte() == 2)
+    #expect(throws: FormatError.truncated(wanted: 1, found: 0)) { try reader.byte() }
+    try reader.leave(outer)
+    #expect(try reader.take(2) == [3, 4])
+    #expect(throws: FormatError.truncated(wanted: 1, found: 0)) { try reader.enter(1) }
+  }
+
+  @Test(arguments: [[], [1], [1, 2], [1, 3], [1, 2, 3]] as [[UInt8]])
+  func `what is left is what stands there, whatever came before`(last: [UInt8]) throws {
+    var reader = ByteReader([1, 2])
+    #expect(reader.rest(like: last) == [1, 2])
+    #expect(reader.isAtEnd)
+    for other in [[], [2], [1, 2, 2]] as [[UInt8]] {
+      #expect(
+        ByteReader.isRestEqual(ByteReader(last), ByteReader(other)) == (last == other))
+      #expect(ByteReader.isRestEqual(ByteReader(last), ByteReader(last)))
+    }
+  }
+
   @Test func `varints are held to the limit of their place`() throws {
     var writer = ByteWriter()
     for value in [255, 256, UInt64(Int64.max) + 1] { writer.varint(value) }

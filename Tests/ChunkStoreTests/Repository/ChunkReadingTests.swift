@@ -52,6 +52,42 @@ import Testing
     }
   }
 
+  @Test func `threads that want the same block read it once`() throws {
+    let cache = BlockCache(capacity: 1 << 20)
+    let key = BlockCache.Key(segment: Digest256(bigEndianWords: 1, 2, 3, 4), offset: 5)
+    let reads = Mutex(0)
+    let group = ThreadGroup()
+    for number in 0..<8 {
+      group.start("reader \(number)") {
+        if let block = cache.claim(key) {
+          #expect(block == [7])
+          return
+        }
+        // The first who tries does not succeed.
+        let turn = reads.withLock { reads in
+          reads += 1
+          return reads
+        }
+        cache.settle(key, turn == 1 ? nil : [7])
+      }
+    }
+    try group.join()
+    #expect(reads.withLock { $0 } == 2)
+    #expect(cache.contains(key))
+  }
+
+  @Test func `a cache of blocks lets the oldest go`() {
+    let cache = BlockCache(capacity: 10)
+    let keys = (0..<3).map {
+      BlockCache.Key(segment: Digest256(bigEndianWords: 0, 0, 0, 0), offset: $0)
+    }
+    for key in keys {
+      #expect(cache.claim(key) == nil)
+      cache.settle(key, [1, 2, 3, 4])
+    }
+    #expect(keys.map(cache.contains) == [false, true, true])
+  }
+
   @Test func `segments that were never indexed are adopted`() throws {
     _ = try test.addSegment([[large], small])
     #expect(try !repository.index.contains(id(large)))

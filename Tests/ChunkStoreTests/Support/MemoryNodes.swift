@@ -24,6 +24,12 @@ final class MemoryNodes: NodeStore, NodeSource {
     return try TreeNode(decoding: bytes)
   }
 
+  func encoded(_ id: ChunkID) throws -> [UInt8]? {
+    reads += 1
+    guard let bytes = nodes[id] else { throw RepositoryError.missingChunk(id) }
+    return bytes
+  }
+
   func forgetReads() { reads = 0 }
 }
 

@@ -25,6 +25,44 @@ import Testing
     writer.blob(Self.fields)
   }
 
+  @Test(arguments: Seed.each(5))
+  func `a leaf that is read item by item is the one that is decoded at once`(seed: Seed) throws {
+    var random = seed.generator
+    let bytes = try Structure.itemsNode.sample(&random)
+    // The whole node, and what is left of it if it is cut anywhere.
+    for length in 0...bytes.count {
+      let part = Array(bytes[..<length])
+      let whole = Result { () throws(FormatError) in try TreeNode(decoding: part) }
+      let single = Result { () throws(FormatError) -> [Item] in
+        guard var entries = try TreeNode.EncodedItems(part) else { return [] }
+        var items: [Item] = []
+        var shared = ItemCoding.Shared()
+        while case (let path, var fields)? = try entries.next() {
+          items.append(try ItemCoding.decode(&fields, path: path, &shared))
+        }
+        return items
+      }
+      switch (whole, single) {
+      case (.success(.items(let items)), .success(let others)): #expect(items == others)
+      case (.failure, .failure): #expect(length < bytes.count)
+      default: Issue.record("\(length) of \(bytes.count) bytes: \(whole), \(single)")
+      }
+    }
+    #expect(try TreeNode.EncodedItems(Structure.chunksNode.sample(&random)) == nil)
+  }
+
+  @Test func `components that a path shares with the one before are not taken on trust`() throws {
+    for (first, shared, suffix) in [
+      ("a/.x", 3, ""), ("a/..x", 4, ""), ("a/x", 2, ""), ("a/.", 3, "x"),
+    ] {
+      let bytes = node(1, level: 0, count: 2) { writer in
+        entry(&writer, shared: 0, first)
+        entry(&writer, shared: shared, suffix)
+      }
+      #expect(throws: FormatError.unsafePath) { try TreeNode(decoding: bytes) }
+    }
+  }
+
   @Test func `paths are differences from the one before`() throws {
     let bytes = node(1, level: 0, count: 3) { writer in
       entry(&writer, shared: 0, "usr/bin")

@@ -368,6 +368,59 @@ extension RestoreTarget {
     try folder.shell("test -z \"$(getfacl -ps t/d t/d/f)\"")
   }
 
+  @Test func `what a directory that was there hands down is not kept`() throws {
+    try folder.shell(
+      "mkdir t/d; chgrp 99 t/d; chmod 2755 t/d; setfacl -d -m u:99:rwx t/d")
+    for name in ["d/a", "d/b"] { try target.restoring(item(name, 0o100640)) }
+    var other = try item("d/c", 0o100640)
+    other.gid = 99
+    try target.restoring(other)
+    try target.restoring(item("d/e", 0o040750))
+    try target.restoring(item("d/e/f", 0o100640))
+    try target.restoring(item("d/e/g", 0o040750))
+    var link = try item("d/e/g/h", 0o120777)
+    link.linkTarget = bytes("x")
+    try target.restoring(link)
+    #expect(target.finishing() == [])
+    for name in ["d/a", "d/b", "d/e", "d/e/f", "d/e/g", "d/e/g/h"] {
+      #expect(try found(name).gid == 0)
+    }
+    #expect(try found("d/c").gid == 99)
+    #expect(try found("d/e").mode == 0o040750)
+    try folder.shell("test -z \"$(getfacl -ps t/d/a t/d/b t/d/c t/d/e t/d/e/f t/d/e/g)\"")
+  }
+
+  @Test func `two directories of the archive that come under one path are one after the other`()
+    throws
+  {
+    // Version 2, then tag, permissions and number: the owner, user 99, group, mask, others.
+    let entries: [(UInt8, UInt8, UInt8)] = [
+      (1, 7, 255), (2, 7, 99), (4, 5, 255), (16, 7, 255), (32, 5, 255),
+    ]
+    let acl = entries.reduce([2, 0, 0, 0] as [UInt8]) { bytes, entry in
+      let (tag, permissions, number) = entry
+      let rest: UInt8 = number == 255 ? 255 : 0
+      return bytes + [tag, 0, permissions, 0, number, rest, rest, rest]
+    }
+    var first = try item("d", 0o042755)
+    first.gid = 99
+    first.extendedAttributes = [
+      Item.ExtendedAttribute(
+        name: AccessControlList.defaultName, value: acl)
+    ]
+    try target.restoring(first)
+    try target.restoring(item("d/a", 0o100640))
+    try target.restoring(item("d", 0o040750))
+    try target.restoring(item("d/b", 0o100640))
+    try target.restoring(item("d/c", 0o040750))
+    try target.restoring(item("d/c/e", 0o100640))
+    #expect(target.finishing() == [])
+    #expect(try found("d").mode == 0o040750)
+    for name in ["d", "d/a", "d/b", "d/c", "d/c/e"] { #expect(try found(name).gid == 0) }
+    #expect(try found("d/c").mode == 0o040750)
+    try folder.shell("test -z \"$(getfacl -ps t/d t/d/a t/d/b t/d/c t/d/c/e)\"")
+  }
+
   @Test func `attributes and ACLs are left out on request`() throws {
     var file = try item("f", 0o100640)
     file.extendedAttributes = [
