@@ -21,7 +21,6 @@ final class RestoreRun: Sendable {
   private static let smallFile: UInt64 = 512 << 10
   private static let batchCount = 64
   private static let capacity = 32 << 20
-  private static let costOfFile = 1024
   /// Files wait open for their content, and their directories with them.
   private let openFiles = Allowance(OpenFiles.share(4))
 
@@ -83,11 +82,14 @@ final class RestoreRun: Sendable {
     var items = selected
     var batch: [File] = []
     var size: UInt64 = 0
+    // What the items themselves take.
+    var held = 0
     func dispatch() throws {
       guard !batch.isEmpty else { return }
-      try work.push(.batch(batch), cost: Int(size) + batch.count * Self.costOfFile)
+      try work.push(.batch(batch), cost: Int(size) + held)
       batch = []
       size = 0
+      held = 0
     }
     while var item = try items.next() {
       guard let path = try select(item) else { continue }
@@ -105,7 +107,7 @@ final class RestoreRun: Sendable {
             .fileSkipped, "\(name: path.bytes): a socket, which only its server can make: skipped")
         case .existing(let file):
           let cost = min(item.content?.size ?? 0, Self.smallFile)
-          try work.push(.existing(item, file, permit), cost: Int(cost) + Self.costOfFile)
+          try work.push(.existing(item, file, permit), cost: Int(cost) + item.memorySize)
         case .file(let file):
           let made = File(item, file, permit)
           guard let content = item.content else { continue }
@@ -114,7 +116,10 @@ final class RestoreRun: Sendable {
               announce(content)
               batch.append(made)
               size += content.size
-              if size >= Self.smallFile || batch.count >= Self.batchCount { try dispatch() }
+              held += item.memorySize
+              if size + UInt64(held) >= Self.smallFile || batch.count >= Self.batchCount {
+                try dispatch()
+              }
             } else {
               try dispatchChunks(of: content, made)
             }

@@ -9,14 +9,14 @@ final class ItemsAhead {
     case failure(any Error)
   }
 
-  private let queue = BoundedQueue<Part>(capacity: ItemsAhead.batchesAhead)
+  private let queue = BoundedQueue<Part>(capacity: ItemsAhead.capacity)
   private let group = ThreadGroup()
   /// What was taken out of the queue, the next item last.
   private var batch: [Item] = []
 
-  // Few enough that the memory they take, some hundred bytes each, does not count.
-  private static let batchSize = 256
-  private static let batchesAhead = 16
+  // Small enough that the memory does not count, and that a batch is worth waking a thread for.
+  private static let capacity = 4 << 20
+  private static let batchSize = capacity / 16
 
   /// Reads the items of an archive that are in some places, in order, none within another; all of
   /// them for `nil`.
@@ -24,8 +24,8 @@ final class ItemsAhead {
     group.onFailure { [queue] in queue.cancel() }
     group.start("items") { [queue] in
       do throws(RepositoryError) {
-        try Self.read(archive, places, repository) { part throws(RepositoryError) in
-          try queue.push(part)
+        try Self.read(archive, places, repository) { part, cost throws(RepositoryError) in
+          try queue.push(part, cost: cost)
         }
         queue.close()
       } catch {
@@ -56,27 +56,39 @@ final class ItemsAhead {
 
   private static func read(
     _ archive: Archive, _ places: [ArchivePath]?, _ repository: Repository,
-    _ hand: (Part) throws(RepositoryError) -> Void
+    _ hand: (Part, Int) throws(RepositoryError) -> Void
   ) throws(RepositoryError) {
     var batch: [Item] = []
+    var size = 0
     var failure: (any Error)?
     do {
       var items = SelectedItems(try repository.items(of: archive), in: places)
       while let item = try items.next() {
         batch.append(item)
-        guard batch.count == batchSize else { continue }
+        size += item.memorySize
+        guard size >= batchSize else { continue }
         do throws(RepositoryError) {
-          try hand(.items(batch))
+          try hand(.items(batch), size)
         } catch {
           return
         }
         batch = []
+        size = 0
       }
     } catch {
       failure = error
     }
     // What was read before it is worth having.
-    try hand(.items(batch))
-    if let failure { try hand(.failure(failure)) }
+    try hand(.items(batch), size)
+    if let failure { try hand(.failure(failure), 0) }
+  }
+}
+
+extension Item {
+  /// About how many bytes of memory it takes.
+  var memorySize: Int {
+    var size = 768 + path.bytes.count
+    for attribute in extendedAttributes { size += attribute.name.count + attribute.value.count }
+    return size + (content?.holes.count ?? 0) * MemoryLayout<Hole>.stride
   }
 }

@@ -32,6 +32,24 @@ import Testing
     #expect(report.segments == 4)
   }
 
+  @Test func `a part of the data ends where the next one begins, whatever the sizes are`() throws {
+    let segments = try test.storage.list(.segment).sorted { $0.id < $1.id }
+    let total = segments.reduce(0) { $0 + $1.size }
+    #expect(Set(segments.map(\.size)).count > 1)
+    var options = CheckOptions()
+    options.verifyData = true
+    for number in segments.indices {
+      let (first, second) = (
+        segments[(number + 1) % segments.count], segments[(number + 2) % segments.count]
+      )
+      options.part.after = segments[number].id
+      options.part.share = Double(first.size + 1) / Double(total)
+      let report = try test.open().check(options) { _ in }
+      #expect(report.verifiedUpTo == second.id)
+      #expect(report.verifiedBytes == first.size + second.size)
+    }
+  }
+
   @Test(arguments: [
     ObjectName.Kind.key, .index, .archive, .removal, .label, .segment, .doomed, .lease,
   ])
