@@ -41,7 +41,7 @@ trips 'list of 1,000 archives' 16 archivist list --debug "ssh://peer$work/many"
 [ "$(wc -l <out)" = 1000 ] || fail "$(wc -l <out) archives"
 # What is cached by now is not asked for.
 trips 'the same again' 16 archivist list --debug "ssh://peer$work/many"
-trips 'opening it, for one archive' 16 archivist info --debug "ssh://peer$work/many::500"
+trips 'opening it, and looking into one archive' 24 archivist info --debug "ssh://peer$work/many::500"
 
 say 'throughput of a link of 8 MiB a second, with and without that way'
 mkdir -p data/files

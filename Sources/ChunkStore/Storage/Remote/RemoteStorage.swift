@@ -16,6 +16,8 @@ public final class RemoteStorage: Storage {
   private let pauses: [Double]
   private let state: Mutex<State>
   private let ahead = ReadAhead()
+  /// Configurations, which are looked at several times in the beginning, and never change.
+  private let configs = Mutex<[UInt32: PendingAnswer]>([:])
 
   private struct State {
     var connection: RemoteConnection
@@ -62,7 +64,11 @@ public final class RemoteStorage: Storage {
       throw .connection(error)
     }
     state = Mutex(State(connection: connection))
-    try Self.open(connection, path, making)
+    // What nearly every repository has, and everybody begins with, comes at the same time.
+    let opened = try connection.begin(Self.opening(path, making))
+    let config = try connection.begin(.get(.config(1), nil), limit: Limits.segmentSize)
+    _ = try opened.wait()
+    configs.withLock { $0[1] = config }
   }
 
   deinit {
@@ -75,12 +81,8 @@ public final class RemoteStorage: Storage {
     state.withLock { $0.connection.end(.lost("it was closed")) }
   }
 
-  private static func open(
-    _ connection: RemoteConnection, _ path: String, _ making: Making
-  ) throws(StorageError) {
-    let request = Request.open(
-      path: path, makes: making != .nothing, makesParents: making == .repositoryAndParents)
-    _ = try connection.answer(request)
+  private static func opening(_ path: String, _ making: Making) -> Request {
+    .open(path: path, makes: making != .nothing, makesParents: making == .repositoryAndParents)
   }
 
   /// How much was asked, in all connections.
@@ -120,7 +122,7 @@ public final class RemoteStorage: Storage {
           do throws(ConnectionFailure) { connection = try connect() } catch {
             throw .connection(error)
           }
-          try Self.open(connection, path, .nothing)
+          _ = try connection.answer(Self.opening(path, .nothing))
           state.past = state.past + lost.figures
           state.connection = connection
           ahead.forget()
@@ -154,7 +156,24 @@ public final class RemoteStorage: Storage {
       let connection = state.withLock { $0.connection }
       if let bytes = ahead.take(name, range, connection) { return bytes }
     }
+    if case .config(let generation) = name, range == nil { return try config(generation) }
     return try ask(.get(name, range), limit: range?.count ?? Limits.segmentSize)
+  }
+
+  private func config(_ generation: UInt32) throws(StorageError) -> [UInt8] {
+    if let known = configs.withLock({ $0[generation] }) {
+      do throws(StorageError) { return try known.wait() } catch {
+        // It was not there then, or could not be had over a connection that is lost by now.
+        _ = configs.withLock { $0.removeValue(forKey: generation) }
+      }
+    }
+    return try withConnection { connection throws(StorageError) in
+      let answer = try connection.begin(
+        .get(.config(generation), nil), limit: Limits.segmentSize)
+      let bytes = try answer.wait()
+      configs.withLock { $0[generation] = answer }
+      return bytes
+    }
   }
 
   /// Asks for an object that will be wanted soon.
@@ -237,6 +256,9 @@ public final class RemoteStorage: Storage {
   /// Removes an object.
   public func delete(_ name: ObjectName) throws(StorageError) {
     ahead.forget()
+    if case .config(let generation) = name {
+      _ = configs.withLock { $0.removeValue(forKey: generation) }
+    }
     _ = try ask(.delete(name))
   }
 
@@ -258,10 +280,13 @@ public final class RemoteStorage: Storage {
 extension RemoteConnection {
   /// Sends a request, and waits for its answer.
   func answer(_ request: Request, limit: Int = 0) throws(StorageError) -> [UInt8] {
-    let answer: PendingAnswer
-    do throws(ConnectionFailure) { answer = try ask(request, limit: limit) } catch {
+    try begin(request, limit: limit).wait()
+  }
+
+  /// Sends a request.
+  func begin(_ request: Request, limit: Int = 0) throws(StorageError) -> PendingAnswer {
+    do throws(ConnectionFailure) { return try ask(request, limit: limit) } catch {
       throw .connection(error)
     }
-    return try answer.wait()
   }
 }

@@ -77,6 +77,22 @@ import Testing
     #expect(try storage.get(name, range: 200..<500) == Array(bytes[200..<500]))
   }
 
+  @Test func `a configuration is asked for once`() throws {
+    try local.put(.config(1), [1, 2, 3])
+    let storage = try server.storage()
+    let requests = storage.figures.requests
+    for _ in 0..<3 { #expect(try storage.get(.config(1), range: nil) == [1, 2, 3]) }
+    #expect(storage.figures.requests == requests)
+    // One that was not there before is found when it is there, and gone when it is gone.
+    #expect(throws: StorageError.self) { try storage.get(.config(2), range: nil) }
+    try storage.put(.config(2), [4])
+    for _ in 0..<3 { #expect(try storage.get(.config(2), range: nil) == [4]) }
+    server.cut()
+    #expect(try storage.get(.config(2), range: nil) == [4])
+    try storage.delete(.config(2))
+    #expect(throws: StorageError.self) { try storage.get(.config(2), range: nil) }
+  }
+
   @Test func `what several announced ranges share is fetched once`() throws {
     let storage = try server.storage()
     let (name, bytes) = try segment(400_000)
