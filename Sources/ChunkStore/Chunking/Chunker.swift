@@ -65,6 +65,9 @@ public struct Chunker: ~Copyable {
       keys: keys)
   }
 
+  /// Room in which most chunks fit together with what is read beyond their ends.
+  var usualChunkSize: Int { min(4 * parameters.minimumChunkSize, 2 * parameters.maximumChunkSize) }
+
   /// Finds the end of the current chunk.
   ///
   /// Call it with everything read since the current chunk's start. When it returns a length, the
