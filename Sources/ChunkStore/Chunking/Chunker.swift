@@ -65,8 +65,15 @@ public struct Chunker: ~Copyable {
       keys: keys)
   }
 
-  /// Room in which most chunks fit together with what is read beyond their ends.
-  var usualChunkSize: Int { min(4 * parameters.minimumChunkSize, 2 * parameters.maximumChunkSize) }
+  /// Room in which six of seven chunks fit.
+  var usualChunkSize: Int {
+    switch parameters {
+    case .buzhash(let minimum, let maximum, let maskBits, _):
+      // Behind the minimum, lengths are those of a memoryless process.
+      min(1 << maximum, 1 << minimum + 2 << maskBits)
+    case .fixed(let size): size
+    }
+  }
 
   /// Finds the end of the current chunk.
   ///

@@ -215,20 +215,20 @@ extension Chunker {
     reset()
     // A small file is read in one piece, and one byte more tells that it has ended.
     let firstPiece = Int(min(source.expectedSize, UInt64(Self.pieceSize - 1))) + 1
-    let isSmall = firstPiece < Self.pieceSize
+    let room = usualChunkSize + Self.pieceSize
     var buffer: [UInt8] = []
-    buffer.reserveCapacity(isSmall ? firstPiece : usualChunkSize)
+    buffer.reserveCapacity(firstPiece < Self.pieceSize ? firstPiece : room)
     try stream.read(firstPiece, into: &buffer)
     var isLast = buffer.count < firstPiece
     while true {
       if let length = try cut(buffer.span, isLast: isLast) {
         var rest: [UInt8] = []
         if length < buffer.count {
-          rest.reserveCapacity(max(usualChunkSize, buffer.count - length))
+          rest.reserveCapacity(max(room, buffer.count - length))
           rest += buffer[length...]
           buffer.removeLast(buffer.count - length)
         } else if !isLast {
-          rest.reserveCapacity(usualChunkSize)
+          rest.reserveCapacity(room)
         }
         try body(buffer)
         buffer = rest
