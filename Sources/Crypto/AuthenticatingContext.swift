@@ -35,6 +35,18 @@ struct AuthenticatingContext: ~Copyable {
     return result
   }
 
+  func check(
+    _ sealed: Span<UInt8>, nonce: Nonce, holds plaintext: Span<UInt8>
+  ) throws(CryptoError) -> Bool {
+    let tagSize = SealingContext.tagSize
+    let found = sealed.extracting(droppingLast: tagSize)
+    let tag = try tag(of: found, nonce: nonce)
+    guard
+      constantTimeEquals(tag.span.extracting(first: tagSize), sealed.extracting(last: tagSize))
+    else { throw .authenticationFailed }
+    return constantTimeEquals(found, plaintext)
+  }
+
   private func tag(of plaintext: Span<UInt8>, nonce: Nonce) throws(CryptoError) -> [UInt8] {
     let nonce = nonce.bytes
     try mac.start()

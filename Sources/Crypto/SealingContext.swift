@@ -54,6 +54,22 @@ public struct SealingContext: ~Copyable {
     }
   }
 
+  /// Whether `sealed` opens to `plaintext`.
+  ///
+  /// Opens it piece by piece, so that no second plaintext comes to be in memory.
+  ///
+  /// - Throws: `CryptoError.authenticationFailed` if it does not open at all.
+  public mutating func check(
+    _ sealed: Span<UInt8>, nonce: Nonce, holds plaintext: Span<UInt8>
+  ) throws(CryptoError) -> Bool {
+    guard sealed.count == plaintext.count + Self.tagSize else { return false }
+    switch engine {
+    case .aead(let context):
+      return try context.check(sealed, nonce: nonce, holds: plaintext)
+    case .mac(let context): return try context.check(sealed, nonce: nonce, holds: plaintext)
+    }
+  }
+
   /// The plaintext of `sealed`, once all of it is known to be what was sealed.
   ///
   /// - Throws: `CryptoError.authenticationFailed` if it is not: another key, nonce or associated

@@ -29,6 +29,7 @@ struct Archivist: ParsableCommand {
   static func main() {
     // No core dump ever holds a key, and a reader that goes away is an error like others.
     _ = linux_disable_core_dumps()
+    linux_keep_freed_memory()
     linux_look_up_names_without_modules()
     OutputWriter.ignoreBrokenPipes()
     OpenFiles.raiseLimit()

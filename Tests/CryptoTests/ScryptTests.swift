@@ -92,7 +92,7 @@ import Testing
 
   @Test func `accepts its own default`() throws {
     try ScryptParameters.default.validate()
-    #expect(ScryptParameters.default == ScryptParameters(logN: 16, r: 8, p: 1))
+    #expect(ScryptParameters.default == ScryptParameters(logN: 15, r: 8, p: 1))
   }
 
   @Test func `fails where memory does not suffice, and works again afterwards`() throws {

@@ -122,6 +122,31 @@ import Testing
     }
   }
 
+  @Test(arguments: Suite.allCases, [0, 1, 100, 65_535, 65_536, 65_537, 200_000])
+  func `says whether a message holds what it should`(suite: Suite, count: Int) throws {
+    let vector = try example(suite, count: count)
+    func holds(_ plaintext: [UInt8], _ sealed: [UInt8]) throws -> Bool {
+      var context = try SealingContext(
+        suite: suite, key: Secret(vector.key), associatedData: vector.associatedData)
+      return try context.check(sealed.span, nonce: vector.nonce, holds: plaintext.span)
+    }
+    #expect(try holds(vector.plaintext, vector.sealed))
+    #expect(try !holds(vector.plaintext + [0], vector.sealed))
+    #expect(try !holds(vector.plaintext, Array(vector.sealed.dropLast())))
+    for at in Set([0, count / 2, 65_535, 65_536, count - 1]) where 0..<count ~= at {
+      var other = vector.plaintext
+      other[at] ^= 1
+      #expect(try !holds(other, vector.sealed), "byte \(at)")
+    }
+    for at in [0, vector.sealed.count / 2, vector.sealed.count - 1] {
+      var forged = vector.sealed
+      forged[at] ^= 1
+      #expect(throws: CryptoError.authenticationFailed, "byte \(at)") {
+        try holds(vector.plaintext, forged)
+      }
+    }
+  }
+
   @Test(arguments: Suite.allCases)
   func `keeps message after message apart in one context`(suite: Suite) throws {
     let vector = try example(suite, count: 40)

@@ -56,8 +56,20 @@ public struct ArchivePath: Hashable, Comparable, Sendable {
   /// The path of the entry `name` in this directory.
   ///
   /// - Throws: `FormatError.unsafePath` as `init` does.
-  public func appending(_ name: [UInt8]) throws(FormatError) -> ArchivePath {
-    bytes.isEmpty ? try ArchivePath(name) : try ArchivePath(bytes + [Self.separator] + name)
+  public func appending(_ name: some Collection<UInt8>) throws(FormatError) -> ArchivePath {
+    let name = Array(name)
+    guard !bytes.isEmpty else { return try ArchivePath(name) }
+    // What this path consists of is known to be safe.
+    let length = bytes.count + 1 + name.count
+    guard !name.isEmpty, length <= Self.maximumLength, Self.isSafe(name) else {
+      throw .unsafePath
+    }
+    var joined: [UInt8] = []
+    joined.reserveCapacity(length)
+    joined += bytes
+    joined.append(Self.separator)
+    joined += name
+    return ArchivePath(unchecked: joined)
   }
 
   /// The directory that holds this item; `nil` for the root.

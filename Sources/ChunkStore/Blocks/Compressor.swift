@@ -1,5 +1,6 @@
 internal import CLZ4
 internal import CZstd
+internal import Glibc
 
 /// Packs and unpacks blocks, with contexts that are used again.
 ///
@@ -13,6 +14,8 @@ internal import CZstd
 
   private let compression: OpaquePointer
   private let decompression: OpaquePointer
+  /// Room for what `unpacks` unpacks, used again and again: fresh memory costs more than unpacking.
+  private var unpacked: [UInt8] = []
 
   init() throws(CompressionError) {
     guard let compression = unsafe ZSTD_createCCtx() else { throw .outOfMemory }
@@ -32,48 +35,79 @@ internal import CZstd
   /// The block's plaintext: codec, raw length, and the packed bytes; never longer than plain
   /// storage would be.
   mutating func pack(_ raw: [UInt8], with choice: Compression) throws(CompressionError) -> [UInt8] {
-    if raw.isAllZero { return Self.head(.zeros, raw.count) }
+    var packed: [UInt8] = []
+    try pack(raw, with: choice, into: &packed)
+    return packed
+  }
+
+  /// Replaces `packed` with the block's plaintext; its capacity is used again.
+  mutating func pack(
+    _ raw: [UInt8], with choice: Compression, into packed: inout [UInt8]
+  ) throws(CompressionError) {
+    guard !raw.isAllZero else { return Self.putHead(.zeros, raw.count, into: &packed) }
     switch choice.algorithm {
     case .none: break
     case .lz4:
       if choice.isAutomatic, !isWorthwhile(raw) { break }
-      if let packed = lz4(raw) { return packed }
+      if lz4(raw, into: &packed) { return }
     case .zstd(let level):
       if choice.isAutomatic, !isWorthwhile(raw) { break }
-      if let packed = try zstd(raw, level: level) { return packed }
+      if try zstd(raw, level: level, into: &packed) { return }
     }
-    return Self.head(.none, raw.count) + raw
+    Self.putHead(.none, raw.count, into: &packed)
+    packed += raw
+  }
+
+  /// Whether `plaintext` is what `raw` was packed to: whether it unpacks to that and nothing else.
+  mutating func unpacks(_ plaintext: [UInt8], to raw: [UInt8]) -> Bool {
+    do throws(FormatError) {
+      let (codec, count) = try Self.head(of: plaintext, limit: raw.count)
+      guard count == raw.count else { return false }
+      switch codec {
+      case .none: return plaintext.span.extracting(droppingFirst: Self.headSize).isEqual(raw.span)
+      case .zeros: return plaintext.count == Self.headSize && raw.isAllZero
+      case .lz4, .zstd:
+        unsafe try Self.unpack(
+          plaintext, codec, count: count, into: &unpacked, with: decompression)
+        return unpacked.span.isEqual(raw.span)
+      }
+    } catch {
+      return false
+    }
   }
 
   /// The raw bytes of a block's plaintext.
   ///
   /// - Throws: `FormatError` if they are not what was packed, or more than `limit`.
   mutating func unpack(_ plaintext: [UInt8], limit: Int) throws(FormatError) -> [UInt8] {
-    var reader = ByteReader(plaintext)
-    let codecByte = try reader.byte()
-    guard let codec = Codec(rawValue: codecByte) else {
-      throw .unknownAlgorithm("compression", UInt64(codecByte))
-    }
-    let length: UInt32 = try reader.integer()
-    guard length <= limit else {
-      throw .limitExceeded("block", found: UInt64(length), limit: UInt64(limit))
-    }
-    let count = Int(length)
+    let (codec, count) = try Self.head(of: plaintext, limit: limit)
     switch codec {
     case .none:
-      guard reader.remaining == count else { throw .corruptCompression }
+      guard plaintext.count == Self.headSize + count else { throw .corruptCompression }
       return Array(plaintext[Self.headSize...])
     case .zeros:
-      guard reader.isAtEnd else { throw .corruptCompression }
+      guard plaintext.count == Self.headSize else { throw .corruptCompression }
       return [UInt8](repeating: 0, count: count)
     case .lz4, .zstd:
-      var got = 0
-      let context = unsafe decompression
-      let raw = unsafe [UInt8](unsafeUninitializedCapacity: count) { output, initialized in
+      var raw: [UInt8] = []
+      unsafe try Self.unpack(plaintext, codec, count: count, into: &raw, with: decompression)
+      return raw
+    }
+  }
+
+  /// Replaces `raw` with the `count` bytes that were packed.
+  private static func unpack(
+    _ plaintext: [UInt8], _ codec: Codec, count: Int, into raw: inout [UInt8],
+    with context: OpaquePointer
+  ) throws(FormatError) {
+    var got = 0
+    raw.removeAll(keepingCapacity: true)
+    raw.append(addingCapacity: count) { output in
+      unsafe output.withUnsafeMutableBufferPointer { output, initialized in
         unsafe plaintext.withUnsafeBytes { input in
           guard let source = input.baseAddress, let target = output.baseAddress else { return }
-          let packed = unsafe source + Self.headSize
-          let size = input.count - Self.headSize
+          let packed = unsafe source + headSize
+          let size = input.count - headSize
           switch codec {
           case .lz4:
             got = Int(
@@ -88,21 +122,36 @@ internal import CZstd
         }
         initialized = max(0, min(got, count))
       }
-      guard got == count else { throw .corruptCompression }
-      return raw
+    }
+    guard got == count else { throw .corruptCompression }
+  }
+
+  private static func putHead(_ codec: Codec, _ count: Int, into packed: inout [UInt8]) {
+    packed.removeAll(keepingCapacity: true)
+    packed.append(codec.rawValue)
+    for shift in stride(from: 24, through: 0, by: -8) {
+      packed.append(UInt8(truncatingIfNeeded: count >> shift))
     }
   }
 
-  private static func head(_ codec: Codec, _ count: Int) -> [UInt8] {
-    var head = ByteWriter(reserving: headSize)
-    head.byte(codec.rawValue)
-    head.integer(UInt32(truncatingIfNeeded: count))
-    return head.bytes
+  private static func head(
+    of plaintext: [UInt8], limit: Int
+  ) throws(FormatError) -> (codec: Codec, count: Int) {
+    var reader = ByteReader(plaintext)
+    let codecByte = try reader.byte()
+    guard let codec = Codec(rawValue: codecByte) else {
+      throw .unknownAlgorithm("compression", UInt64(codecByte))
+    }
+    let length: UInt32 = try reader.integer()
+    guard length <= limit else {
+      throw .limitExceeded("block", found: UInt64(length), limit: UInt64(limit))
+    }
+    return (codec, Int(length))
   }
 
-  /// `nil` if packing does not make it shorter.
-  private func lz4(_ raw: [UInt8]) -> [UInt8]? {
-    unsafe packed(.lz4, raw) { output, input in
+  /// `false` if packing does not make it shorter.
+  private func lz4(_ raw: [UInt8], into packed: inout [UInt8]) -> Bool {
+    unsafe pack(.lz4, raw, into: &packed) { output, input in
       guard let source = input.baseAddress, let target = output.baseAddress else {
         return 0
       }
@@ -113,10 +162,12 @@ internal import CZstd
     }
   }
 
-  private func zstd(_ raw: [UInt8], level: Int) throws(CompressionError) -> [UInt8]? {
+  private func zstd(
+    _ raw: [UInt8], level: Int, into packed: inout [UInt8]
+  ) throws(CompressionError) -> Bool {
     var failure: CompressionError?
     let context = unsafe compression
-    let result = unsafe packed(.zstd, raw) { output, input in
+    let result = unsafe pack(.zstd, raw, into: &packed) { output, input in
       let size = unsafe ZSTD_compressCCtx(
         context, output.baseAddress, output.count, input.baseAddress, input.count, Int32(level))
       guard ZSTD_isError(size) != 0 else { return size }
@@ -129,29 +180,28 @@ internal import CZstd
     return result
   }
 
-  /// Calls `compress` with room for less than the raw bytes; it returns 0 where that is too little.
-  private func packed(
-    _ codec: Codec, _ raw: [UInt8],
+  /// Calls `compress` with room for as much as the raw bytes; it returns 0 where that is too little.
+  private func pack(
+    _ codec: Codec, _ raw: [UInt8], into packed: inout [UInt8],
     _ compress: (UnsafeMutableRawBufferPointer, UnsafeRawBufferPointer) -> Int
-  ) -> [UInt8]? {
-    let head = Self.head(codec, raw.count)
+  ) -> Bool {
+    Self.putHead(codec, raw.count, into: &packed)
     var size = 0
-    let capacity = Self.headSize + raw.count
-    let result = unsafe [UInt8](unsafeUninitializedCapacity: capacity) { output, initialized in
-      for i in 0..<Self.headSize { unsafe output[i] = head[i] }
-      let room = unsafe UnsafeMutableRawBufferPointer(
-        rebasing: UnsafeMutableRawBufferPointer(output)[Self.headSize...])
-      size = unsafe raw.withUnsafeBytes { unsafe compress(room, $0) }
-      initialized = Self.headSize + max(0, min(size, raw.count))
+    packed.append(addingCapacity: raw.count) { output in
+      unsafe output.withUnsafeMutableBufferPointer { output, initialized in
+        let room = UnsafeMutableRawBufferPointer(output)
+        size = unsafe raw.withUnsafeBytes { unsafe compress(room, $0) }
+        initialized = max(0, min(size, raw.count))
+      }
     }
-    return size > 0 && size < raw.count ? result : nil
+    return size > 0 && size < raw.count
   }
 
   /// Whether a sample of the block shrinks by more than 3 % under lz4.
   private func isWorthwhile(_ raw: [UInt8]) -> Bool {
     let sampleSize = 16 << 10
     guard raw.count > 4 * sampleSize else {
-      return lz4(raw).map { $0.count * 100 < raw.count * 97 } ?? false
+      return shrinks(raw)
     }
     var sample: [UInt8] = []
     sample.reserveCapacity(4 * sampleSize)
@@ -159,7 +209,12 @@ internal import CZstd
       let start = (raw.count - sampleSize) / 3 * part
       sample += raw[start..<(start + sampleSize)]
     }
-    return lz4(sample).map { $0.count * 100 < sample.count * 97 } ?? false
+    return shrinks(sample)
+  }
+
+  private func shrinks(_ sample: [UInt8]) -> Bool {
+    var packed: [UInt8] = []
+    return lz4(sample, into: &packed) && packed.count * 100 < sample.count * 97
   }
 }
 
@@ -169,6 +224,20 @@ public enum CompressionError: Error, Equatable, Sendable {
   case outOfMemory
   /// The library's own words.
   case failed(String)
+}
+
+extension Span<UInt8> {
+  /// Whether both hold the same bytes, as fast as memory goes.
+  func isEqual(_ other: Span<UInt8>) -> Bool {
+    guard count == other.count else { return false }
+    return unsafe withUnsafeBytes { mine in
+      unsafe other.withUnsafeBytes { theirs in
+        // Without an address there are no bytes.
+        guard let a = mine.baseAddress, let b = theirs.baseAddress else { return true }
+        return unsafe memcmp(a, b, mine.count) == 0
+      }
+    }
+  }
 }
 
 extension [UInt8] {

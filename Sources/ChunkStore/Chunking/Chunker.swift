@@ -65,6 +65,16 @@ public struct Chunker: ~Copyable {
       keys: keys)
   }
 
+  /// Room in which six of seven chunks fit.
+  var usualChunkSize: Int {
+    switch parameters {
+    case .buzhash(let minimum, let maximum, let maskBits, _):
+      // Behind the minimum, lengths are those of a memoryless process.
+      min(1 << maximum, 1 << minimum + 2 << maskBits)
+    case .fixed(let size): size
+    }
+  }
+
   /// Finds the end of the current chunk.
   ///
   /// Call it with everything read since the current chunk's start. When it returns a length, the

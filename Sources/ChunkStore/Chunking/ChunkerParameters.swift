@@ -22,9 +22,9 @@ public enum ChunkerParameters: Hashable, Sendable, CustomStringConvertible {
   /// Cuts every `size` bytes: for disk images and block devices, which change in place.
   case fixed(size: Int)
 
-  /// What is used unless asked otherwise: chunks of 512 KiB to 8 MiB, about 2.5 MiB on average.
+  /// What is used unless asked otherwise: chunks of 128 KiB to 2 MiB, about 390 KiB on average.
   public static let `default` = ChunkerParameters.buzhash(
-    minimumExponent: 19, maximumExponent: 23, maskBits: 21, window: 4095)
+    minimumExponent: 17, maximumExponent: 21, maskBits: 18, window: 4095)
 
   /// Reads parameters as they are written on a command line and in an archive.
   ///

@@ -8,7 +8,7 @@ struct BlockLane: ~Copyable {
   private let repacksContents: Bool
   private let writer: ChunkWriter
   private var reader: ChunkReader
-  private var compressor: Compressor
+  private var packer: BlockPacker
 
   /// A lane for one thread.
   ///
@@ -24,14 +24,14 @@ struct BlockLane: ~Copyable {
     writer: ChunkWriter
   ) throws {
     let reader = try ChunkReader(keys: source.keys)
-    let compressor = try Compressor()
+    let packer = try BlockPacker()
     self.source = source
     self.marks = marks
     self.compression = compression
     self.repacksContents = repacksContents
     self.writer = writer
     self.reader = reader
-    self.compressor = compressor
+    self.packer = packer
   }
 
   /// Stores the wanted chunks of a segment.
@@ -79,7 +79,7 @@ struct BlockLane: ~Copyable {
     } else {
       try writer.write(
         partOf: raw, holding: block.held, keeping: claimed, type: type,
-        compression: compression, compressor: &compressor)
+        compression: compression, packer: &packer)
     }
   }
 

@@ -154,7 +154,7 @@ final class BlockTransfer {
   /// Stores one by one what the destination still does not have, from wherever it can be read.
   private func complete(_ archive: Archive, into writer: ChunkWriter) throws {
     var reader = try ChunkReader(keys: source.keys)
-    var compressor = try Compressor()
+    var packer = try BlockPacker()
     let compression = compression(of: archive)
     let known = Marks(source.index)
     func fetch(_ id: ChunkID, _ namespace: KeyRing.Namespace, _ path: ArchivePath) throws {
@@ -167,7 +167,7 @@ final class BlockTransfer {
         bytes,
         chunks: [ChunkReference(id: id, length: UInt32(truncatingIfNeeded: bytes.count))],
         type: namespace == .tree ? .treeSegment : .contentSegment, compression: compression,
-        compressor: &compressor)
+        packer: &packer)
     }
     try walk.run(archive.manifest.tree) { id, path in
       guard known.mark(id) != .known else { return false }

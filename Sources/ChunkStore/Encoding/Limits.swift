@@ -30,7 +30,7 @@ enum Limits {
   static let headersInSegment = 1 << 16
   /// What all key slots that are tried may cost together: the sum of their N · p.
   ///
-  /// The default is 2^16 for a slot; 2^22 takes some ten seconds.
+  /// The default is 2^15 for a slot; 2^22 takes some ten seconds.
   static let derivationWork: UInt64 = 1 << 22
   /// Bytes of a list of objects, from a server: five million of them.
   static let listing = 256 << 20

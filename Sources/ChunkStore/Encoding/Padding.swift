@@ -10,9 +10,15 @@ enum Padding {
   /// The padded size of an object of `size` bytes.
   static func padded(_ size: Int) -> Int {
     guard size > minimum else { return minimum }
+    let mask = step(size) - 1
+    return (size + mask) & ~mask
+  }
+
+  /// How far padded sizes lie apart about `size` bytes; less than so much is padded.
+  static func step(_ size: Int) -> Int {
+    guard size > minimum else { return minimum }
     let exponent = Int.bitWidth - 1 - size.leadingZeroBitCount
     let kept = Int.bitWidth - exponent.leadingZeroBitCount
-    let mask = (1 << (exponent - kept)) - 1
-    return (size + mask) & ~mask
+    return 1 << (exponent - kept)
   }
 }

@@ -134,6 +134,7 @@ struct Repair {
     }
     // One that cannot be read is among the damaged segments, and in no index from now on.
     let entries = try repository.adopt(unindexed) { _, _ in }
+    try repository.settleAdopted()
     for start in stride(from: 0, to: entries.count, by: Self.entriesInIndex) {
       let part = Array(entries[start..<min(start + Self.entriesInIndex, entries.count)])
       try repository.publish(IndexObject(entries: part).encoded(), as: .index, in: .index)

@@ -21,7 +21,9 @@ package final class BoundedQueue<Element: Sendable>: @unchecked Sendable {
   /// - Throws: `RepositoryError.cancelled` if nobody will take it.
   package func push(_ element: Element, cost: Int = 1) throws(RepositoryError) {
     try monitor.withLock { () throws(RepositoryError) in
-      while load > 0, load + cost > capacity, !isCancelled { monitor.wait() }
+      if isFull(for: cost) {
+        StageTimes.waiting(for: .output) { while isFull(for: cost) { monitor.wait() } }
+      }
       guard !isCancelled, !isClosed else { throw .cancelled }
       elements.append((element, cost))
       load += cost
@@ -32,7 +34,9 @@ package final class BoundedQueue<Element: Sendable>: @unchecked Sendable {
   /// Takes the oldest element, as soon as there is one; `nil` when no more will come.
   package func pop() -> Element? {
     monitor.withLock {
-      while head == elements.count, !isClosed, !isCancelled { monitor.wait() }
+      if isExhausted {
+        StageTimes.waiting(for: .input) { while isExhausted { monitor.wait() } }
+      }
       guard head < elements.count, !isCancelled, let (element, cost) = elements[head] else {
         return nil
       }
@@ -47,6 +51,13 @@ package final class BoundedQueue<Element: Sendable>: @unchecked Sendable {
       return element
     }
   }
+
+  private func isFull(for cost: Int) -> Bool {
+    load > 0 && load + cost > capacity && !isCancelled
+  }
+
+  /// Whether there is nothing now, and may be later.
+  private var isExhausted: Bool { head == elements.count && !isClosed && !isCancelled }
 
   /// Says that no more elements come; those that are there are still taken.
   package func close() {

@@ -65,19 +65,20 @@ final class ChunkWriter: Sendable {
   /// Packs, seals and queues a block of new chunks.
   func write(
     _ raw: [UInt8], chunks: [ChunkReference], type: ObjectType, compression: Compression,
-    compressor: inout Compressor
+    packer: inout BlockPacker
   ) throws {
     guard let first = chunks.first else { return }
-    let packed = try compressor.pack(raw, with: compression)
-    let block = try seal(packed, rawLength: raw.count, chunks: chunks, first: first, type: type)
-    if isVerifying { try verify(block, against: raw, &compressor) }
+    try packer.pack(raw, with: compression)
+    let block = try seal(
+      packer.packed, rawLength: raw.count, chunks: chunks, first: first, type: type)
+    if isVerifying { try verify(block, against: raw, &packer) }
     try write(block)
   }
 
   /// Writes some of the chunks of a block as a block of their own.
   func write(
     partOf raw: [UInt8], holding held: [ChunkReference], keeping kept: Set<ChunkReference>,
-    type: ObjectType, compression: Compression, compressor: inout Compressor
+    type: ObjectType, compression: Compression, packer: inout BlockPacker
   ) throws {
     var part: [UInt8] = []
     var start = 0
@@ -88,7 +89,7 @@ final class ChunkWriter: Sendable {
     }
     try write(
       part, chunks: held.filter { kept.contains($0) }, type: type, compression: compression,
-      compressor: &compressor)
+      packer: &packer)
   }
 
   /// Seals and queues a block of new chunks that is packed already.
@@ -99,7 +100,7 @@ final class ChunkWriter: Sendable {
   ) throws {
     guard let first = chunks.first else { return }
     let block = try seal(packed, rawLength: rawLength, chunks: chunks, first: first, type: type)
-    if isVerifying, try plaintext(of: block) != packed { throw RepositoryError.blockNotVerified }
+    if isVerifying, try !opens(block, to: packed) { throw RepositoryError.blockNotVerified }
     try write(block)
   }
 
@@ -117,24 +118,21 @@ final class ChunkWriter: Sendable {
   /// Opens a block as a reader does, and compares it with what it was made of.
   ///
   /// - Throws: `RepositoryError.blockNotVerified` if that is something else.
-  func verify(_ block: SealedBlock, against raw: [UInt8], _ compressor: inout Compressor) throws {
-    let plaintext = try plaintext(of: block)
-    let isSame: Bool
-    do throws(FormatError) {
-      isSame = try compressor.unpack(plaintext, limit: Limits.chunkSize) == raw
-    } catch {
-      isSame = false
+  func verify(_ block: SealedBlock, against raw: [UInt8], _ packer: inout BlockPacker) throws {
+    guard try opens(block, to: packer.packed), packer.unpacks(to: raw) else {
+      throw RepositoryError.blockNotVerified
     }
-    guard isSame else { throw RepositoryError.blockNotVerified }
   }
 
-  /// What a block that was sealed just now opens to.
-  private func plaintext(of block: SealedBlock) throws -> [UInt8] {
+  /// Whether a block that was sealed just now opens to `packed`, with keys derived anew.
+  private func opens(_ block: SealedBlock, to packed: [UInt8]) throws -> Bool {
     var context = try repository.keys.context(block.header, role: Role(block.header.type))
-    do throws(FormatError) {
-      return try context.reopened(block.bytes, number: block.number)
+    do throws(CryptoError) {
+      return try context.check(
+        block.bytes.span, nonce: Nonce(part: SealedPart.block, number: block.number),
+        holds: packed.span)
     } catch {
-      throw RepositoryError.blockNotVerified
+      return false
     }
   }
 
@@ -255,17 +253,17 @@ final class ChunkLane {
   private let writer: ChunkWriter
   private let compression: Compression
   private var hash: KeyedHash
-  private var compressor: Compressor
+  private var packer: BlockPacker
   private var shared: [UInt8] = []
   private var sharedChunks: [ChunkReference] = []
 
   init(_ writer: ChunkWriter, compression: Compression) throws {
     let hash = try writer.repository.keys.idHash(.content)
-    let compressor = try Compressor()
+    let packer = try BlockPacker()
     self.writer = writer
     self.compression = compression
     self.hash = hash
-    self.compressor = compressor
+    self.packer = packer
   }
 
   /// Takes a chunk: stores it, unless the repository has it.
@@ -278,7 +276,7 @@ final class ChunkLane {
     if chunk.count >= Self.sharedBelow {
       try writer.write(
         chunk, chunks: [reference], type: .contentSegment, compression: compression,
-        compressor: &compressor)
+        packer: &packer)
     } else {
       if shared.count + chunk.count > Self.sharedSize { try endBlock() }
       shared += chunk
@@ -292,7 +290,7 @@ final class ChunkLane {
     guard !sharedChunks.isEmpty else { return }
     try writer.write(
       shared, chunks: sharedChunks, type: .contentSegment, compression: compression,
-      compressor: &compressor)
+      packer: &packer)
     shared.removeAll(keepingCapacity: true)
     sharedChunks.removeAll(keepingCapacity: true)
   }
@@ -304,17 +302,17 @@ final class ChunkLane {
 final class NodeWriter: NodeStore {
   private let writer: ChunkWriter
   private var hash: KeyedHash
-  private var compressor: Compressor
+  private var packer: BlockPacker
 
   /// Names and times compress well, and there are few of them.
   private static let compression = Compression(.zstd(level: 3))
 
   init(_ writer: ChunkWriter) throws {
     let hash = try writer.repository.keys.idHash(.tree)
-    let compressor = try Compressor()
+    let packer = try BlockPacker()
     self.writer = writer
     self.hash = hash
-    self.compressor = compressor
+    self.packer = packer
   }
 
   func store(node: [UInt8]) throws -> ChunkID {
@@ -323,7 +321,7 @@ final class NodeWriter: NodeStore {
       try writer.write(
         node,
         chunks: [ChunkReference(id: id, length: UInt32(truncatingIfNeeded: node.count))],
-        type: .treeSegment, compression: Self.compression, compressor: &compressor)
+        type: .treeSegment, compression: Self.compression, packer: &packer)
     }
     return id
   }

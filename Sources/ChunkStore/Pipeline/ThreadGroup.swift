@@ -50,7 +50,7 @@ package final class ThreadGroup: Sendable {
         // Balances the retain below: this thread is now the work's owner.
         let work = unsafe Unmanaged<Work>.fromOpaque(argument).takeRetainedValue()
         _ = unsafe linux_set_thread_name(work.name)
-        work.body()
+        StageTimes.measuring(work.name, work.body)
         return nil
       }, unsafe retained.toOpaque())
     if status == 0 {

@@ -1,3 +1,5 @@
+internal import Synchronization
+
 extension Repository {
   /// Puts an archive object, and reports success only if the lease has held all the time.
   ///
@@ -9,8 +11,8 @@ extension Repository {
   /// - Throws: `RepositoryError.leaseLost` if something may be gone meanwhile; then there is no
   ///   archive.
   func publish(_ manifest: ArchiveManifest, under lease: HeldLease) throws -> Archive {
-    // Among what we refer to may be what another writer has put, and not made durable yet.
-    try storage.settle([.segment, .index])
+    try settleAdopted()
+    try storage.settle([.index])
     // Asked before as well, so that hardly ever something incomplete is to be seen.
     try confirm(lease, for: manifest.tree)
     let id = try publish(try manifest.encoded(), as: .archive, in: .archive)
@@ -27,6 +29,14 @@ extension Repository {
     }
   }
 
+  /// Makes durable what another writer has put, and may not have made durable yet.
+  ///
+  /// Those of its segments are not in question that an index object names. There are hundreds of
+  /// folders of segments, and to make one durable costs a flush of the disk, even if it is.
+  func settleAdopted() throws(StorageError) {
+    if hasAdopted.load(ordering: .relaxed) { try storage.settle([.segment]) }
+  }
+
   /// Sees to it that a lease is held, and that nothing was removed while there may have been none.
   ///
   /// - Throws: `RepositoryError.leaseLost` if something was.
@@ -36,6 +46,7 @@ extension Repository {
       // It was taken for abandoned: everything may have been doomed meanwhile.
       try lease.renew()
       try refreshForWriting()
+      try settleAdopted()
       guard try isUsable(tree) else { break }
     }
     throw RepositoryError.leaseLost

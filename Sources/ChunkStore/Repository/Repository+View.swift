@@ -149,6 +149,8 @@ extension Repository {
   }
 
   /// Reads the directories of segments that are in no index object: uploaded, and never published.
+  ///
+  /// They may not be durable yet: whoever publishes what relies on them calls `settleAdopted` first.
   func adopt(
     _ segments: [Digest256: Int], problem: (ObjectName, any Error) -> Void
   ) throws -> [IndexEntry] {
@@ -166,6 +168,7 @@ extension Repository {
         problem(error.object, error.cause)
       }
     }
+    if !entries.isEmpty { hasAdopted.store(true, ordering: .relaxed) }
     return entries
   }
 

@@ -15,6 +15,11 @@ public final class Repository: Sendable {
   /// One look at the repository at a time: an older one must not take the place of a newer one,
   /// which has seen more segments doomed.
   let viewing = Mutex<Void>(())
+  /// Whether anything is known from segments that no index object names.
+  ///
+  /// One that an index object names is durable, because it was before the index object was made. Of
+  /// others nobody knows: their writer may have died, or be about to make them so.
+  let hasAdopted = Atomic(false)
 
   /// What tells this repository from all others.
   public var id: RepositoryID { keys.repositoryID }

@@ -65,13 +65,4 @@ extension SealingContext {
       throw FormatError.authenticationFailed
     }
   }
-
-  /// Opens a block that was sealed just now.
-  mutating func reopened(_ sealed: [UInt8], number: UInt64) throws(FormatError) -> [UInt8] {
-    do throws(CryptoError) {
-      return try open(sealed.span, nonce: Nonce(part: SealedPart.block, number: number))
-    } catch {
-      throw .authenticationFailed
-    }
-  }
 }

@@ -9,8 +9,10 @@ import Crypto
 ///
 /// The zeros bring the whole segment to a padded size.
 final class SegmentWriter {
-  /// A segment ends when it holds this much.
-  static let targetSize = 32 << 20
+  /// A segment ends when it holds this much, or before, where little has to be padded.
+  static let largestSize = 40 << 20
+  /// It does not end before it holds this much.
+  static let smallestSize = 24 << 20
 
   private let sealer: BlockSealer
   private let upload: any Upload
@@ -33,9 +35,32 @@ final class SegmentWriter {
   }
 
   var isFull: Bool {
-    size >= Self.targetSize || directory.blocks.count >= Limits.blocksInSegment - 1
-      || directory.chunks.count >= Limits.chunksInSegment / 2
+    size >= Self.largestSize || directory.blocks.count >= Limits.blocksInSegment - 1
+      || directory.chunks.count >= Limits.chunksInSegment / 2 || endsWell
   }
+
+  /// Whether to end here pads less than what a later end can be expected to.
+  ///
+  /// Where blocks end between two padded sizes is a matter of chance. Of `n` more chances, each as
+  /// good as any other, the best one is taken by who accepts 2/(n + 3) of the worst.
+  private var endsWell: Bool {
+    guard size >= Self.smallestSize else { return false }
+    let block = max(1, size / max(1, directory.blocks.count))
+    let chances = (Self.largestSize - size) / block
+    func isGood(_ directorySize: Int) -> Bool {
+      let whole = size + Self.overhead + directorySize
+      let padding = Padding.padded(whole) - whole
+      return padding * (chances + 3) <= 2 * Padding.step(whole)
+    }
+    // To be exact takes long: first with a size that comes near, and is hardly ever too small.
+    guard isGood(36 * directory.chunks.count + 16 * directory.blocks.count) else { return false }
+    var body = ByteWriter()
+    directory.encode(to: &body)
+    return isGood(body.count)
+  }
+
+  /// Bytes of a segment besides its header, blocks and directory.
+  private static let overhead = 8 + SealingContext.tagSize + SegmentTrailer.sealedSize
 
   func append(_ block: SealedBlock) throws {
     try write(block.bytes)
@@ -60,12 +85,11 @@ final class SegmentWriter {
   func finish() throws -> FinishedSegment {
     var body = ByteWriter()
     directory.encode(to: &body)
-    let overhead = 8 + SealingContext.tagSize + SegmentTrailer.sealedSize
-    let padded = Padding.padded(size + overhead + body.count)
+    let padded = Padding.padded(size + Self.overhead + body.count)
     var plaintext = ByteWriter(reserving: padded - size)
     plaintext.integer(UInt64(body.count))
     plaintext.raw(body.bytes)
-    plaintext.zeros(padded - size - overhead - body.count)
+    plaintext.zeros(padded - size - Self.overhead - body.count)
 
     var context = try keys.context(sealer.header, role: .index)
     let directoryOffset = size

@@ -73,6 +73,7 @@ struct ArchiveMaker {
     _ choose: ([Archive], MadeArchives) throws -> [Archive]
   ) throws -> Archive {
     let memory = ClientMemory(session)
+    if report.isDebugging { StageTimes.begin() }
     var options = options
     options.checkpoints = ArchiveBuilder.Checkpoints(
       interval: Double(checkpointInterval), describe: { [new] in new.describe(&$0) },
@@ -96,7 +97,9 @@ struct ArchiveMaker {
       }
       defer { progress?.finish() }
       do {
-        try backup.run(builder, repository: repository, parents: parents)
+        try StageTimes.measuring("compare") {
+          try backup.run(builder, repository: repository, parents: parents)
+        }
       } catch RepositoryError.interrupted {
         // The builder ends with a checkpoint.
       }
@@ -104,6 +107,7 @@ struct ArchiveMaker {
         if let failure = failure() { throw failure }
         new.describe(&manifest)
       }
+      sayStages()
       try memory.remember(archive, in: repository)
       if archive.manifest.kind == .checkpoint { throw interrupted(archive) }
       try repository.removeCheckpoints(
@@ -124,6 +128,19 @@ struct ArchiveMaker {
     }
     if parents.isEmpty, backup.options.cacheMode.time != nil {
       report.info("No earlier archive to compare with: every file is read")
+    }
+  }
+
+  /// Says which threads had much to do, and which waited for others.
+  private func sayStages() {
+    func text(_ seconds: Double) -> String {
+      let thousandths = Int((seconds * 1000).rounded())
+      return "\(thousandths / 1000)." + String(thousandths % 1000 + 1000).dropFirst() + " s"
+    }
+    for stage in StageTimes.stages {
+      report.debug(
+        "\(stage.name): \(text(stage.alive)), of that busy \(text(stage.busy)), "
+          + "waiting for input \(text(stage.input)), waiting for output \(text(stage.output))")
     }
   }
 

@@ -83,6 +83,14 @@ private final class CountedContent: ContentSource {
       return bytes
     }
 
+    func read(_ count: Int, into buffer: inout [UInt8]) throws {
+      let before = buffer.count
+      try stream.read(count, into: &buffer)
+      let got = UInt64(buffer.count - before)
+      self.count += got
+      content.counters.add(got, of: content.path)
+    }
+
     func finish() throws -> ContentSummary {
       let summary = try stream.finish()
       // Holes are not read, but are part of the size.

@@ -73,7 +73,7 @@ struct BackupRun {
         try builder.add(file.item, content: file.source, tag: Status.standardInput.rawValue)
       }
     }
-    try walk { entry in
+    try walkAhead { entry in
       try addStreamed(before: entry.path)
       if let (item, content) = special(entry, makeItem) {
         try builder.add(item, content: content, tag: Status.added.rawValue)
@@ -174,52 +174,36 @@ struct BackupRun {
       .various, "the earlier archive cannot be read, so every file is: \(Exit.describe(error).0)")
   }
 
+  /// What is walked through, unless paths are listed.
+  private var directories: DirectoryWalk {
+    DirectoryWalk(
+      report: report, roots: roots, options: options.walk, patterns: options.patterns, list: list)
+  }
+
+  /// Visits what there is, while the walk goes on ahead on another thread.
+  private func walkAhead(_ visit: (WalkEntry) throws -> Void) throws {
+    guard paths == nil else { return try walk(visit) }
+    try directories.runAhead { entry in try visitUnlessSocket(entry, visit) }
+  }
+
   private func walk(_ visit: (WalkEntry) throws -> Void) throws {
-    func visitUnlessSocket(_ entry: WalkEntry) throws {
-      if entry.metadata.kind == .socket {
-        report.info("\(name: entry.path.bytes): a socket, which only its server can make: skipped")
-        return
-      }
-      try visit(entry)
-    }
     if let paths {
       try PathListWalk(
         paths: paths, readsExtendedAttributes: options.walk.readsExtendedAttributes
-      ).run(report: tell, visit: visitUnlessSocket)
-      return
+      ).run(report: directories.tell) { entry in try visitUnlessSocket(entry, visit) }
+    } else {
+      try directories.run { entry in try visitUnlessSocket(entry, visit) }
     }
-    var matcher = PatternMatcher(options.patterns)
-    try Walker(roots: roots, options: options.walk).run(
-      select: { path, patternPath in
-        switch matcher.verdict(for: SelectionPath(patternPath)) {
-        case .include: return .include
-        case .exclude:
-          list(.excluded, path)
-          return .exclude
-        case .excludeNoRecurse:
-          list(.excluded, path)
-          return .excludeWithoutRecursion
-        }
-      },
-      report: tell,
-      visit: { (entry) throws(any Error) in try visitUnlessSocket(entry) })
   }
 
-  private func tell(_ event: WalkEvent) {
-    switch event {
-    case .failed(let error):
-      report.warning(Self.warning(error), "\(name: error.path): \(error.reason)")
-    case .unreadable(let path, let error):
-      report.warning(Self.warning(error), "\(name: error.path): \(error.reason)")
-      list(.error, path)
-    case .conflict(let location, let path):
-      report.warning(
-        .fileSkipped, "\(name: location): left out: another is archived as \(name: path.bytes)")
-      list(.error, path)
-    // What is skipped is none of the user's files.
-    case .excluded(_, .skipped): break
-    case .excluded(let path, _): list(.excluded, path)
+  private func visitUnlessSocket(
+    _ entry: WalkEntry, _ visit: (WalkEntry) throws -> Void
+  ) throws {
+    guard entry.metadata.kind != .socket else {
+      report.info("\(name: entry.path.bytes): a socket, which only its server can make: skipped")
+      return
     }
+    try visit(entry)
   }
 
   static func warning(_ error: SystemError) -> ExitStatus.Warning {

@@ -58,16 +58,22 @@ final class FileContentStream: ContentStream {
 
   func read(_ count: Int) throws -> [UInt8] {
     var bytes: [UInt8] = []
-    while bytes.count < count, !hasEndedEarly, try findData() {
-      let wanted = Int(min(UInt64(count - bytes.count), UInt64(current.count)))
-      let start = current.lowerBound
-      let piece = try located { () throws(SystemError) in try file.read(wanted, at: start) }
-      if bytes.isEmpty { bytes = piece } else { bytes += piece }
-      current = (start + UInt64(piece.count))..<current.upperBound
-      // Cut short while we read it.
-      hasEndedEarly = piece.count < wanted
-    }
+    try read(count, into: &bytes)
     return bytes
+  }
+
+  func read(_ count: Int, into buffer: inout [UInt8]) throws {
+    let end = buffer.count + count
+    while buffer.count < end, !hasEndedEarly, try findData() {
+      let wanted = Int(min(UInt64(end - buffer.count), UInt64(current.count)))
+      let start = current.lowerBound
+      let got = try located { () throws(SystemError) in
+        try file.read(wanted, at: start, into: &buffer)
+      }
+      current = (start + UInt64(got))..<current.upperBound
+      // Cut short while we read it.
+      hasEndedEarly = got < wanted
+    }
   }
 
   /// Goes on to the next stretch that has to be read; `false` at the end.

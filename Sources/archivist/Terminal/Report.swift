@@ -48,6 +48,9 @@ final class Report: Sendable {
     isTerminal = isatty(descriptor) == 1
   }
 
+  /// Whether anybody looks for a fault.
+  var isDebugging: Bool { minimum <= .debug }
+
   /// Something for those who look for a fault.
   func debug(_ message: @autoclosure () -> Message) {
     if minimum <= .debug { write(.debug, message()) }

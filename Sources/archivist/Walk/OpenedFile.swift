@@ -38,16 +38,24 @@ struct OpenedFile: ~Copyable, Sendable {
 
   /// Reads up to `count` bytes; fewer only at the end of the file.
   func read(_ count: Int, at offset: UInt64) throws(SystemError) -> [UInt8] {
-    var failure: SystemError?
-    let bytes = unsafe [UInt8](unsafeUninitializedCapacity: count) { buffer, filled in
-      do throws(SystemError) {
+    var bytes: [UInt8] = []
+    _ = try read(count, at: offset, into: &bytes)
+    return bytes
+  }
+
+  /// Appends up to `count` bytes to `bytes`.
+  ///
+  /// - Returns: How many: fewer only at the end of the file.
+  func read(
+    _ count: Int, at offset: UInt64, into bytes: inout [UInt8]
+  ) throws(SystemError) -> Int {
+    let before = bytes.count
+    try bytes.append(addingCapacity: count) { output throws(SystemError) in
+      try unsafe output.withUnsafeMutableBufferPointer { buffer, filled throws(SystemError) in
         filled = unsafe try read(into: UnsafeMutableRawBufferPointer(buffer), at: offset)
-      } catch {
-        failure = error
       }
     }
-    if let failure { throw failure }
-    return bytes
+    return bytes.count - before
   }
 
   /// Fills `buffer` from the file.

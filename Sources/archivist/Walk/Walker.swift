@@ -130,7 +130,7 @@ private struct RootWalk {
       frames[frames.count - 1].next += 1
       let bytes = frame.names.name(frame.next)
       do throws(FormatError) {
-        let path = try frame.path.appending(Array(bytes))
+        let path = try frame.path.appending(bytes)
         // Mostly the same bytes, which are shared then.
         let patternPath =
           frame.patternPath == frame.path.bytes

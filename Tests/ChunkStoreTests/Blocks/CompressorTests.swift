@@ -29,6 +29,33 @@ import Testing
       let packed = try compressor.pack(raw, with: choice)
       #expect(packed.count <= raw.count + Compressor.headSize)
       #expect(try compressor.unpack(packed, limit: Limits.chunkSize) == raw)
+      var others = [raw, raw + [0]]
+      if !raw.isEmpty { others.append(Array(raw.dropLast())) }
+      for at in Set([0, size / 2, size - 1]) where 0..<size ~= at {
+        var other = raw
+        other[at] ^= 1
+        others.append(other)
+      }
+      for (number, other) in others.enumerated() {
+        let isSame = compressor.unpacks(packed, to: other)
+        #expect(isSame == (number == 0), "another of \(other.count) bytes")
+      }
+    }
+  }
+
+  @Test(arguments: choices)
+  func `a packer forgets the block before`(choice: Compression) throws {
+    var random = PseudoRandomBytes(seed: 2)
+    var packer = try BlockPacker()
+    for size in [100_000, 10, 0, 3000] {
+      for raw in [text(&random, size), random.bytes(size), [UInt8](repeating: 0, count: size)] {
+        try packer.pack(raw, with: choice)
+        var compressor = try Compressor()
+        let alone = try compressor.pack(raw, with: choice)
+        let isSame = packer.packed == alone
+        let comesBack = packer.unpacks(to: raw)
+        #expect(isSame && comesBack)
+      }
     }
   }
 

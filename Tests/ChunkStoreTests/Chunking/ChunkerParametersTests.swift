@@ -16,13 +16,13 @@ import Testing
       try ChunkerParameters(parsing: "buzhash,15,19,17,4095")
         == .buzhash(minimumExponent: 15, maximumExponent: 19, maskBits: 17, window: 4095))
     #expect(try ChunkerParameters(parsing: "fixed,65536") == .fixed(size: 65536))
-    #expect(ChunkerParameters.default.description == "buzhash,19,23,21,4095")
+    #expect(ChunkerParameters.default.description == "buzhash,17,21,18,4095")
     #expect(throws: Never.self) { try ChunkerParameters.default.validate() }
   }
 
   @Test func `know the smallest and the largest chunk`() {
-    #expect(ChunkerParameters.default.minimumChunkSize == 512 << 10)
-    #expect(ChunkerParameters.default.maximumChunkSize == 8 << 20)
+    #expect(ChunkerParameters.default.minimumChunkSize == 128 << 10)
+    #expect(ChunkerParameters.default.maximumChunkSize == 2 << 20)
     #expect(ChunkerParameters.fixed(size: 4096).minimumChunkSize == 4096)
     #expect(ChunkerParameters.fixed(size: 4096).maximumChunkSize == 4096)
   }

@@ -99,31 +99,32 @@ import Testing
     let repository = try test.open()
     let group = ThreadGroup()
     let writer = ChunkWriter(repository, group: group)
-    var compressor = try Compressor()
+    var packer = try BlockPacker()
     let raw = [UInt8](repeating: 7, count: 5000)
     var hash = try repository.keys.idHash(.content)
     let id = ChunkID(try hash.digest(raw.span))
     try writer.verify(
-      try seal(raw, id, repository, &compressor), against: raw, &compressor)
-    var flipped = try seal(raw, id, repository, &compressor)
+      try seal(raw, id, repository, &packer), against: raw, &packer)
+    var flipped = try seal(raw, id, repository, &packer)
     flipped.bytes[3] ^= 1
     #expect(throws: RepositoryError.self) {
-      try writer.verify(flipped, against: raw, &compressor)
+      try writer.verify(flipped, against: raw, &packer)
     }
     var other = raw
     other[4999] = 8
-    let good = try seal(raw, id, repository, &compressor)
-    #expect(throws: RepositoryError.self) { try writer.verify(good, against: other, &compressor) }
+    let good = try seal(raw, id, repository, &packer)
+    #expect(throws: RepositoryError.self) { try writer.verify(good, against: other, &packer) }
     writer.close()
     try group.join()
   }
 
   private func seal(
-    _ raw: [UInt8], _ id: ChunkID, _ repository: Repository, _ compressor: inout Compressor
+    _ raw: [UInt8], _ id: ChunkID, _ repository: Repository, _ packer: inout BlockPacker
   ) throws -> SealedBlock {
     let sealer = try BlockSealer(
       .contentSegment, first: id.digest.bytes.span, keys: repository.keys)
-    let (bytes, number) = try sealer.seal(try compressor.pack(raw, with: .default))
+    try packer.pack(raw, with: .default)
+    let (bytes, number) = try sealer.seal(packer.packed)
     return SealedBlock(
       bytes: bytes, header: sealer.header, number: number, rawLength: UInt32(raw.count),
       chunks: [ChunkReference(id: id, length: UInt32(raw.count))])

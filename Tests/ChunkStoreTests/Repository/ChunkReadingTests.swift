@@ -96,6 +96,21 @@ import Testing
     #expect(try read(small[1]) == small[1])
   }
 
+  @Test func `segments that no index object vouches for are made durable for an archive`() throws {
+    func settled(_ name: String) throws -> [ObjectName.Kind] {
+      let storage = RecordingStorage(test.storage)
+      let repository = try Repository.open(
+        storage, cacheFolder: "\(test.folder.path)/\(name)"
+      ) { throw KeyError.passphraseNeeded }
+      try repository.backUp(name, [TestFile(path: "a", bytes: large)])
+      return storage.settledKinds
+    }
+    let entry = try test.addSegment([[large]])
+    #expect(try settled("one").contains(.segment))
+    try test.addIndex([entry])
+    #expect(try !settled("two").contains(.segment))
+  }
+
   @Test func `a doomed segment that was never indexed is not referred to`() throws {
     let entry = try test.addSegment([[large]])
     try repository.publish(Doom(segments: [entry.segment]).encoded(), as: .doomed, in: .doomed)

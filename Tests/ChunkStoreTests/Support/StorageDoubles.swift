@@ -6,10 +6,14 @@ import Synchronization
 final class RecordingStorage: Storage {
   private let inner: any Storage
   private let read = Mutex<[Range<Int>]>([])
+  private let settled = Mutex<[ObjectName.Kind]>([])
 
   init(_ inner: any Storage) { self.inner = inner }
 
   var ranges: [Range<Int>] { read.withLock { $0 } }
+
+  /// What was made durable.
+  var settledKinds: [ObjectName.Kind] { settled.withLock { $0 } }
 
   func forget() { read.withLock { $0 = [] } }
 
@@ -30,6 +34,11 @@ final class RecordingStorage: Storage {
 
   func list(_ kind: ObjectName.Kind) throws(StorageError) -> [StoredObject] {
     try inner.list(kind)
+  }
+
+  func settle(_ kinds: [ObjectName.Kind]) throws(StorageError) {
+    settled.withLock { $0 += kinds }
+    try inner.settle(kinds)
   }
 
   func generations() throws(StorageError) -> [UInt32] { try inner.generations() }

@@ -20,6 +20,7 @@ extension Compaction {
     var chunks = 0
     func publish() throws {
       if !merged.isEmpty {
+        try repository.settleAdopted()
         let name = try repository.publish(
           IndexObject(entries: merged).encoded(), as: .index, in: .index)
         // The same facts give another object, for its salt is new; but never delete what we put.

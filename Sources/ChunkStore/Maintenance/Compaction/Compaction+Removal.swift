@@ -176,7 +176,7 @@ extension Compaction {
     let group = ThreadGroup()
     let writer = ChunkWriter(repository, group: group)
     do {
-      var compressor = try Compressor()
+      var packer = try BlockPacker()
       var reader = try ChunkReader(keys: repository.keys)
       for (id, type) in chunks.sorted(by: { $0.key < $1.key }) {
         let bytes = try reader.read(
@@ -185,7 +185,7 @@ extension Compaction {
           bytes,
           chunks: [ChunkReference(id: id, length: UInt32(truncatingIfNeeded: bytes.count))],
           type: type, compression: Compression(.zstd(level: 3), isAutomatic: true),
-          compressor: &compressor)
+          packer: &packer)
       }
       writer.close()
     } catch {

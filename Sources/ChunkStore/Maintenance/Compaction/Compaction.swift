@@ -189,11 +189,11 @@ struct Compaction {
     let group = ThreadGroup()
     let writer = ChunkWriter(repository, group: group)
     do {
-      var compressor = try Compressor()
+      var packer = try BlockPacker()
       for (segment, size) in victims {
         defer { meter.advance(by: UInt64(clamping: size)) }
         try Corruption.locate(.object(.segment, segment)) {
-          try move(segment, size: size, marks: marks, writer, &compressor)
+          try move(segment, size: size, marks: marks, writer, &packer)
         }
       }
       writer.close()
@@ -207,7 +207,7 @@ struct Compaction {
 
   private func move(
     _ segment: Digest256, size: Int, marks: Marks, _ writer: ChunkWriter,
-    _ compressor: inout Compressor
+    _ packer: inout BlockPacker
   ) throws {
     let directory = try SegmentReader.directory(
       of: segment, size: size, storage: repository.storage, keys: repository.keys)
@@ -228,7 +228,7 @@ struct Compaction {
       } else {
         try writer.write(
           partOf: raw, holding: held, keeping: Set(kept), type: directory.type,
-          compression: Compression(.zstd(level: 3), isAutomatic: true), compressor: &compressor)
+          compression: Compression(.zstd(level: 3), isAutomatic: true), packer: &packer)
       }
     }
   }

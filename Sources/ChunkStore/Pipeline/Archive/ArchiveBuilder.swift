@@ -21,6 +21,8 @@ public final class ArchiveBuilder {
   private let work = BoundedQueue<Work>(capacity: 16 << 20)
   private let large = BoundedQueue<Job>(capacity: 64)
 
+  /// Items that are not in the order yet.
+  private var slots: [Slot] = []
   private var batch: [Job] = []
   private var batchSize: UInt64 = 0
   private var sinceBatch = 0
@@ -114,8 +116,19 @@ public final class ArchiveBuilder {
     sinceBatch += 1
     // The tree must never wait for a batch that is still being collected.
     if sinceBatch > options.itemsInFlight / 2 { try dispatchBatch() }
-    try push { () throws(RepositoryError) in try sequence.order.push(slot) }
+    slots.append(slot)
+    if slots.count >= options.itemsTogether { try dispatchSlots() }
     if shared.interruption.isSet { throw RepositoryError.interrupted }
+    if let failure = group.failure { throw failure }
+  }
+
+  private func dispatchSlots() throws {
+    guard !slots.isEmpty else { return }
+    let ready = slots
+    slots.removeAll(keepingCapacity: true)
+    try push { () throws(RepositoryError) in
+      try sequence.order.push(ready, cost: ready.count)
+    }
   }
 
   /// Waits for room in a queue; a queue that was cancelled says less than what cancelled it.
@@ -167,6 +180,7 @@ public final class ArchiveBuilder {
   ) throws -> Archive {
     do {
       do {
+        try dispatchSlots()
         try dispatchBatch()
       } catch RepositoryError.interrupted {
         // Nobody needs it any more.

@@ -18,8 +18,19 @@ public protocol ContentStream: AnyObject {
   /// The next `count` bytes of data, holes left out; fewer only at the end.
   func read(_ count: Int) throws -> [UInt8]
 
+  /// Appends the same bytes to `buffer`.
+  func read(_ count: Int, into buffer: inout [UInt8]) throws
+
   /// Called at the end: what was found out on the way.
   func finish() throws -> ContentSummary
+}
+
+extension ContentStream {
+  /// Reads, and copies: for streams that cannot do better.
+  public func read(_ count: Int, into buffer: inout [UInt8]) throws {
+    let piece = try read(count)
+    if buffer.isEmpty, buffer.capacity < piece.count { buffer = piece } else { buffer += piece }
+  }
 }
 
 /// What is known of a content once it has been read.

@@ -203,9 +203,11 @@ extension ArchiveBuilder {
 }
 
 extension Chunker {
-  private static let pieceSize = 1 << 20
+  private static let pieceSize = 256 << 10
 
   /// Reads a content to its end, and passes on its chunks.
+  ///
+  /// What is read ends up where the chunk will be: only what was read beyond its end is copied.
   fileprivate mutating func cut(
     _ source: any ContentSource, _ body: ([UInt8]) throws -> Void
   ) throws -> ContentSummary {
@@ -213,23 +215,30 @@ extension Chunker {
     reset()
     // A small file is read in one piece, and one byte more tells that it has ended.
     let firstPiece = Int(min(source.expectedSize, UInt64(Self.pieceSize - 1))) + 1
-    var buffer = try stream.read(firstPiece)
-    var isLast = buffer.isEmpty || buffer.count < firstPiece
+    let room = usualChunkSize + Self.pieceSize
+    var buffer: [UInt8] = []
+    buffer.reserveCapacity(firstPiece < Self.pieceSize ? firstPiece : room)
+    try stream.read(firstPiece, into: &buffer)
+    var isLast = buffer.count < firstPiece
     while true {
       if let length = try cut(buffer.span, isLast: isLast) {
-        if length == buffer.count {
-          try body(buffer)
-          buffer = []
-        } else {
-          try body(Array(buffer[..<length]))
-          buffer.removeFirst(length)
+        var rest: [UInt8] = []
+        if length < buffer.count {
+          rest.reserveCapacity(max(room, buffer.count - length))
+          rest += buffer[length...]
+          buffer.removeLast(buffer.count - length)
+        } else if !isLast {
+          rest.reserveCapacity(room)
         }
+        try body(buffer)
+        buffer = rest
       } else if isLast {
         return try stream.finish()
       } else {
-        let piece = try stream.read(Self.pieceSize)
-        isLast = piece.isEmpty
-        if buffer.isEmpty { buffer = piece } else { buffer += piece }
+        let count = buffer.count
+        if buffer.capacity < count + Self.pieceSize { buffer.reserveCapacity(2 * buffer.capacity) }
+        try stream.read(Self.pieceSize, into: &buffer)
+        isLast = buffer.count == count
       }
     }
   }

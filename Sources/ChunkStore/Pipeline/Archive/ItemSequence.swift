@@ -4,7 +4,8 @@ import Synchronization
 extension ArchiveBuilder {
   /// Takes the items in order, each as soon as its content is known, and makes the tree of them.
   final class ItemSequence: Sendable {
-    let order: BoundedQueue<Slot>
+    /// Several at a time: to hand one over may wake a thread, which costs more than its item.
+    let order: BoundedQueue<[Slot]>
     private let shared: Shared
     private let report: @Sendable (Outcome, UInt8) -> Void
     private let state = Mutex(TreeState())
@@ -12,7 +13,9 @@ extension ArchiveBuilder {
     init(_ shared: Shared, report: @escaping @Sendable (Outcome, UInt8) -> Void) {
       self.shared = shared
       self.report = report
-      order = BoundedQueue(capacity: shared.options.itemsInFlight)
+      // As many again are being collected, and are in the hands of this thread.
+      let options = shared.options
+      order = BoundedQueue(capacity: max(1, options.itemsInFlight - 2 * options.itemsTogether))
     }
 
     /// The tree, and what it holds, when all threads have ended.
@@ -27,19 +30,21 @@ extension ArchiveBuilder {
       var items = try ItemTreeWriter(
         keys: shared.repository.keys, store: try NodeWriter(shared.writer))
       var tree = TreeState()
-      var next = Clock.monotonicSeconds + (shared.options.checkpoints?.interval ?? .infinity)
+      var waiting: ArraySlice<Slot> = []
+      var due = Clock.monotonicSeconds + (shared.options.checkpoints?.interval ?? .infinity)
       var inCheckpoint: UInt64 = 0
-      loop: while let slot = order.pop() {
+      loop: while let slot = next(from: &waiting) {
         while true {
           if let checkpoints = shared.options.checkpoints, tree.figures.items > inCheckpoint,
-            Clock.monotonicSeconds >= next
+            Clock.monotonicSeconds >= due
           {
             tree.root = try items.snapshot()
             try shared.makeCheckpoint(checkpoints, of: tree)
             inCheckpoint = tree.figures.items
-            next = Clock.monotonicSeconds + checkpoints.interval
+            due = Clock.monotonicSeconds + checkpoints.interval
           }
-          let end = max(next, Clock.monotonicSeconds + Self.leastWait)
+          guard slot.isWaiting else { break }
+          let end = max(due, Clock.monotonicSeconds + Self.leastWait)
           guard isWaiting(for: slot, until: end) else { break }
         }
         switch slot.state {
@@ -67,22 +72,35 @@ extension ArchiveBuilder {
       shared.work.close()
     }
 
+    /// The next item in order; `nil` at the end.
+    private func next(from waiting: inout ArraySlice<Slot>) -> Slot? {
+      while waiting.isEmpty {
+        guard let more = order.pop() else { return nil }
+        waiting = more[...]
+      }
+      return waiting.popFirst()
+    }
+
     /// Seconds after which a checkpoint that is due, and has nothing new, is thought of again.
     private static let leastWait = 1.0
 
     /// Waits for a content to be known, but not longer than `end`; `true` if it is not.
     private func isWaiting(for slot: Slot, until end: Double) -> Bool {
       shared.progress.withLock {
-        while slot.isWaiting, shared.group.failure == nil {
-          guard end < .infinity else {
-            shared.progress.wait()
-            continue
-          }
-          if Clock.monotonicSeconds >= end { return true }
-          shared.progress.wait(until: end)
-        }
-        return false
+        StageTimes.waiting(for: .input) { isStillWaiting(for: slot, until: end) }
       }
+    }
+
+    private func isStillWaiting(for slot: Slot, until end: Double) -> Bool {
+      while slot.isWaiting, shared.group.failure == nil {
+        guard end < .infinity else {
+          shared.progress.wait()
+          continue
+        }
+        if Clock.monotonicSeconds >= end { return true }
+        shared.progress.wait(until: end)
+      }
+      return false
     }
   }
 }
