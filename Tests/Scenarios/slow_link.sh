@@ -37,11 +37,22 @@ mkdir tiny && echo x >tiny/x
 # shellcheck disable=SC2016
 seq 1000 | xargs -P 4 -I '{}' "$ARCHIVIST" create "many::{}" tiny
 status 0 archivist list many
-trips 'list of 1,000 archives' 16 archivist list --debug "ssh://peer$work/many"
+trips 'list of 1,000 archives' 12 archivist list --debug "ssh://peer$work/many"
 [ "$(wc -l <out)" = 1000 ] || fail "$(wc -l <out) archives"
 # What is cached by now is not asked for.
-trips 'the same again' 16 archivist list --debug "ssh://peer$work/many"
+trips 'the same again' 12 archivist list --debug "ssh://peer$work/many"
 trips 'opening it, and looking into one archive' 24 archivist info --debug "ssh://peer$work/many::500"
+
+# Other secrets, and related ones.
+mkdir many-files
+head -c 30000000 /dev/urandom | split -b 20000 -a 4 - many-files/
+status 0 archivist create many::files many-files
+status 0 archivist init --encryption none strangers
+status 0 archivist init --encryption none --like many related
+for other in strangers related; do
+  trips "copy of 30 MB to $other" 40 archivist copy --debug "ssh://peer$work/many" "$other" files
+  status 0 archivist check --verify-data "$other"
+done
 
 say 'throughput of a link of 8 MiB a second, with and without that way'
 mkdir -p data/files
