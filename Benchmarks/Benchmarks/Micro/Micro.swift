@@ -12,7 +12,7 @@ let benchmarks: @Sendable () -> Void = {
   let data = Samples.data(8 << 20)
   let small = Array(data[..<2000])
 
-  for text in ["buzhash,19,23,21,4095", "buzhash,14,22,18,4095"] {
+  for text in [ChunkerParameters.default.description, "buzhash,19,23,21,4095"] {
     Benchmark("chunker \(text), 8 MiB") { benchmark in
       let keys = try Samples.keys()
       let parameters = try ChunkerParameters(parsing: text)

@@ -39,7 +39,7 @@ package struct Speed: Sendable {
           ratio: output > 0 ? Double(size) / Double(output) : nil))
     }
 
-    for text in ["buzhash,19,23,21,4095", "buzhash,14,22,18,4095"] {
+    for text in [ChunkerParameters.default.description, "buzhash,19,23,21,4095"] {
       let parameters = try ChunkerParameters(parsing: text)
       try run("chunker \(text)") {
         var chunker = try Chunker(parameters: parameters, keys: keys.chunker)

@@ -12,9 +12,6 @@ package final class RemoteConnection: Sendable {
   private let threads = ThreadGroup()
   private let ended = Event()
 
-  /// Seconds between two signs of life.
-  private static let keepAlive = 20.0
-
   private struct State {
     var pending: [UInt32: PendingAnswer] = [:]
     var last: UInt32 = 0
@@ -36,9 +33,15 @@ package final class RemoteConnection: Sendable {
 
   /// Says hello, and hears the server's.
   ///
+  /// - Parameters:
+  ///   - channel: Where the server is.
+  ///   - hello: What is said.
+  ///   - keepAlive: Seconds between two signs of life.
+  ///   - onEnd: Told once when the connection has ended.
   /// - Throws: `ConnectionFailure` if that is no server, or speaks another version.
   init(
-    _ channel: Channel, hello: Hello = Hello(), onEnd: @escaping @Sendable () -> Void = {}
+    _ channel: Channel, hello: Hello = Hello(), keepAlive: Double = 20,
+    onEnd: @escaping @Sendable () -> Void = {}
   ) throws(ConnectionFailure) {
     self.channel = channel
     self.onEnd = onEnd
@@ -62,10 +65,10 @@ package final class RemoteConnection: Sendable {
       while let self, try self.receiveAnswer(channel) {}
     }
     threads.start("keep alive") { [weak self, ended] in
-      var next = Clock.monotonicSeconds + Self.keepAlive
+      var next = Clock.monotonicSeconds + keepAlive
       while !ended.wait(until: next) {
         self?.sayAlive()
-        next = Clock.monotonicSeconds + Self.keepAlive
+        next = Clock.monotonicSeconds + keepAlive
       }
     }
   }

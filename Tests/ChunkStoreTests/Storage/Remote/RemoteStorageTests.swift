@@ -274,6 +274,35 @@ import Testing
     #expect(RateLimit(kibibytesPerSecond: 0) == nil)
   }
 
+  @Test(arguments: [true, false])
+  func `signs of life keep an idle connection`(areSent: Bool) throws {
+    let (here, there) = TestServer.socketPair()
+    // A server that is not patient.
+    server.serve(there, patience: 1.5)
+    let connection = try RemoteConnection(
+      Channel(input: here, output: here), keepAlive: areSent ? 0.1 : 100)
+    Clock.pause(4)
+    if areSent {
+      _ = try connection.ask(.ping).wait()
+    } else {
+      #expect(throws: (any Error).self) { _ = try connection.ask(.ping).wait() }
+    }
+  }
+
+  @Test func `a server that falls silent is given up`() throws {
+    let (here, there) = TestServer.socketPair()
+    let silent = Channel(input: there, output: there)
+    try silent.send(raw: Hello().encoded)
+    let connection = try RemoteConnection(Channel(input: here, output: here, patience: 0.5))
+    let answer = try connection.ask(.list(.archive))
+    let error = #expect(throws: StorageError.self) { try answer.wait() }
+    guard case .connection(.lost) = error else {
+      Issue.record("\(String(describing: error))")
+      return
+    }
+    withExtendedLifetime(silent) {}
+  }
+
   @Test func `a hostile server does not get more memory than was asked for`() throws {
     let (here, there) = TestServer.socketPair()
     let other = Channel(input: there, output: there)

@@ -35,10 +35,10 @@ final class TestServer: Sendable {
     return channel
   }
 
-  func serve(_ socket: Int32) {
+  func serve(_ socket: Int32, patience: Double = 30) {
     group.start("server") { [policies, hello, events] in
       let session = ServerSession(
-        Channel(input: socket, output: socket, patience: 30), policies: policies, hello: hello
+        Channel(input: socket, output: socket, patience: patience), policies: policies, hello: hello
       ) { events.append($0) }
       do { try session.run() } catch { events.append(.did("ended: \(error)")) }
     }
