@@ -17,9 +17,7 @@ import Testing
     for seed in seeds {
       let world = try SimulatedWorld(seed: seed)
       do {
-        // Many short ones find more than a few long ones; there are some long ones all the same.
-        let operations = seed % 50 == 0 ? 14 : 2 + Int(seed % 4)
-        let figures = try world.run(operations: operations)
+        let figures = try world.run(operations: Self.operations(seed))
         total.steps += figures.steps
         total.reported += figures.reported
         total.crashes += figures.crashes
@@ -41,6 +39,16 @@ import Testing
     #expect(total.compactions > 0)
     #expect(total.refusals < 2 + total.compactions / 100)
   }
+
+  /// 30,950: a compaction slept, and what it was about to copy was not needed, and gone.
+  @Test(arguments: [UInt64(30_950)])
+  func `what was found once is not found again`(seed: UInt64) throws {
+    let figures = try SimulatedWorld(seed: seed).run(operations: Self.operations(seed))
+    #expect(figures.reported > 0)
+  }
+
+  /// Many short ones find more than a few long ones; there are some long ones all the same.
+  private static func operations(_ seed: UInt64) -> Int { seed % 50 == 0 ? 14 : 2 + Int(seed % 4) }
 
   @Test func `a seed gives the same order again`() throws {
     for seed in Seed.each(5) {

@@ -43,11 +43,9 @@ extension Compaction {
 
     // Whoever is not waited for began after the doom, and has seen it; whatever archives there
     // are now are all that can refer to these segments.
-    let marker = try mark()
-    let needed = try chunksOnlyIn(Set(ready.flatMap(\.segments)), marker.marks)
-    try rescue(needed)
+    let hasRescued = try rescueWhatIsNeeded(of: Set(ready.flatMap(\.segments)))
     if repository.config.grace > 0 {
-      if !needed.isEmpty {
+      if hasRescued {
         // Those copies are young: the time begins anew for what they were copied from.
         try doomAgain(ready)
         return
@@ -169,6 +167,28 @@ extension Compaction {
     }
     return needed
   }
+
+  /// Copies out of doomed segments what archives need that are there now.
+  ///
+  /// - Returns: Whether there was anything.
+  private mutating func rescueWhatIsNeeded(of segments: Set<Digest256>) throws -> Bool {
+    var looks = 1
+    while true {
+      let marker = try mark()
+      let needed = try chunksOnlyIn(segments, marker.marks)
+      do {
+        try rescue(needed)
+        return !needed.isEmpty
+      } catch RepositoryError.missingChunk where looks < Self.mostLooks {
+        // The archive that needed it may have been deleted since we looked, and another compaction
+        // may have freed it. A new look tells; then only what is needed still is missed.
+        looks += 1
+      }
+    }
+  }
+
+  /// Others would have to be that much faster than we are each time.
+  private static let mostLooks = 4
 
   /// Copies chunks out of doomed segments that archives refer to.
   private mutating func rescue(_ chunks: [ChunkID: ObjectType]) throws {
