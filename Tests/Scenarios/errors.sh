@@ -38,6 +38,16 @@ status 0 env -u ARCHIVIST_PASSPHRASE ARCHIVIST_NEW_PASSPHRASE=hidden \
   ARCHIVIST_PASSCOMMAND='sh -c "env >seen; echo secret"' "$ARCHIVIST" list repo
 grep -q hidden seen && fail "a new passphrase reached the command that asks for the old one"
 
+say "paths that cannot be meant"
+for words in "create --dry-run repo::x" "extract --dry-run repo::first" "list repo::first" "diff repo::first first"; do
+  status 2 archivist $words ""
+  says 'path is empty'
+done
+mkdir -p deep && cd deep
+status 2 archivist create ../repo::x ../tree /tree
+says "\.\./tree and /tree are different" "archived as"
+cd ..
+
 say "missing repository, not a repository, and a repository that is there already"
 status 2 archivist create missing::x tree
 says 'missing' 'no repository' 'archivist init'

@@ -95,6 +95,8 @@ def check_paths_from(tree):
     delimiter, text = random.choice([(None, "\n"), ("\\n", "\n"), ("\\0", "\0"), ("|;", "|;"), ("\\x01", "\x01"), ("", "\n")])
     paths = [path for path in random.choices(pool, k=random.randint(0, 20)) if text not in path]
     paths = [path for path in paths if path and text[0] not in (path[0], path[-1])]
+    # Two places that would be archived as one: we take the first, whether it is there or not.
+    paths = [path for path in paths if f"../{path}" not in paths]
     listed = text.join(paths) + random.choice(["", text])
     if len(listed) > 4000 or listed == text:
         return 0

@@ -16,6 +16,7 @@ struct Selection {
     given = rules.roots + paths
     var named: [Pattern] = []
     for path in given {
+      guard !path.isEmpty else { throw CommandFailure.emptyPath }
       do throws(PatternError) {
         named.append(try Pattern(path, defaultStyle: .prefix))
       } catch {

@@ -43,6 +43,7 @@ enum Exit {
     case let error as CopyError: describe(error)
     case let error as RepositoryLocation.Invalid: ("\(error)", .failure(.commandLine))
     case let error as ClientMemory.Mismatch: ("\(error)", .failure(.repositoryReplayed))
+    case let error as WalkRootError: (describe(error), .failure(.commandLine))
     case let error as PlaceholderError: ("\(error)", .failure(.unknownPlaceholder))
     case let error as FormatTemplateError: ("\(error)", .failure(.template))
     case let error as TimeSelector.NotATime: ("\(error)", .failure(.commandLine))
@@ -106,6 +107,19 @@ enum Exit {
           + "repository that has a passphrase: take --encryption authenticated instead of none",
         .failure(.commandLine)
       )
+    }
+  }
+
+  private static func describe(_ error: WalkRootError) -> Message {
+    switch error {
+    case .unusable(let path) where path.isEmpty: CommandFailure.emptyPath.message
+    case .unusable(let path):
+      "\(name: path): no archive can hold this path: it is too long, or its part behind /./ leads "
+        + "out of the part before"
+    case .sameArchivedPath(let first, let second):
+      "\(name: first.given) and \(name: second.given) are different places that would be archived "
+        + "as \(name: first.path.bytes) and \(name: second.path.bytes), one on top of the other: make "
+        + "two archives of them, or strip different parts with /./"
     }
   }
 
@@ -278,4 +292,7 @@ struct CommandFailure: Error {
     self.message = message
     self.status = status
   }
+
+  /// `""` where a path is expected: in most cases a variable of a script that is not set.
+  static let emptyPath = CommandFailure("a path is empty: is a variable not set?")
 }
