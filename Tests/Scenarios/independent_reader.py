@@ -37,7 +37,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 MIB = 1 << 20
 CHUNK_LIMIT = 32 * MIB
-SHARED_BLOCK_LIMIT = MIB
+SHARED_BLOCK_LIMIT = 2 * MIB
 SEGMENT_LIMIT = 128 * MIB
 INDEX_LIMIT = 64 * MIB
 OBJECT_LIMIT = MIB

@@ -7,7 +7,7 @@ enum Limits {
   /// Bytes of one chunk.
   static let chunkSize = 32 << 20
   /// Bytes of a block that several chunks share, before compression.
-  static let sharedBlockSize = 1 << 20
+  static let sharedBlockSize = 2 << 20
   /// Blocks in a segment.
   static let blocksInSegment = 1 << 16
   /// Chunks in a segment.

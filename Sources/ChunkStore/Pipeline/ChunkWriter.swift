@@ -12,7 +12,7 @@ final class ChunkWriter: Sendable {
   /// What has to be stored, and is not being stored already.
   let claims: Claims
   private let isVerifying: Bool
-  private let blocks = BoundedQueue<Step<SealedBlock>>(capacity: 16 << 20)
+  private let blocks = BoundedQueue<Step<SealedBlock>>(capacity: 8 << 20)
   private let segments = BoundedQueue<Step<FinishedSegment>>(capacity: 2)
   private let contentSealers: SealerSource
   private let treeSealers: SealerSource
@@ -167,41 +167,91 @@ final class ChunkWriter: Sendable {
   }
 
   private func writeSegments() throws {
-    var open: [ObjectType: (writer: SegmentWriter, sealer: BlockSealer)] = [:]
-    func end(_ type: ObjectType) throws {
-      guard let (writer, sealer) = open.removeValue(forKey: type) else { return }
-      sealers(type).retire(sealer)
-      try segments.push(.element(try writer.finish()))
-    }
+    var content = OpenSegment(contentSealers, repository, room: Self.waitingSize)
+    var tree = OpenSegment(treeSealers, repository, room: Self.waitingSize / 8)
     do {
       while let step = blocks.pop() {
-        guard case .element(let block) = step else {
-          try end(.contentSegment)
-          try end(.treeSegment)
-          if case .flush(let flush) = step { try segments.push(.flush(flush)) }
-          continue
+        switch step {
+        case .element(let block) where block.header.type == .treeSegment:
+          try tree.add(block, full: publish)
+        case .element(let block): try content.add(block, full: publish)
+        case .flush(let flush):
+          try content.end(publish)
+          try tree.end(publish)
+          try segments.push(.flush(flush))
         }
-        let type = block.header.type
-        if open[type] == nil, let first = block.chunks.first {
-          let sealer = try sealers(type).head(first: first.id)
-          let writer = try SegmentWriter(
-            sealer, storage: repository.storage, keys: repository.keys)
-          open[type] = (writer, sealer)
-        }
-        guard let (writer, _) = open[type] else { continue }
-        try writer.append(block)
-        if writer.isFull { try end(type) }
       }
       if group.failure == nil {
-        try end(.contentSegment)
-        try end(.treeSegment)
+        try content.end(publish)
+        try tree.end(publish)
       }
     } catch {
-      for (writer, _) in open.values { writer.abort() }
+      content.abort()
+      tree.abort()
       throw error
     }
-    for (writer, _) in open.values { writer.abort() }
+    content.abort()
+    tree.abort()
     segments.close()
+  }
+
+  private func publish(_ segment: FinishedSegment) throws { try segments.push(.element(segment)) }
+
+  /// Blocks of so many bytes wait for their segment.
+  private static let waitingSize = 12 << 20
+
+  /// The segment that is being written, and blocks that wait for a place in it or the next one.
+  private struct OpenSegment: ~Copyable {
+    private let sealers: SealerSource
+    private let repository: Repository
+    private let room: Int
+    private var writer: SegmentWriter?
+    private var sealer: BlockSealer?
+    private var waiting: [SealedBlock] = []
+    private var size = 0
+
+    init(_ sealers: SealerSource, _ repository: Repository, room: Int) {
+      self.sealers = sealers
+      self.repository = repository
+      self.room = room
+    }
+
+    mutating func add(_ block: SealedBlock, full: (FinishedSegment) throws -> Void) throws {
+      waiting.append(block)
+      size += block.bytes.count
+      while size > room { try appendOne(full) }
+    }
+
+    /// Writes all that waits, and ends the segment.
+    mutating func end(_ full: (FinishedSegment) throws -> Void) throws {
+      while !waiting.isEmpty { try appendOne(full) }
+      try finish(full)
+    }
+
+    private mutating func appendOne(_ full: (FinishedSegment) throws -> Void) throws {
+      if writer == nil, let first = waiting.first?.chunks.first {
+        let sealer = try sealers.head(first: first.id)
+        self.sealer = sealer
+        writer = try SegmentWriter(sealer, storage: repository.storage, keys: repository.keys)
+      }
+      // Every block has a chunk.
+      guard let writer else { throw RepositoryError.blockNotVerified }
+      try writer.append(oneOf: &waiting)
+      size = waiting.reduce(0) { $0 + $1.bytes.count }
+      if writer.isFull { try finish(full) }
+    }
+
+    private mutating func finish(_ full: (FinishedSegment) throws -> Void) throws {
+      guard let writer, let sealer else { return }
+      (self.writer, self.sealer) = (nil, nil)
+      sealers.retire(sealer)
+      try full(try writer.finish())
+    }
+
+    mutating func abort() {
+      writer?.abort()
+      writer = nil
+    }
   }
 
   private func sealers(_ type: ObjectType) -> SealerSource {
@@ -245,10 +295,13 @@ final class ChunkWriter: Sendable {
 /// One thread's way into a `ChunkWriter`: gives chunks their ids, and collects small ones that
 /// are new into blocks that they share.
 final class ChunkLane {
-  /// Chunks of this size and above have a block of their own.
+  /// New chunks of one piece of a content have a block of their own from this size on.
   static let sharedBelow = 128 << 10
-  /// A shared block ends at this size.
+  /// A block of small files ends at this size.
   static let sharedSize = 512 << 10
+  /// A piece of a content is no longer than this, unless a single chunk is: large enough to
+  /// compress as well as a file does, small enough to be read for one chunk of it.
+  static let pieceSize = Limits.sharedBlockSize
 
   private let writer: ChunkWriter
   private let compression: Compression
@@ -266,23 +319,40 @@ final class ChunkLane {
     self.packer = packer
   }
 
-  /// Takes a chunk: stores it, unless the repository has it.
+  /// Takes the chunks of a piece: stores those that the repository has not.
   ///
   /// `endBlock` has to follow.
-  func add(_ chunk: [UInt8]) throws -> ChunkReference {
-    let id = ChunkID(try hash.digest(chunk.span))
-    let reference = ChunkReference(id: id, length: UInt32(truncatingIfNeeded: chunk.count))
-    guard writer.claims.claim(id) else { return reference }
-    if chunk.count >= Self.sharedBelow {
-      try writer.write(
-        chunk, chunks: [reference], type: .contentSegment, compression: compression,
-        packer: &packer)
-    } else {
-      if shared.count + chunk.count > Self.sharedSize { try endBlock() }
-      shared += chunk
-      sharedChunks.append(reference)
+  func add(_ piece: ContentPiece) throws -> [ChunkReference] {
+    var chunks: [ChunkReference] = []
+    var new: [(chunk: ChunkReference, range: Range<Int>)] = []
+    var newSize = 0
+    var start = 0
+    for end in piece.ends {
+      let id = ChunkID(try hash.digest(piece.bytes.span.extracting(start..<end)))
+      let chunk = ChunkReference(id: id, length: UInt32(truncatingIfNeeded: end - start))
+      chunks.append(chunk)
+      if writer.claims.claim(id) {
+        new.append((chunk, start..<end))
+        newSize += end - start
+      }
+      start = end
     }
-    return reference
+    if newSize < Self.sharedBelow {
+      if shared.count + newSize > Self.sharedSize { try endBlock() }
+      for (_, range) in new { shared += piece.bytes[range] }
+      sharedChunks += new.map(\.chunk)
+    } else {
+      var raw = piece.bytes
+      if newSize < raw.count {
+        raw = []
+        raw.reserveCapacity(newSize)
+        for (_, range) in new { raw += piece.bytes[range] }
+      }
+      try writer.write(
+        raw, chunks: new.map(\.chunk), type: .contentSegment, compression: compression,
+        packer: &packer)
+    }
+    return chunks
   }
 
   /// Ends the block that small chunks share.

@@ -26,6 +26,13 @@ struct ChunkReader: ~Copyable {
   mutating func read(
     _ id: ChunkID, namespace: KeyRing.Namespace, repository: Repository
   ) throws -> [UInt8] {
+    try find(id, namespace: namespace, repository: repository).bytes
+  }
+
+  /// The same, where it lies in its block.
+  mutating func find(
+    _ id: ChunkID, namespace: KeyRing.Namespace, repository: Repository
+  ) throws -> StoredChunk {
     var failure: (any Error)?
     // Somebody may have moved the chunk since we looked: look again before reporting damage.
     for attempt in 0..<2 {
@@ -94,20 +101,18 @@ struct ChunkReader: ~Copyable {
   private mutating func read(
     _ id: ChunkID, at location: ChunkLocation, namespace: KeyRing.Namespace,
     repository: Repository
-  ) throws -> [UInt8] {
+  ) throws -> StoredChunk {
     try Corruption.locate(.object(.segment, location.segment)) {
       let block = try block(at: location, repository: repository)
       guard location.offset + location.length <= block.count else {
         throw FormatError.inconsistent("the index points behind the end of a block")
       }
-      let chunk =
-        location.length == block.count
-        ? block : Array(block[location.offset..<(location.offset + location.length)])
+      let range = location.offset..<(location.offset + location.length)
+      let bytes = block.span.extracting(range)
       let digest =
-        namespace == .content
-        ? try contentHash.digest(chunk.span) : try treeHash.digest(chunk.span)
+        namespace == .content ? try contentHash.digest(bytes) : try treeHash.digest(bytes)
       guard ChunkID(digest) == id else { throw FormatError.authenticationFailed }
-      return chunk
+      return StoredChunk(block: block, range: range)
     }
   }
 

@@ -18,6 +18,11 @@ public final class ContentReader {
   ///
   /// - Throws: `RepositoryError.missingChunk` or `damagedChunk` if it cannot be had whole.
   public func read(_ reference: ChunkReference) throws -> [UInt8] {
+    try chunk(reference).bytes
+  }
+
+  /// The same, where it lies in its block.
+  public func chunk(_ reference: ChunkReference) throws -> StoredChunk {
     try repository.chunk(reference, &reader)
   }
 
@@ -25,5 +30,59 @@ public final class ContentReader {
   public func isContent(_ bytes: [UInt8], of reference: ChunkReference) throws -> Bool {
     guard bytes.count == Int(reference.length) else { return false }
     return try reader.contentID(bytes) == reference.id
+  }
+}
+
+/// A chunk that was read, in the block that it is stored in.
+public struct StoredChunk: Sendable {
+  /// The block.
+  public let block: [UInt8]
+  /// Where in the block the chunk is.
+  public let range: Range<Int>
+
+  /// The chunk alone.
+  public var bytes: [UInt8] { range.count == block.count ? block : Array(block[range]) }
+}
+
+/// Walks through the chunks of a content, as many at a time as follow each other in one block.
+///
+/// So that each block is read by one thread, and once. No run is longer than a block may be, even
+/// where a content consists of one chunk again and again.
+public struct ChunkRuns {
+  private let repository: Repository
+  private var chunks: ChunkCursor
+  /// The first one of the next run, and its block.
+  private var following: (chunk: ChunkReference, block: BlockCache.Key?)?
+  private var hasBegun = false
+
+  /// Walks through `chunks`, which are in `repository`.
+  public init(_ chunks: ChunkCursor, in repository: Repository) {
+    self.chunks = chunks
+    self.repository = repository
+  }
+
+  /// The next chunks; `nil` at the end.
+  ///
+  /// - Throws: Why a node of the list cannot be read.
+  public mutating func next() throws -> [ChunkReference]? {
+    if !hasBegun {
+      hasBegun = true
+      try advance()
+    }
+    guard let first = following else { return nil }
+    var run = [first.chunk]
+    var size = Int(first.chunk.length)
+    try advance()
+    while let next = following, let block = next.block, block == first.block {
+      size += Int(next.chunk.length)
+      guard size <= Limits.sharedBlockSize else { break }
+      run.append(next.chunk)
+      try advance()
+    }
+    return run
+  }
+
+  private mutating func advance() throws {
+    following = try chunks.next().map { ($0, repository.block(of: $0)) }
   }
 }

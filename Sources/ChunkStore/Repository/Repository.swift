@@ -294,13 +294,13 @@ public final class Repository: Sendable {
   // MARK: Chunks
 
   /// Reads one chunk, and verifies it against its id.
-  func chunk(_ reference: ChunkReference, _ reader: inout ChunkReader) throws -> [UInt8] {
-    let bytes = try reader.read(reference.id, namespace: .content, repository: self)
-    guard bytes.count == Int(reference.length) else {
+  func chunk(_ reference: ChunkReference, _ reader: inout ChunkReader) throws -> StoredChunk {
+    let chunk = try reader.find(reference.id, namespace: .content, repository: self)
+    guard chunk.range.count == Int(reference.length) else {
       throw RepositoryError.damagedChunk(
         reference.id, FormatError.inconsistent("a chunk of another length than its item says"))
     }
-    return bytes
+    return chunk
   }
 
   /// Says that a chunk will be read soon, so that it may be on its way already.
@@ -314,6 +314,13 @@ public final class Repository: Sendable {
     guard !blockCache.contains(key) else { return }
     storage.announce(
       .object(.segment, location.segment), range: ChunkReader.stretch(of: location))
+  }
+
+  /// The block that a chunk is read from, if it is there.
+  func block(of chunk: ChunkReference) -> BlockCache.Key? {
+    index.locations(of: chunk.id).first.map {
+      BlockCache.Key(segment: $0.segment, offset: $0.blockOffset)
+    }
   }
 
   var blockCache: BlockCache { blocks }

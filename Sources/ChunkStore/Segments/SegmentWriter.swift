@@ -12,15 +12,16 @@ final class SegmentWriter {
   /// A segment ends when it holds this much, or before, where little has to be padded.
   static let largestSize = 40 << 20
   /// It does not end before it holds this much.
-  static let smallestSize = 24 << 20
+  static let smallestSize = 20 << 20
 
   private let sealer: BlockSealer
   private let upload: any Upload
   private let keys: KeyRing
   private var hash: SHA256
   private var size = 0
-  private var directory: SegmentDirectory
-  private var headerNumbers: [ObjectHeader: Int]
+  private var rows: Rows
+  /// Whether the last block was chosen to be that.
+  private var isComplete = false
 
   /// Starts a segment under the header of `sealer`, which must be no other segment's.
   init(_ sealer: BlockSealer, storage: any Storage, keys: KeyRing) throws {
@@ -29,33 +30,72 @@ final class SegmentWriter {
     self.hash = hash
     self.sealer = sealer
     self.keys = keys
-    directory = SegmentDirectory(header: sealer.header)
-    headerNumbers = [sealer.header: 0]
+    rows = Rows(header: sealer.header)
     try write(sealer.header.encoded)
   }
 
-  var isFull: Bool {
-    size >= Self.largestSize || directory.blocks.count >= Limits.blocksInSegment - 1
-      || directory.chunks.count >= Limits.chunksInSegment / 2 || endsWell
+  /// The directory as it grows.
+  private struct Rows {
+    private(set) var directory: SegmentDirectory
+    private var headerNumbers: [ObjectHeader: Int]
+
+    init(header: ObjectHeader) {
+      directory = SegmentDirectory(header: header)
+      headerNumbers = [header: 0]
+    }
+
+    mutating func add(_ block: SealedBlock) {
+      let number: Int
+      if let known = headerNumbers[block.header] {
+        number = known
+      } else {
+        number = directory.headers.count
+        headerNumbers[block.header] = number
+        directory.headers.append(block.header)
+      }
+      directory.blocks.append(
+        SegmentDirectory.BlockRow(
+          sealedLength: UInt32(truncatingIfNeeded: block.bytes.count), header: number,
+          number: block.number, chunkCount: block.chunks.count, rawLength: block.rawLength))
+      directory.chunks += block.chunks
+    }
   }
 
-  /// Whether to end here pads less than what a later end can be expected to.
+  var isFull: Bool {
+    isComplete || size >= Self.largestSize
+      || rows.directory.blocks.count >= Limits.blocksInSegment - 1
+      || rows.directory.chunks.count >= Limits.chunksInSegment / 2
+  }
+
+  /// Appends the first one of the blocks that wait; or, where the segment may end, one that it ends
+  /// well with.
+  func append(oneOf waiting: inout [SealedBlock]) throws {
+    let last = waiting.firstIndex { endsWell(with: $0, among: waiting.count) }
+    isComplete = last != nil
+    guard let chosen = last ?? waiting.indices.first else { return }
+    try append(waiting.remove(at: chosen))
+  }
+
+  /// Whether to end with a block pads less than what a later end can be expected to.
   ///
   /// Where blocks end between two padded sizes is a matter of chance. Of `n` more chances, each as
   /// good as any other, the best one is taken by who accepts 2/(n + 3) of the worst.
-  private var endsWell: Bool {
+  private func endsWell(with block: SealedBlock, among choices: Int) -> Bool {
+    let size = size + block.bytes.count
     guard size >= Self.smallestSize else { return false }
-    let block = max(1, size / max(1, directory.blocks.count))
-    let chances = (Self.largestSize - size) / block
+    let (blocks, chunks) = (rows.directory.blocks.count + 1, rows.directory.chunks.count)
+    let chances = max(0, Self.largestSize - size) / (size / blocks) * choices
     func isGood(_ directorySize: Int) -> Bool {
       let whole = size + Self.overhead + directorySize
       let padding = Padding.padded(whole) - whole
       return padding * (chances + 3) <= 2 * Padding.step(whole)
     }
     // To be exact takes long: first with a size that comes near, and is hardly ever too small.
-    guard isGood(36 * directory.chunks.count + 16 * directory.blocks.count) else { return false }
+    guard isGood(36 * (chunks + block.chunks.count) + 16 * blocks) else { return false }
+    var rows = rows
+    rows.add(block)
     var body = ByteWriter()
-    directory.encode(to: &body)
+    rows.directory.encode(to: &body)
     return isGood(body.count)
   }
 
@@ -64,25 +104,14 @@ final class SegmentWriter {
 
   func append(_ block: SealedBlock) throws {
     try write(block.bytes)
-    let number: Int
-    if let known = headerNumbers[block.header] {
-      number = known
-    } else {
-      number = directory.headers.count
-      headerNumbers[block.header] = number
-      directory.headers.append(block.header)
-    }
-    directory.blocks.append(
-      SegmentDirectory.BlockRow(
-        sealedLength: UInt32(truncatingIfNeeded: block.bytes.count), header: number,
-        number: block.number, chunkCount: block.chunks.count, rawLength: block.rawLength))
-    directory.chunks += block.chunks
+    rows.add(block)
   }
 
   /// Seals directory and trailer.
   ///
   /// The segment is whole, but not published yet.
   func finish() throws -> FinishedSegment {
+    let directory = rows.directory
     var body = ByteWriter()
     directory.encode(to: &body)
     let padded = Padding.padded(size + Self.overhead + body.count)

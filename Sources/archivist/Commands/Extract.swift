@@ -104,7 +104,7 @@ struct Extract: ParsableCommand {
       do {
         var chunks = try repository.chunks(of: content)
         while let chunk = try chunks.next() {
-          _ = try reader.read(chunk)
+          _ = try reader.chunk(chunk)
           progress.meter.advance(by: UInt64(chunk.length))
         }
         for hole in content.holes { progress.meter.advance(by: hole.length) }

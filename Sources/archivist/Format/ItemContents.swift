@@ -30,12 +30,12 @@ struct ItemContents {
     var chunks = try repository.chunks(of: content)
     try addHoles()
     while let chunk = try chunks.next() {
-      let bytes = try reader.read(chunk)
-      var start = 0
-      while start < bytes.count {
+      let stored = try reader.chunk(chunk)
+      var start = stored.range.lowerBound
+      while start < stored.range.upperBound {
         let room = holes.first.map { Int(clamping: $0.offset - position) } ?? .max
-        let end = start + min(room, bytes.count - start)
-        for (_, digest) in digests { try digest.update(bytes.span.extracting(start..<end)) }
+        let end = start + min(room, stored.range.upperBound - start)
+        for (_, digest) in digests { try digest.update(stored.block.span.extracting(start..<end)) }
         position += UInt64(end - start)
         start = end
         try addHoles()

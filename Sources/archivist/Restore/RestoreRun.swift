@@ -26,7 +26,8 @@ final class RestoreRun: Sendable {
 
   fileprivate enum Work: Sendable {
     case batch([File])
-    case chunk(ChunkReference, file: File, writes: [Placement])
+    /// Chunks that are in one block.
+    case run([ChunkReference], file: File, writes: [[Placement]])
     case existing(Item, ExistingFile, Allowance.Permit)
   }
 
@@ -144,14 +145,14 @@ final class RestoreRun: Sendable {
   }
 
   private func dispatchChunks(of content: Item.Content, _ file: File) throws {
-    var chunks = try repository.chunks(of: content)
+    var runs = ChunkRuns(try repository.chunks(of: content), in: repository)
     var place = PlacementCursor(content.holes)
-    while let chunk = try chunks.next() {
+    while let run = try runs.next() {
       file.begin()
-      repository.announce(chunk)
+      if let first = run.first { repository.announce(first) }
+      let sizes = run.map { Int($0.length) }
       try work.push(
-        .chunk(chunk, file: file, writes: place.next(Int(chunk.length))),
-        cost: Int(chunk.length))
+        .run(run, file: file, writes: sizes.map { place.next($0) }), cost: sizes.reduce(0, +))
     }
     end(file)
   }
@@ -160,8 +161,8 @@ final class RestoreRun: Sendable {
 
   private func restore(_ work: Work, _ reader: ContentReader) {
     switch work {
-    case .chunk(let chunk, let file, let writes):
-      write(chunk, file, writes, reader)
+    case .run(let chunks, let file, let writes):
+      for (chunk, writes) in zip(chunks, writes) { write(chunk, file, writes, reader) }
       end(file)
     case .existing(let item, let file, _): restore(item, over: file, reader)
     case .batch(let files):
@@ -187,9 +188,10 @@ final class RestoreRun: Sendable {
     defer { meter.advance(by: UInt64(chunk.length)) }
     guard !file.hasFailed else { return }
     do {
-      let bytes = try reader.read(chunk)
+      let stored = try reader.chunk(chunk)
+      let bytes = stored.block.span.extracting(stored.range)
       for write in writes {
-        try file.output.write(bytes.span.extracting(write.range), at: write.offset)
+        try file.output.write(bytes.extracting(write.range), at: write.offset)
       }
     } catch let error where restoresLostAsZeros && LostContent.isLoss(error) {
       // What nobody writes reads as zeros.

@@ -46,7 +46,7 @@ import Testing
       let id = ChunkID(try hash.digest(of: bytes))
       #expect(try reader.read(id, namespace: .content, repository: opened) == bytes)
       let reference = ChunkReference(id: id, length: UInt32(bytes.count))
-      #expect(try opened.chunk(reference, &reader) == bytes)
+      #expect(try opened.chunk(reference, &reader).bytes == bytes)
       let wrong = ChunkReference(id: id, length: UInt32(bytes.count + 1))
       #expect(throws: RepositoryError.self) { try opened.chunk(wrong, &reader) }
     }

@@ -1113,7 +1113,7 @@ def refused():
         ("a chunk that is too large",
          directory([head], [(36, 0, 0, [(one[0], (32 << 20) + 1)], (32 << 20) + 1)])),
         ("a shared block that is too large",
-         directory([head], [(36, 0, 0, [(one[0], 1 << 19)] * 3, 3 << 19)])),
+         directory([head], [(36, 0, 0, [(one[0], 1 << 20)] * 3, 3 << 20)])),
         ("blocks that no segment could hold",
          directory([head], [(100 << 20, 0, n, [one], 10) for n in range(2)])),
         ("more chunks than blocks claim", directory([head], [(36, 0, 0, [one], 10)])[:-34]

@@ -44,7 +44,7 @@ extension ArchiveBuilder {
 
   enum Work: Sendable {
     case batch([Job])
-    case chunk([UInt8], number: Int, of: Assembly)
+    case piece(ContentPiece, number: Int, of: Assembly)
   }
 
   /// What the tree has when it is ended, or a checkpoint is made.

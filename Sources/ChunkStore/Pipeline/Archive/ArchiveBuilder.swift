@@ -6,7 +6,7 @@ import Synchronization
 ///
 ///     caller ─► order ───────────────────────────────────► item tree ─► nodes ─┐
 ///        ├────► batches of small files ─► workers ─► blocks ─────────────────► segments ─► index
-///        └────► large files ─► readers ─► chunks ─► workers ─► blocks ─┘
+///        └────► large files ─► readers ─► pieces ─► workers ─► blocks ─┘
 ///
 /// All queues are bounded, so memory is, whatever comes in. The archive object is written by
 /// `finish`, when everything it refers to is published: before that, nothing has happened.

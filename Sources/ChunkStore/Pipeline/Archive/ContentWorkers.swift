@@ -19,12 +19,12 @@ extension ArchiveBuilder {
 
     func run(_ work: Work) throws {
       switch work {
-      case .chunk(_, number: _, let assembly) where shared.interruption.isSet:
+      case .piece(_, number: _, let assembly) where shared.interruption.isSet:
         assembly.fail(RepositoryError.interrupted)
-      case .chunk(let bytes, let number, let assembly):
-        let reference = try lane.add(bytes)
+      case .piece(let piece, let number, let assembly):
+        let chunks = try lane.add(piece)
         try lane.endBlock()
-        try assembly.add(reference, number: number, store: nodes)
+        try assembly.add(chunks, number: number, store: nodes)
       case .batch(let jobs):
         let states = try jobs.map(store)
         try lane.endBlock()
@@ -51,10 +51,11 @@ extension ArchiveBuilder {
 
     private func read(_ job: Job) throws -> (Item.ChunkList, ContentSummary) {
       var list = ChunkListWriter()
-      let summary = try chunker.cut(job.source) { chunk in
+      let summary = try chunker.cut(job.source) { piece in
         do {
-          try list.add(
-            try lane.add(chunk), keys: shared.repository.keys, store: nodes)
+          for chunk in try lane.add(piece) {
+            try list.add(chunk, keys: shared.repository.keys, store: nodes)
+          }
         } catch {
           throw StoreFailure(cause: error)
         }
@@ -67,7 +68,7 @@ extension ArchiveBuilder {
     }
   }
 
-  /// Reads large files, cuts them, and hands the chunks to the workers.
+  /// Reads large files, cuts them, and hands the pieces to the workers.
   ///
   /// Confined to one thread.
   final class LargeFileReader {
@@ -91,7 +92,7 @@ extension ArchiveBuilder {
       let found: (end: (assembly: Assembly, count: Int), summary: ContentSummary)
       do {
         found = try ArchiveBuilder.readAtRest(job.source) {
-          // An earlier attempt's chunks stay without an end, and nobody hears of them.
+          // An earlier attempt's pieces stay without an end, and nobody hears of them.
           let assembly = Assembly(job.slot, shared: shared)
           let (count, summary) = try read(job, into: assembly)
           return ((assembly, count), summary)
@@ -111,11 +112,11 @@ extension ArchiveBuilder {
       _ job: Job, into assembly: Assembly
     ) throws -> (count: Int, summary: ContentSummary) {
       var count = 0
-      let summary = try chunker.cut(job.source) { chunk in
+      let summary = try chunker.cut(job.source) { piece in
         if shared.interruption.isSet { throw RepositoryError.interrupted }
         do throws(RepositoryError) {
           try shared.work.push(
-            .chunk(chunk, number: count, of: assembly), cost: chunk.count)
+            .piece(piece, number: count, of: assembly), cost: piece.bytes.count)
         } catch {
           // Nobody takes it any more.
           if shared.interruption.isSet { throw RepositoryError.interrupted }
@@ -127,7 +128,7 @@ extension ArchiveBuilder {
     }
   }
 
-  /// Puts the chunks of one large file, which are stored in any order, into their own.
+  /// Puts the pieces of one large file, which are stored in any order, into their own.
   ///
   /// Sendable: all state is touched under the monitor.
   final class Assembly: @unchecked Sendable {
@@ -136,7 +137,7 @@ extension ArchiveBuilder {
     private let monitor = Monitor()
     private var list = ChunkListWriter()
     private var next = 0
-    private var early: [Int: ChunkReference] = [:]
+    private var early: [Int: [ChunkReference]] = [:]
     private var end: (total: Int, summary: ContentSummary)?
 
     init(_ slot: Slot, shared: Shared) {
@@ -144,9 +145,9 @@ extension ArchiveBuilder {
       self.shared = shared
     }
 
-    func add(_ chunk: ChunkReference, number: Int, store: NodeWriter) throws {
+    func add(_ chunks: [ChunkReference], number: Int, store: NodeWriter) throws {
       try monitor.withLock {
-        early[number] = chunk
+        early[number] = chunks
         try advance(store)
       }
     }
@@ -164,8 +165,8 @@ extension ArchiveBuilder {
     }
 
     private func advance(_ store: NodeWriter) throws {
-      while let chunk = early.removeValue(forKey: next) {
-        try list.add(chunk, keys: shared.repository.keys, store: store)
+      while let chunks = early.removeValue(forKey: next) {
+        for chunk in chunks { try list.add(chunk, keys: shared.repository.keys, store: store) }
         next += 1
       }
       guard let end, next == end.total else { return }
@@ -202,44 +203,64 @@ extension ArchiveBuilder {
   }
 }
 
-extension Chunker {
-  private static let pieceSize = 256 << 10
+/// Chunks that follow each other in a content: what is new of them becomes a block.
+struct ContentPiece: Sendable {
+  /// The chunks, one behind the other.
+  var bytes: [UInt8]
+  /// Where each of them ends.
+  var ends: [Int]
+}
 
-  /// Reads a content to its end, and passes on its chunks.
+extension Chunker {
+  /// How much is read at a time.
+  private static let readSize = 256 << 10
+
+  /// Reads a content to its end, and passes on its chunks, as many at a time as fit a block.
   ///
-  /// What is read ends up where the chunk will be: only what was read beyond its end is copied.
+  /// What is read ends up where the piece will be: only what was read beyond its end is copied.
   fileprivate mutating func cut(
-    _ source: any ContentSource, _ body: ([UInt8]) throws -> Void
+    _ source: any ContentSource, _ body: (ContentPiece) throws -> Void
   ) throws -> ContentSummary {
     let stream = try source.open()
     reset()
-    // A small file is read in one piece, and one byte more tells that it has ended.
-    let firstPiece = Int(min(source.expectedSize, UInt64(Self.pieceSize - 1))) + 1
-    let room = usualChunkSize + Self.pieceSize
+    // A small file is read in one go, and one byte more tells that it has ended.
+    let firstRead = Int(min(source.expectedSize, UInt64(Self.readSize - 1))) + 1
     var buffer: [UInt8] = []
-    buffer.reserveCapacity(firstPiece < Self.pieceSize ? firstPiece : room)
-    try stream.read(firstPiece, into: &buffer)
-    var isLast = buffer.count < firstPiece
+    buffer.reserveCapacity(firstRead < Self.readSize ? firstRead : room)
+    try stream.read(firstRead, into: &buffer)
+    var isLast = buffer.count < firstRead
+    var ends: [Int] = []
+    /// Passes on what has been cut up to a chunk's end.
+    func pass() throws {
+      guard let end = ends.last else { return }
+      var rest: [UInt8] = []
+      if !isLast || end < buffer.count { rest.reserveCapacity(max(room, buffer.count - end)) }
+      rest += buffer[end...]
+      buffer.removeLast(buffer.count - end)
+      try body(ContentPiece(bytes: buffer, ends: ends))
+      buffer = rest
+      ends.removeAll(keepingCapacity: true)
+    }
     while true {
-      if let length = try cut(buffer.span, isLast: isLast) {
-        var rest: [UInt8] = []
-        if length < buffer.count {
-          rest.reserveCapacity(max(room, buffer.count - length))
-          rest += buffer[length...]
-          buffer.removeLast(buffer.count - length)
-        } else if !isLast {
-          rest.reserveCapacity(room)
-        }
-        try body(buffer)
-        buffer = rest
+      let start = ends.last ?? 0
+      if let length = try cut(buffer.span.extracting(start...), isLast: isLast) {
+        if start + length > ChunkLane.pieceSize { try pass() }
+        let end = (ends.last ?? 0) + length
+        ends.append(end)
+        // Most of the next ones would not fit any more.
+        if end > ChunkLane.pieceSize - usualChunkSize { try pass() }
       } else if isLast {
+        try pass()
         return try stream.finish()
       } else {
         let count = buffer.count
-        if buffer.capacity < count + Self.pieceSize { buffer.reserveCapacity(2 * buffer.capacity) }
-        try stream.read(Self.pieceSize, into: &buffer)
+        if buffer.capacity < count + Self.readSize { buffer.reserveCapacity(2 * buffer.capacity) }
+        try stream.read(Self.readSize, into: &buffer)
         isLast = buffer.count == count
       }
     }
   }
+
+  /// Room for what is usually read until a piece has ended.
+  private var room: Int { max(ChunkLane.pieceSize, usualChunkSize) + Self.readSize }
 }

@@ -1,0 +1,141 @@
+import Crypto
+import Testing
+
+@testable import ChunkStore
+
+/// Chunks of a large file that share blocks, and how they are read back.
+@Suite struct PiecesTests {
+  private let test: SharedRepository
+
+  init() throws { test = try SharedRepository() }
+
+  @Test func `a large file is cut where it would be in one piece, and its chunks share blocks`()
+    throws
+  {
+    var random = PseudoRandomBytes(seed: 3)
+    let file = TestFile(path: "large", bytes: random.bytes(12 << 20))
+    let (repository, chunks) = try backUp(file, ArchiveBuilder.Options())
+
+    var chunker = try Chunker(parameters: .default, keys: repository.keys.chunker)
+    var lengths: [Int] = []
+    var start = 0
+    while let length = try chunker.cut(file.bytes.span.extracting(start...), isLast: true) {
+      lengths.append(length)
+      start += length
+    }
+    #expect(chunks.map { Int($0.length) } == lengths)
+
+    let blocks = try blocks(of: chunks, repository)
+    let sizes = blocks.map { $0.chunks.reduce(0) { $0 + Int($1.length) } }
+    #expect(sizes.allSatisfy { $0 <= Limits.sharedBlockSize })
+    // Each is so full that the next chunk had no room, or most would not have had.
+    for (size, next) in zip(sizes, blocks.dropFirst()) {
+      let first = Int(next.chunks.first?.length ?? 0)
+      #expect(size + max(first, 640 << 10) > Limits.sharedBlockSize)
+    }
+    try test.expect(["a": [file]])
+    try test.expectClean()
+  }
+
+  @Test func `of a piece that is known in part, the rest becomes a block`() throws {
+    var random = PseudoRandomBytes(seed: 4)
+    var file = TestFile(path: "large", bytes: random.bytes(10 << 20))
+    let (_, before) = try backUp(file, ArchiveBuilder.Options())
+    file.bytes.insert(contentsOf: random.bytes(1000), at: 5 << 20)
+    let repository = try test.open()
+    let second = try repository.backUp("b", [file], options: ArchiveBuilder.Options())
+    let after = try chunks(of: second, repository)
+    let new = after.filter { !before.contains($0) }
+    #expect(!new.isEmpty)
+    #expect(
+      second.manifest.statistics.newSize == new.reduce(0) { $0 + UInt64($1.length) })
+    let written = try blocks(of: new, repository)
+    #expect(written.reduce(0) { $0 + $1.chunks.count } == new.count)
+    #expect(
+      try blocks(of: before, repository).allSatisfy { block in
+        !block.chunks.contains { new.contains($0) }
+      })
+    try test.expect(["b": [file]])
+    try test.expectClean()
+  }
+
+  @Test func `a chunk that is longer than a block of several has one of its own`() throws {
+    var random = PseudoRandomBytes(seed: 5)
+    var options = ArchiveBuilder.Options()
+    options.chunker = .fixed(size: 3 << 20)
+    options.compression = Compression(.none)
+    let file = TestFile(path: "large", bytes: random.bytes(10 << 20))
+    let (repository, chunks) = try backUp(file, options)
+    #expect(chunks.map(\.length) == [3 << 20, 3 << 20, 3 << 20, 1 << 20])
+    #expect(try blocks(of: chunks, repository).map(\.chunks.count) == [1, 1, 1, 1])
+    try test.expect(["a": [file]])
+  }
+
+  @Test func `a content that repeats itself is read in runs no longer than a block`() throws {
+    let file = TestFile(path: "sevens", bytes: [UInt8](repeating: 7, count: 5 << 20))
+    let (repository, chunks) = try backUp(file, Repository.testOptions)
+    #expect(Set(chunks.dropLast()).count == 1)
+    let archive = try repository.archive(named: "a")
+    var items = try repository.items(of: archive)
+    let content = try #require(try items.next()?.content)
+    var runs = ChunkRuns(try repository.chunks(of: content), in: repository)
+    var together: [ChunkReference] = []
+    var sizes: [Int] = []
+    while let run = try runs.next() {
+      together += run
+      sizes.append(run.reduce(0) { $0 + Int($1.length) })
+    }
+    #expect(together == chunks)
+    #expect(sizes.allSatisfy { $0 <= Limits.sharedBlockSize })
+    #expect(sizes.count == 3)
+  }
+
+  @Test func `runs are the blocks of a content, in order`() throws {
+    var random = PseudoRandomBytes(seed: 6)
+    let file = TestFile(path: "large", bytes: random.bytes(9 << 20))
+    let (repository, chunks) = try backUp(file, ArchiveBuilder.Options())
+    let expected = try blocks(of: chunks, repository).map(\.chunks)
+    let archive = try repository.archive(named: "a")
+    var items = try repository.items(of: archive)
+    let content = try #require(try items.next()?.content)
+    var runs = ChunkRuns(try repository.chunks(of: content), in: repository)
+    for block in expected { #expect(try runs.next() == block) }
+    #expect(try runs.next() == nil)
+  }
+
+  /// Makes the archive `a` of one file; its chunks, and a view of the repository afterwards.
+  private func backUp(
+    _ file: TestFile, _ options: ArchiveBuilder.Options
+  ) throws -> (Repository, [ChunkReference]) {
+    let archive = try test.open().backUp("a", [file], options: options)
+    let repository = try test.open()
+    try repository.refresh()
+    return (repository, try chunks(of: archive, repository))
+  }
+
+  private func chunks(of archive: Archive, _ repository: Repository) throws -> [ChunkReference] {
+    var items = try repository.items(of: archive)
+    let content = try #require(try items.next()?.content)
+    var cursor = try repository.chunks(of: content)
+    var chunks: [ChunkReference] = []
+    while let chunk = try cursor.next() { chunks.append(chunk) }
+    return chunks
+  }
+
+  /// The chunks by the blocks that they are in.
+  private func blocks(
+    of chunks: [ChunkReference], _ repository: Repository
+  ) throws -> [(key: BlockCache.Key, chunks: [ChunkReference])] {
+    var blocks: [(key: BlockCache.Key, chunks: [ChunkReference])] = []
+    for chunk in chunks {
+      let key = try #require(repository.block(of: chunk))
+      if let last = blocks.indices.last, blocks[last].key == key {
+        blocks[last].chunks.append(chunk)
+      } else {
+        #expect(!blocks.contains { $0.key == key })
+        blocks.append((key, [chunk]))
+      }
+    }
+    return blocks
+  }
+}
