@@ -167,9 +167,22 @@ internal import Glibc
   ) throws(CompressionError) -> Bool {
     var failure: CompressionError?
     let context = unsafe compression
+    // At its default level zstd has tables for a fast cache: twice as many entries find one percent
+    // more in large blocks, for a tenth of the time.
+    let isLarge = level == 3 && raw.count >= 512 << 10
+    let parameters: [(ZSTD_cParameter, Int32)] = [
+      (ZSTD_c_compressionLevel, Int32(level)),
+      (ZSTD_c_hashLog, isLarge ? 18 : 0), (ZSTD_c_chainLog, isLarge ? 17 : 0),
+    ]
+    for (parameter, value) in parameters {
+      let result = unsafe ZSTD_CCtx_setParameter(context, parameter, value)
+      if ZSTD_isError(result) != 0 {
+        throw .failed(unsafe String(cString: ZSTD_getErrorName(result)))
+      }
+    }
     let result = unsafe pack(.zstd, raw, into: &packed) { output, input in
-      let size = unsafe ZSTD_compressCCtx(
-        context, output.baseAddress, output.count, input.baseAddress, input.count, Int32(level))
+      let size = unsafe ZSTD_compress2(
+        context, output.baseAddress, output.count, input.baseAddress, input.count)
       guard ZSTD_isError(size) != 0 else { return size }
       if ZSTD_getErrorCode(size) != ZSTD_error_dstSize_tooSmall {
         failure = .failed(unsafe String(cString: ZSTD_getErrorName(size)))
