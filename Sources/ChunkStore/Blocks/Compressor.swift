@@ -76,22 +76,22 @@ internal import Glibc
     }
   }
 
-  /// The raw bytes of a block's plaintext.
+  /// The raw bytes of a block's plaintext, within it if they are stored as they are.
   ///
   /// - Throws: `FormatError` if they are not what was packed, or more than `limit`.
-  mutating func unpack(_ plaintext: [UInt8], limit: Int) throws(FormatError) -> [UInt8] {
+  mutating func unpack(_ plaintext: [UInt8], limit: Int) throws(FormatError) -> PlacedBytes {
     let (codec, count) = try Self.head(of: plaintext, limit: limit)
     switch codec {
     case .none:
       guard plaintext.count == Self.headSize + count else { throw .corruptCompression }
-      return Array(plaintext[Self.headSize...])
+      return PlacedBytes(plaintext, Self.headSize..<plaintext.count)
     case .zeros:
       guard plaintext.count == Self.headSize else { throw .corruptCompression }
-      return [UInt8](repeating: 0, count: count)
+      return PlacedBytes([UInt8](repeating: 0, count: count))
     case .lz4, .zstd:
       var raw: [UInt8] = []
       unsafe try Self.unpack(plaintext, codec, count: count, into: &raw, with: decompression)
-      return raw
+      return PlacedBytes(raw)
     }
   }
 

@@ -71,14 +71,14 @@ struct BlockLane: ~Copyable {
 
   /// Stores what nobody else is storing of a block.
   private mutating func write(
-    _ block: WantedBlock, packed: [UInt8], raw: [UInt8], type: ObjectType
+    _ block: WantedBlock, packed: [UInt8], raw: PlacedBytes, type: ObjectType
   ) throws {
     let claimed = Set(block.wanted.filter { writer.claims.claim($0.id) })
     if claimed.count == block.held.count, !(repacksContents && type == .contentSegment) {
       try writer.write(packed: packed, rawLength: raw.count, chunks: block.held, type: type)
     } else {
       try writer.write(
-        partOf: raw, holding: block.held, keeping: claimed, type: type,
+        partOf: raw.bytes, holding: block.held, keeping: claimed, type: type,
         compression: compression, packer: &packer)
     }
   }
@@ -86,7 +86,7 @@ struct BlockLane: ~Copyable {
   /// A block as it was packed, and as it was before; `nil` if it is not what its chunks' ids say.
   private mutating func whole(
     _ block: WantedBlock, _ stretches: inout BlockStretches
-  ) throws -> (packed: [UInt8], raw: [UInt8])? {
+  ) throws -> (packed: [UInt8], raw: PlacedBytes)? {
     do {
       let sealed = try stretches.sealedBlock(at: block.location)
       let packed = try reader.unseal(sealed, at: block.location, keys: source.keys)

@@ -7,7 +7,7 @@ public struct CheckOptions: Sendable {
   public var repository = true
   /// Archives, their trees, and whether every chunk they refer to is there.
   public var archives = true
-  /// Every byte: each object against its name, each chunk against its id.
+  /// Every byte: each block against its tag, each chunk against its id.
   public var verifyData = false
   /// How much of the data, if not all of it.
   public var part = DataPart()
@@ -63,6 +63,8 @@ struct Check {
   private var report = CheckReport()
   /// Segments that are known to be damaged, and set aside.
   private var quarantined: Set<Digest256> = []
+  /// Segments that are what an index object says of them.
+  private var confirmed: Set<Digest256> = []
 
   static func run(
     _ repository: Repository, options: CheckOptions, meter: Meter,
@@ -186,8 +188,11 @@ struct Check {
       }
       let directory = try SegmentReader.directory(
         of: segment, size: size, storage: repository.storage, keys: repository.keys)
-      if let entry, entry.directory != directory {
-        throw FormatError.inconsistent("holds other chunks than the index says")
+      if let entry {
+        guard entry.directory == directory else {
+          throw FormatError.inconsistent("holds other chunks than the index says")
+        }
+        confirmed.insert(segment)
       }
     } catch StorageError.notFound {
       // Freed since it was listed: only what archives need is missed, and by them.
@@ -254,6 +259,7 @@ struct Check {
     group.onFailure { queue.cancel() }
     let repository = self.repository
     let meter = self.meter
+    let confirmed = self.confirmed
     let shared = SharedReport()
     for number in 0..<ThreadGroup.processorCount {
       group.start("verify \(number)") {
@@ -263,7 +269,8 @@ struct Check {
           let name = ObjectName.object(.segment, segment.id)
           let result: Result<(chunks: Int, bytes: Int), any Error>
           do {
-            result = .success(try verifier.verify(segment))
+            result = .success(
+              try verifier.verify(segment, hashesName: !confirmed.contains(segment.id)))
           } catch StorageError.notFound {
             continue
           } catch {

@@ -32,7 +32,7 @@ struct ChunkReader: ~Copyable {
   /// The same, where it lies in its block.
   mutating func find(
     _ id: ChunkID, namespace: KeyRing.Namespace, repository: Repository
-  ) throws -> StoredChunk {
+  ) throws -> PlacedBytes {
     var failure: (any Error)?
     // Somebody may have moved the chunk since we looked: look again before reporting damage.
     for attempt in 0..<2 {
@@ -58,15 +58,15 @@ struct ChunkReader: ~Copyable {
   ///
   /// - Throws: `FormatError.authenticationFailed` for the first one that is something else.
   mutating func verify(
-    _ raw: [UInt8], holds chunks: some Sequence<ChunkReference>, type: ObjectType
+    _ raw: PlacedBytes, holds chunks: some Sequence<ChunkReference>, type: ObjectType
   ) throws {
-    var start = 0
+    var start = raw.range.lowerBound
     for chunk in chunks {
       let end = start + Int(chunk.length)
-      guard end <= raw.count else {
+      guard end <= raw.range.upperBound else {
         throw FormatError.inconsistent("chunks that are longer than their block")
       }
-      let bytes = raw.span.extracting(start..<end)
+      let bytes = raw.whole.span.extracting(start..<end)
       let id = type == .treeSegment ? try treeHash.digest(bytes) : try contentHash.digest(bytes)
       guard ChunkID(id) == chunk.id else { throw FormatError.authenticationFailed }
       start = end
@@ -101,30 +101,30 @@ struct ChunkReader: ~Copyable {
   private mutating func read(
     _ id: ChunkID, at location: ChunkLocation, namespace: KeyRing.Namespace,
     repository: Repository
-  ) throws -> StoredChunk {
+  ) throws -> PlacedBytes {
     try Corruption.locate(.object(.segment, location.segment)) {
       let block = try block(at: location, repository: repository)
       guard location.offset + location.length <= block.count else {
         throw FormatError.inconsistent("the index points behind the end of a block")
       }
-      let range = location.offset..<(location.offset + location.length)
-      let bytes = block.span.extracting(range)
+      let chunk = block.part(location.offset..<(location.offset + location.length))
+      let bytes = chunk.whole.span.extracting(chunk.range)
       let digest =
         namespace == .content ? try contentHash.digest(bytes) : try treeHash.digest(bytes)
       guard ChunkID(digest) == id else { throw FormatError.authenticationFailed }
-      return StoredChunk(block: block, range: range)
+      return chunk
     }
   }
 
   /// The raw bytes of the block at `location`.
-  mutating func block(at location: ChunkLocation, repository: Repository) throws -> [UInt8] {
+  mutating func block(at location: ChunkLocation, repository: Repository) throws -> PlacedBytes {
     // Blocks of a single chunk are hardly ever read twice.
     guard location.chunksInBlock > 1 || location.header.type == .treeSegment else {
       return try fetch(location, repository)
     }
     let key = BlockCache.Key(segment: location.segment, offset: location.blockOffset)
     if let known = repository.blockCache.claim(key) { return known }
-    var raw: [UInt8]?
+    var raw: PlacedBytes?
     defer { repository.blockCache.settle(key, raw) }
     let block = try fetch(location, repository)
     raw = block
@@ -133,7 +133,7 @@ struct ChunkReader: ~Copyable {
 
   private mutating func fetch(
     _ location: ChunkLocation, _ repository: Repository
-  ) throws -> [UInt8] {
+  ) throws -> PlacedBytes {
     let (bytes, sealed) = try Self.sealed(at: location, storage: repository.storage)
     var context = try repository.keys.context(location.header, role: Role(location.header.type))
     let packed: [UInt8]
@@ -178,7 +178,7 @@ struct ChunkReader: ~Copyable {
   /// Opens a sealed block, and unpacks it.
   mutating func open(
     _ sealed: [UInt8], at location: ChunkLocation, keys: KeyRing
-  ) throws -> [UInt8] {
+  ) throws -> PlacedBytes {
     try unpack(try unseal(sealed, at: location, keys: keys), at: location)
   }
 
@@ -191,7 +191,7 @@ struct ChunkReader: ~Copyable {
   /// Unpacks a block that was opened.
   mutating func unpack(
     _ packed: [UInt8], at location: ChunkLocation
-  ) throws(FormatError) -> [UInt8] {
+  ) throws(FormatError) -> PlacedBytes {
     let raw = try compressor.unpack(packed, limit: Limits.chunkSize)
     guard raw.count == location.rawLength else {
       throw FormatError.inconsistent("a block of another length than the index says")
@@ -214,7 +214,7 @@ final class BlockCache: @unchecked Sendable {
 
   private let capacity: Int
   private let monitor = Monitor()
-  private var blocks: [Key: [UInt8]] = [:]
+  private var blocks: [Key: PlacedBytes] = [:]
   /// Oldest first.
   private var order: [Key] = []
   private var size = 0
@@ -227,7 +227,7 @@ final class BlockCache: @unchecked Sendable {
   func contains(_ key: Key) -> Bool { monitor.withLock { blocks[key] != nil } }
 
   /// A block; `nil` if the caller has to read it, and to call `settle` then, whatever comes of it.
-  func claim(_ key: Key) -> [UInt8]? {
+  func claim(_ key: Key) -> PlacedBytes? {
     monitor.withLock {
       while true {
         if let block = blocks[key] { return block }
@@ -238,16 +238,16 @@ final class BlockCache: @unchecked Sendable {
   }
 
   /// Takes a block that was claimed; without one, the next who wants it tries again.
-  func settle(_ key: Key, _ block: [UInt8]?) {
+  func settle(_ key: Key, _ block: PlacedBytes?) {
     monitor.withLock {
       claimed.remove(key)
       monitor.broadcast()
       guard let block, blocks.updateValue(block, forKey: key) == nil else { return }
       order.append(key)
-      size += block.count
+      size += block.whole.count
       while size > capacity, order.count > 1 {
         let oldest = order.removeFirst()
-        size -= blocks.removeValue(forKey: oldest)?.count ?? 0
+        size -= blocks.removeValue(forKey: oldest)?.whole.count ?? 0
       }
     }
   }

@@ -22,7 +22,7 @@ public final class ContentReader {
   }
 
   /// The same, where it lies in its block.
-  public func chunk(_ reference: ChunkReference) throws -> StoredChunk {
+  public func chunk(_ reference: ChunkReference) throws -> PlacedBytes {
     try repository.chunk(reference, &reader)
   }
 
@@ -31,17 +31,6 @@ public final class ContentReader {
     guard bytes.count == Int(reference.length) else { return false }
     return try reader.contentID(bytes) == reference.id
   }
-}
-
-/// A chunk that was read, in the block that it is stored in.
-public struct StoredChunk: Sendable {
-  /// The block.
-  public let block: [UInt8]
-  /// Where in the block the chunk is.
-  public let range: Range<Int>
-
-  /// The chunk alone.
-  public var bytes: [UInt8] { range.count == block.count ? block : Array(block[range]) }
 }
 
 /// Walks through the chunks of a content, as many at a time as follow each other in one block.

@@ -294,9 +294,9 @@ public final class Repository: Sendable {
   // MARK: Chunks
 
   /// Reads one chunk, and verifies it against its id.
-  func chunk(_ reference: ChunkReference, _ reader: inout ChunkReader) throws -> StoredChunk {
+  func chunk(_ reference: ChunkReference, _ reader: inout ChunkReader) throws -> PlacedBytes {
     let chunk = try reader.find(reference.id, namespace: .content, repository: self)
-    guard chunk.range.count == Int(reference.length) else {
+    guard chunk.count == Int(reference.length) else {
       throw RepositoryError.damagedChunk(
         reference.id, FormatError.inconsistent("a chunk of another length than its item says"))
     }

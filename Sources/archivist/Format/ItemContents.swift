@@ -35,7 +35,7 @@ struct ItemContents {
       while start < stored.range.upperBound {
         let room = holes.first.map { Int(clamping: $0.offset - position) } ?? .max
         let end = start + min(room, stored.range.upperBound - start)
-        for (_, digest) in digests { try digest.update(stored.block.span.extracting(start..<end)) }
+        for (_, digest) in digests { try digest.update(stored.whole.span.extracting(start..<end)) }
         position += UInt64(end - start)
         start = end
         try addHoles()

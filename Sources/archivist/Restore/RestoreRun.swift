@@ -189,7 +189,7 @@ final class RestoreRun: Sendable {
     guard !file.hasFailed else { return }
     do {
       let stored = try reader.chunk(chunk)
-      let bytes = stored.block.span.extracting(stored.range)
+      let bytes = stored.whole.span.extracting(stored.range)
       for write in writes {
         try file.output.write(bytes.extracting(write.range), at: write.offset)
       }

@@ -60,7 +60,7 @@ import Testing
     for number in 0..<8 {
       group.start("reader \(number)") {
         if let block = cache.claim(key) {
-          #expect(block == [7])
+          #expect(block.bytes == [7])
           return
         }
         // The first who tries does not succeed.
@@ -68,7 +68,7 @@ import Testing
           reads += 1
           return reads
         }
-        cache.settle(key, turn == 1 ? nil : [7])
+        cache.settle(key, turn == 1 ? nil : PlacedBytes([7]))
       }
     }
     try group.join()
@@ -83,7 +83,7 @@ import Testing
     }
     for key in keys {
       #expect(cache.claim(key) == nil)
-      cache.settle(key, [1, 2, 3, 4])
+      cache.settle(key, PlacedBytes([1, 2, 3, 4]))
     }
     #expect(keys.map(cache.contains) == [false, true, true])
   }

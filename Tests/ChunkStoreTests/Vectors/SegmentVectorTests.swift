@@ -27,7 +27,7 @@ import Testing
 
   private func unpacked(_ bytes: [UInt8]) throws -> [UInt8] {
     var compressor = try Compressor()
-    return try compressor.unpack(bytes, limit: Limits.chunkSize)
+    return try compressor.unpack(bytes, limit: Limits.chunkSize).bytes
   }
 
   private func packed(_ raw: [UInt8], _ choice: Compression) throws -> [UInt8] {
@@ -103,7 +103,7 @@ import Testing
   ) throws -> [UInt8] {
     let sealed = try ChunkReader.sealedBlock(at: location, storage: storage)
     var reader = try ChunkReader(keys: ring)
-    return try reader.open(sealed, at: location, keys: ring)
+    return try reader.open(sealed, at: location, keys: ring).bytes
   }
 
   private func id(

@@ -227,7 +227,7 @@ struct Compaction {
             rawLength: UInt32(truncatingIfNeeded: location.rawLength), chunks: held))
       } else {
         try writer.write(
-          partOf: raw, holding: held, keeping: Set(kept), type: directory.type,
+          partOf: raw.bytes, holding: held, keeping: Set(kept), type: directory.type,
           compression: Compression(.zstd(level: 3), isAutomatic: true), packer: &packer)
       }
     }

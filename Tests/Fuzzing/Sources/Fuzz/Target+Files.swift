@@ -22,12 +22,12 @@ extension Target {
       return seeds
     } take: { bytes in
       guard var compressor = try? Compressor(),
-        let raw = try? compressor.unpack(bytes, limit: 1 << 20)
+        let raw = try? compressor.unpack(bytes, limit: 1 << 20).bytes
       else { return }
       precondition(raw.count <= 1 << 20, "more than was allowed")
       for choice in [Compression(.none), Compression(.lz4), Compression(.zstd(level: 1))] {
         guard let packed = try? compressor.pack(raw, with: choice),
-          let again = try? compressor.unpack(packed, limit: 1 << 20)
+          let again = try? compressor.unpack(packed, limit: 1 << 20).bytes
         else { preconditionFailure("what was unpacked cannot be packed with \(choice)") }
         precondition(again == raw, "packing with \(choice) loses something")
       }
