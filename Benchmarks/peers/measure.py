@@ -59,14 +59,14 @@ def run(corpus, tools, options, results):
     for turn in range(options.rounds):
         order = tools[turn % len(tools):] + tools[:turn % len(tools)]
         with tempfile.TemporaryDirectory(prefix="repositories.", dir=options.folder) as folder:
-            sizes = {}
+            empty, sizes = {}, {}
             for tool in order:
                 home = f"{folder}/{tool.name}.home"
                 os.makedirs(home)
                 if hasattr(tool, "setup"):
                     execute(tool, tool.setup(f"{folder}/{tool.name}"), home, corpus.place)
                     # What an empty one takes up, space that is set aside for instance, is no growth.
-                    sizes[tool.name] = used(f"{folder}/{tool.name}")
+                    empty[tool.name] = sizes[tool.name] = used(f"{folder}/{tool.name}")
             for step in needed:
                 if step == "changed":
                     corpus.change()
@@ -81,7 +81,7 @@ def run(corpus, tools, options, results):
                         repository = f"{folder}/{tool.name}"
                         if step in ("first", "unchanged", "changed"):
                             size = used(repository)
-                            sample["repository"] = size
+                            sample["repository"] = size - empty.get(tool.name, 0)
                             sample["growth"] = size - sizes.get(tool.name, 0)
                             sizes[tool.name] = size
                         if step in wanted:
