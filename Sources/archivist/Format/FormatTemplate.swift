@@ -4,18 +4,15 @@
 /// and `}}` are braces.
 struct FormatTemplate {
   /// A piece of a template.
-  enum Part: Equatable {
+  enum Part {
     /// Bytes that stay as they are.
     case literal([UInt8])
-    /// Something to be filled in, and how; the specification is empty where none is given.
-    case field(name: String, spec: [UInt8])
+    /// Something to be filled in.
+    case field(FormatField)
   }
 
   /// The pieces, in order.
   private(set) var parts: [Part] = []
-  /// How the values of `parts` are laid out; `nil` where the specification says nothing that is the
-  /// same for every value.
-  private var layouts: [FormatLayout?] = []
 
   /// Fields that are the same everywhere: what is hard to write in a shell.
   static let fixed: [(key: String, bytes: [UInt8])] = [
@@ -63,17 +60,14 @@ struct FormatTemplate {
       }
       if !literal.isEmpty { parts.append(.literal(literal)) }
       literal = []
-      parts.append(.field(name: key, spec: spec))
+      parts.append(.field(FormatField(name: key, spec: spec)))
     }
     if !literal.isEmpty { parts.append(.literal(literal)) }
-    layouts = parts.map {
-      if case .field(_, let spec) = $0 { FormatLayout(spec) } else { nil }
-    }
   }
 
   /// The fields that occur, in order of appearance.
   var keys: [String] {
-    parts.compactMap { if case .field(let name, _) = $0 { name } else { nil } }
+    parts.compactMap { if case .field(let field) = $0 { field.name } else { nil } }
   }
 
   /// The text with all fields filled in.
@@ -83,7 +77,7 @@ struct FormatTemplate {
   /// - Throws: What `value` throws, and `FormatTemplateError` where a specification does not fit.
   func filled(_ value: (String) throws -> FormatValue) throws -> [UInt8] {
     var result: [UInt8] = []
-    try fill(&result) { try value($1) }
+    try fill(&result) { try value($1.name) }
     return result
   }
 
@@ -91,20 +85,37 @@ struct FormatTemplate {
   ///
   /// - Parameters:
   ///   - result: What is appended to.
-  ///   - value: What the field of a part stands for: by the part's place in `parts`, and by name.
+  ///   - value: What a field stands for; it gets the field's place in `parts` as well.
   /// - Throws: What `value` throws, and `FormatTemplateError` where a specification does not fit.
-  func fill(_ result: inout [UInt8], _ value: (Int, String) throws -> FormatValue) throws {
-    for (place, part) in parts.enumerated() {
-      switch part {
+  func fill(_ result: inout [UInt8], _ value: (Int, FormatField) throws -> FormatValue) throws {
+    for place in parts.indices {
+      switch parts[place] {
       case .literal(let bytes): result += bytes
-      case .field(let name, let spec):
-        try value(place, name).append(to: &result, spec, layouts[place], key: name)
+      case .field(let field): try value(place, field).append(to: &result, field)
       }
     }
   }
 
   private static let open = UInt8(ascii: "{")
   private static let close = UInt8(ascii: "}")
+}
+
+/// A field of a template: what is to be filled in, and how.
+///
+/// An object, because it is handed around for every item of a listing.
+final class FormatField: Sendable {
+  let name: String
+  /// `[[fill]align][0][width][,][.precision][type]`, as Python has it; for a time what `strftime(3)`
+  /// takes. Empty where none is given.
+  let spec: [UInt8]
+  /// What `spec` says for text and numbers; `nil` if it says nothing for them.
+  let layout: FormatLayout?
+
+  init(name: String, spec: [UInt8]) {
+    self.name = name
+    self.spec = spec
+    layout = FormatLayout(spec)
+  }
 }
 
 /// A template that cannot be filled in.

@@ -9,48 +9,28 @@ enum FormatValue: Equatable {
   /// A moment, shown in local time.
   case time(Timestamp)
 
-  /// The value as a specification in the form of Python's wants it.
+  /// Appends the value as a field wants it.
   ///
-  /// - Parameters:
-  ///   - spec: `[[fill]align][0][width][,][.precision][type]`; for a time what `strftime(3)` takes.
-  ///   - key: The field, for errors.
-  /// - Returns: The text.
-  /// - Throws: `FormatTemplateError` if the specification does not fit.
-  func formatted(_ spec: [UInt8], key: String) throws(FormatTemplateError) -> [UInt8] {
-    var result: [UInt8] = []
-    try append(to: &result, spec, FormatLayout(spec), key: key)
-    return result
-  }
-
-  /// Appends the value as a specification wants it.
-  ///
-  /// - Parameters:
-  ///   - result: What is appended to.
-  ///   - spec: As `formatted` takes it.
-  ///   - layout: What `spec` says for text and numbers; `nil` if it says nothing for them.
-  ///   - key: The field, for errors.
-  /// - Throws: `FormatTemplateError` if the specification does not fit.
-  func append(
-    to result: inout [UInt8], _ spec: [UInt8], _ layout: FormatLayout?, key: String
-  ) throws(FormatTemplateError) {
+  /// - Throws: `FormatTemplateError` if the field's specification does not fit.
+  func append(to result: inout [UInt8], _ field: FormatField) throws(FormatTemplateError) {
     switch self {
     case .time(let moment):
-      if spec.isEmpty {
+      if field.spec.isEmpty {
         TimeText.append(list: CivilTime(moment, in: .local, isNamed: false), to: &result)
         return
       }
       do throws(TimeText.FormatTooLong) {
-        result += try TimeText.format(spec, CivilTime(moment, in: .local))
+        result += try TimeText.format(field.spec, CivilTime(moment, in: .local))
       } catch {
-        throw .invalidSpec(spec, key: key)
+        throw .invalidSpec(field.spec, key: field.name)
       }
     case .text(let bytes):
-      guard let layout, layout.append(text: bytes, to: &result) else {
-        throw .invalidSpec(spec, key: key)
+      guard field.layout?.append(text: bytes, to: &result) == true else {
+        throw .invalidSpec(field.spec, key: field.name)
       }
     case .number(let value):
-      guard let layout, layout.append(number: value, to: &result) else {
-        throw .invalidSpec(spec, key: key)
+      guard field.layout?.append(number: value, to: &result) == true else {
+        throw .invalidSpec(field.spec, key: field.name)
       }
     }
   }
@@ -66,7 +46,7 @@ enum FormatValue: Equatable {
 }
 
 /// How much room a value gets, and where it stands in it.
-struct FormatLayout {
+struct FormatLayout: Sendable {
   private var fill: [UInt8] = [0x20]
   private var align: UInt8?
   private var width = 0

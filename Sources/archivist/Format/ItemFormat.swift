@@ -51,7 +51,7 @@ struct ItemFormat {
     template = try FormatTemplate(
       format, keys: Array(Self.keys.joined()), unavailable: Self.unavailable)
     fields = template.parts.map {
-      if case .field(let name, _) = $0 { Field(rawValue: name) } else { nil }
+      if case .field(let field) = $0 { Field(rawValue: field.name) } else { nil }
     }
     self.archive = archive
     self.isForPeople = isForPeople
@@ -65,8 +65,10 @@ struct ItemFormat {
     if item.mode != lastMode.mode {
       lastMode = (item.mode, Array(HumanText.mode(item.mode).utf8))
     }
-    try template.fill(&result) { place, name in
-      guard let field = fields[place] else { return .text(Array((digests[name] ?? "").utf8)) }
+    try template.fill(&result) { place, wanted in
+      guard let field = fields[place] else {
+        return .text(Array((digests[wanted.name] ?? "").utf8))
+      }
       return try value(field, item)
     }
   }

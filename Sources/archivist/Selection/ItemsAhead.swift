@@ -5,13 +5,14 @@ import ChunkStore
 /// Belongs to one thread; the other one ends with it.
 final class ItemsAhead {
   private enum Part: Sendable {
+    /// The last one first, so that each can be taken out without a copy of the others.
     case items([Item])
     case failure(any Error)
   }
 
   private let queue = BoundedQueue<Part>(capacity: ItemsAhead.capacity)
   private let group = ThreadGroup()
-  /// What was taken out of the queue, the next item last.
+  /// What was taken out of the queue.
   private var batch: [Item] = []
 
   // Small enough that the memory does not count, and that a batch is worth waking a thread for.
@@ -48,7 +49,7 @@ final class ItemsAhead {
       case nil:
         if let failure = group.failure { throw failure }
         return nil
-      case .items(let items): batch = items.reversed()
+      case .items(let items): batch = items
       case .failure(let error): throw error
       }
     }
@@ -64,9 +65,10 @@ final class ItemsAhead {
     do {
       var items = SelectedItems(try repository.items(of: archive), in: places)
       while let item = try items.next() {
-        batch.append(item)
         size += item.memorySize
+        batch.append(item)
         guard size >= batchSize else { continue }
+        batch.reverse()
         do throws(RepositoryError) {
           try hand(.items(batch), size)
         } catch {
@@ -79,6 +81,7 @@ final class ItemsAhead {
       failure = error
     }
     // What was read before it is worth having.
+    batch.reverse()
     try hand(.items(batch), size)
     if let failure { try hand(.failure(failure), 0) }
   }
