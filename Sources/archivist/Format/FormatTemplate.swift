@@ -105,8 +105,10 @@ struct FormatTemplate {
 /// An object, because it is handed around for every item of a listing.
 final class FormatField: Sendable {
   let name: String
+  /// What stands behind the colon; empty where nothing does.
+  ///
   /// `[[fill]align][0][width][,][.precision][type]`, as Python has it; for a time what `strftime(3)`
-  /// takes. Empty where none is given.
+  /// takes.
   let spec: [UInt8]
   /// What `spec` says for text and numbers; `nil` if it says nothing for them.
   let layout: FormatLayout?
