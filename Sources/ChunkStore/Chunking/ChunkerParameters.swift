@@ -24,7 +24,7 @@ public enum ChunkerParameters: Hashable, Sendable, CustomStringConvertible {
 
   /// What is used unless asked otherwise: chunks of 128 KiB to 2 MiB, about 390 KiB on average.
   public static let `default` = ChunkerParameters.buzhash(
-    minimumExponent: 17, maximumExponent: 21, maskBits: 18, window: 4095)
+    minimumExponent: 17, maximumExponent: 21, maskBits: 17, window: 4095)
 
   /// Reads parameters as they are written on a command line and in an archive.
   ///

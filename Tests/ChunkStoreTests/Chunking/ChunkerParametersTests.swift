@@ -16,7 +16,7 @@ import Testing
       try ChunkerParameters(parsing: "buzhash,15,19,17,4095")
         == .buzhash(minimumExponent: 15, maximumExponent: 19, maskBits: 17, window: 4095))
     #expect(try ChunkerParameters(parsing: "fixed,65536") == .fixed(size: 65536))
-    #expect(ChunkerParameters.default.description == "buzhash,17,21,18,4095")
+    #expect(ChunkerParameters.default.description == "buzhash,17,21,17,4095")
     #expect(throws: Never.self) { try ChunkerParameters.default.validate() }
   }
 

@@ -31,7 +31,7 @@ import Testing
     // Each is so full that the next chunk had no room, or most would not have had.
     for (size, next) in zip(sizes, blocks.dropFirst()) {
       let first = Int(next.chunks.first?.length ?? 0)
-      #expect(size + max(first, 640 << 10) > Limits.sharedBlockSize)
+      #expect(size + max(first, 384 << 10) > Limits.sharedBlockSize)
     }
     try test.expect(["a": [file]])
     try test.expectClean()
