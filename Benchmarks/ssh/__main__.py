@@ -70,7 +70,7 @@ def measure(options):
     found = programs.find()
     samples = {}
     with tempfile.TemporaryDirectory(prefix="ssh.", dir=options.folder) as folder:
-        with parties.Server(f"{folder}/sshd") as server:
+        with parties.Server(f"{folder}/sshd", options.rate) as server:
             runner = parties.Runner(server, folder)
             for corpus in options.corpora:
                 path = make(corpus, folder, options.size)
@@ -211,6 +211,8 @@ def main():
                         help="those that are not installed are left out")
     parser.add_argument("--cores", type=int, default=os.cpu_count(),
                         help="that the ratios are computed for")
+    parser.add_argument("--rate", type=float,
+                        help="of a link between client and server, in MiB a second")
     parser.add_argument("--threads", action="store_true", help="say what each thread has had")
     parser.add_argument("--folder", default="/dev/shm", help="for five times the size")
     measure(parser.parse_args())

@@ -13,22 +13,32 @@ TICK = os.sysconf("SC_CLK_TCK")
 
 
 class Server:
-    """A private sshd on loopback, with keys of its own, in a folder."""
+    """A private sshd on loopback, with keys of its own, in a folder; behind a proxy that lets so
+    many MiB a second through, if `rate` is given."""
 
-    script = os.path.join(HERE, "../../Tests/Services/sshd.sh")
+    sshd = os.path.join(HERE, "../../Tests/Services/sshd.sh")
+    proxy = os.path.join(HERE, "../../Tests/Services/tcpfault.py")
 
-    def __init__(self, folder):
+    def __init__(self, folder, rate=None):
         self.folder = folder
+        self.rate = rate
 
     def __enter__(self):
-        said = subprocess.run([self.script, "start", self.folder], check=True,
-                              capture_output=True, text=True).stdout
-        assignments = dict(word.split("=", 1) for word in shlex.split(said))
-        self.pid, self.config = int(assignments["SSHD_PID"]), assignments["SSH_CONFIG"]
+        said = assignments(self.sshd, "start", self.folder)
+        self.pid, self.config = int(said["SSHD_PID"]), said["SSH_CONFIG"]
+        if self.rate:
+            port = said["SSHD_PORT"]
+            said = assignments(self.proxy, "start", self.folder, port, "--seconds", "86400",
+                               "--rate", f"{self.rate * 1024:.0f}")
+            text = read(self.config).replace(f"  Port {port}", f"  Port {said['PROXY_PORT']}")
+            with open(self.config, "w") as file:
+                file.write(text)
         return self
 
     def __exit__(self, *_):
-        subprocess.run([self.script, "stop", self.folder], check=True)
+        if self.rate:
+            subprocess.run([self.proxy, "stop", self.folder], check=True)
+        subprocess.run([self.sshd, "stop", self.folder], check=True)
 
     def used(self):
         """Seconds of CPU of all connections so far, once they have ended."""
@@ -102,6 +112,12 @@ class Sample:
     def least(self, cores):
         """Seconds that it takes at least on so many cores that do nothing else."""
         return max(self.cpu / cores, self.busiest)
+
+
+def assignments(*command):
+    """What a command prints for a shell to assign."""
+    said = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+    return dict(word.split("=", 1) for word in shlex.split(said))
 
 
 def read(path):
