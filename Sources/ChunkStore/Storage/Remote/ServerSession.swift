@@ -308,11 +308,19 @@ package final class ServerSession: Sendable {
     _ name: ObjectName, _ range: Range<Int>, _ id: UInt32, _ repository: ServedRepository
   ) throws(ConnectionFailure) {
     let file: LocalFile
-    let size: Int
-    do throws(StorageError) { (file, size) = try repository.file(name) } catch {
+    var rest: Range<Int>
+    var short: [UInt8]?
+    do throws(StorageError) {
+      let (found, size) = try repository.file(name)
+      file = found
+      rest = range.clamped(to: 0..<max(0, size))
+      if rest.count <= Self.longestCopy {
+        short = try file.read(from: rest.lowerBound, count: rest.count)
+      }
+    } catch {
       return try refuse(error, id)
     }
-    var rest = range.clamped(to: 0..<max(0, size))
+    if let short { return try answer(.done(short), id) }
     // One answer at a time is sent: those that wait for their turn are read meanwhile.
     file.startReading(rest)
     while !rest.isEmpty {

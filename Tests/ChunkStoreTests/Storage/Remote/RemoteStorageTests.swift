@@ -48,7 +48,9 @@ import Testing
     try storage.put(name, bytes)
     #expect(try local.get(name, range: nil) == bytes)
     #expect(try storage.get(name, range: nil) == bytes)
-    for range in [1_000..<3_000_000, 4_900_000..<6_000_000, 5_000_000..<6_000_000] {
+    for range in [
+      1_000..<3_000_000, 4_900_000..<6_000_000, 4_990_000..<6_000_000, 5_000_000..<6_000_000,
+    ] {
       let isEqual =
         try storage.get(name, range: range) == Array(bytes[range.clamped(to: 0..<bytes.count)])
       #expect(isEqual, "\(range)")
@@ -383,6 +385,20 @@ import Testing
       return
     }
     withExtendedLifetime(silent) {}
+  }
+
+  @Test func `what came before an error counts for nothing`() throws {
+    let (here, there) = TestServer.socketPair()
+    let other = Channel(input: there, output: there)
+    try other.send(raw: Hello().encoded)
+    let connection = try RemoteConnection(Channel(input: here, output: here))
+    let answer = try connection.ask(.get(.config(1), 0..<10), limit: 10)
+    let next = try connection.ask(.get(.config(1), 0..<10), limit: 10)
+    try other.send(Answer.part([UInt8](repeating: 0, count: 8)).frame(id: 1))
+    try other.send(Answer.failed(.damaged("a", "b")).frame(id: 1))
+    try other.send(Answer.done([7]).frame(id: 2))
+    #expect(throws: StorageError.damaged("a", "b")) { try answer.wait() }
+    #expect(try next.wait() == [7])
   }
 
   @Test func `a hostile server does not get more memory than was asked for`() throws {
