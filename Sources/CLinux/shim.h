@@ -146,6 +146,22 @@ static inline int linux_set_pipe_size(int descriptor, int size) {
   return fcntl(descriptor, 1031 /* F_SETPIPE_SZ */, size);
 }
 
+// Bytes in a pipe that nobody has read yet, seen from either end; negative for what is no pipe.
+static inline int linux_bytes_in_pipe(int descriptor) {
+  int count = 0;
+  return ioctl(descriptor, FIONREAD, &count) == 0 ? count : -1;
+}
+
+// splice(2) with SPLICE_F_NONBLOCK: what is in a file becomes what is in a pipe, without a copy.
+static inline ssize_t linux_splice_from_file(int file, int64_t offset, int pipe, size_t count) {
+  return (ssize_t)syscall(SYS_splice, file, &offset, pipe, (void *)0, count, 2u);
+}
+
+// posix_fadvise(2) with POSIX_FADV_WILLNEED: starts reading, does not wait.
+static inline void linux_start_reading(int file, int64_t offset, int64_t count) {
+  (void)posix_fadvise(file, offset, count, 3);
+}
+
 // Writing never waits from now on: EAGAIN says that there is no room.
 static inline int linux_set_nonblocking(int descriptor) {
   int flags = fcntl(descriptor, F_GETFL);

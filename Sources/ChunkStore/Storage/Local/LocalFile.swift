@@ -44,6 +44,36 @@ final class LocalFile: Sendable {
     }
   }
 
+  /// Writes all of `bytes` from `offset` on.
+  func write(_ bytes: Span<UInt8>, at offset: Int) throws(StorageError) {
+    var done = 0
+    while done < bytes.count {
+      let rest = bytes.extracting(done..<bytes.count)
+      let written = unsafe rest.withUnsafeBufferPointer {
+        unsafe pwrite(descriptor, $0.baseAddress, $0.count, off_t(offset + done))
+      }
+      if written < 0 {
+        if errno == EINTR { continue }
+        throw .last("write", path)
+      }
+      done += written
+    }
+  }
+
+  /// Makes a stretch of the file the content of a pipe, as far as there is room, without a copy:
+  /// what is changed in it before it is read from the pipe is read as changed.
+  ///
+  /// - Returns: How many bytes, or a negative number; then the error number may be about either.
+  func splice(_ range: Range<Int>, to pipe: Int32) -> (count: Int, error: Int32) {
+    let count = linux_splice_from_file(descriptor, Int64(range.lowerBound), pipe, range.count)
+    return (count, count < 0 ? errno : 0)
+  }
+
+  /// Asks the kernel to start reading a stretch of the file.
+  func startReading(_ range: Range<Int>) {
+    linux_start_reading(descriptor, Int64(range.lowerBound), Int64(range.count))
+  }
+
   /// Reads up to `count` bytes from `offset`; fewer only at the end of the file.
   func read(from offset: Int, count: Int) throws(StorageError) -> [UInt8] {
     var failure: StorageError?

@@ -83,20 +83,26 @@ public final class LocalStorage: Storage {
 
   /// Reads an object; files of segments stay open for a while.
   public func get(_ name: ObjectName, range: Range<Int>?) throws(StorageError) -> [UInt8] {
-    if let range, case .object(.segment, _) = name {
-      // Segments are read in many small pieces: their files stay open for a while.
-      let file = try openFiles.file(name) { () throws(StorageError) in
-        try LocalFile.open(path(name), flags: O_RDONLY)
-      }
-      return try file.read(from: range.lowerBound, count: range.count)
+    if let range {
+      return try file(name).read(from: range.lowerBound, count: range.count)
     }
     let file = try LocalFile.open(path(name), flags: O_RDONLY)
-    if let range { return try file.read(from: range.lowerBound, count: range.count) }
     let size = try file.status().size
     guard size <= Limits.segmentSize else {
       throw .damaged(path(name), "is larger than any object")
     }
     return try file.read(from: 0, count: size)
+  }
+
+  /// The file that an object is in.
+  func file(_ name: ObjectName) throws(StorageError) -> LocalFile {
+    guard case .object(.segment, _) = name else {
+      return try LocalFile.open(path(name), flags: O_RDONLY)
+    }
+    // Segments are read in many small pieces: their files stay open for a while.
+    return try openFiles.file(name) { () throws(StorageError) in
+      try LocalFile.open(path(name), flags: O_RDONLY)
+    }
   }
 
   /// Publishes an object: written aside, made durable, renamed.

@@ -9,13 +9,17 @@ import Synchronization
 package final class Channel: Sendable {
   private let input: Int32
   private let output: Int32
-  private let writing = Mutex<Void>(())
+  /// Whoever speaks; others sleep until they may, which takes longer than they should spin.
+  private let writing = Monitor()
   private let isEnded = Atomic(false)
   private let buffer = Mutex(Buffer())
   /// How long the other side may be silent, in seconds.
   private let patience: Double
   private let upload: RateLimit?
   private let download: RateLimit?
+  /// How much the pipes hold; nothing for what is no pipe.
+  private let inputSize: Int
+  private let outputSize: Int
 
   /// What was read, and not yet asked for: headers, and the beginnings of bodies.
   private struct Buffer {
@@ -45,8 +49,8 @@ package final class Channel: Sendable {
     self.upload = upload
     self.download = download
     // Large pipes: fewer changes of process. What has none, a socket say, refuses.
-    _ = linux_set_pipe_size(input, 1 << 20)
-    _ = linux_set_pipe_size(output, 1 << 20)
+    inputSize = max(0, Int(linux_set_pipe_size(input, 1 << 20)))
+    outputSize = max(0, Int(linux_set_pipe_size(output, 1 << 20)))
     // What cannot be told that waits for its reader, who then decides how long.
     _ = linux_set_nonblocking(output)
   }
@@ -70,12 +74,30 @@ package final class Channel: Sendable {
   func send(kind: UInt8, id: UInt32, _ body: ArraySlice<UInt8>) throws(ConnectionFailure) {
     let header = Frame.header(kind: kind, id: id, bodyLength: body.count)
     upload?.take(header.count + body.count)
-    try writing.withLock { _ throws(ConnectionFailure) in try write(header.span, body.span) }
+    try writing.withLock { () throws(ConnectionFailure) in try write(header.span, body.span) }
+  }
+
+  /// Whether a stretch of a file can be sent without being read.
+  var sendsFiles: Bool { outputSize > 0 }
+
+  /// Sends a frame whose body is a stretch of a file, which does not change until it has arrived.
+  ///
+  /// - Returns: Why that could not be read: then the rest of the body is zeros, since its length
+  ///   was told before.
+  func send(
+    kind: UInt8, id: UInt32, _ file: LocalFile, _ range: Range<Int>
+  ) throws(ConnectionFailure) -> StorageError? {
+    let header = Frame.header(kind: kind, id: id, bodyLength: range.count)
+    upload?.take(header.count + range.count)
+    return try writing.withLock { () throws(ConnectionFailure) in
+      try write(header.span, Span<UInt8>())
+      return try write(file, range)
+    }
   }
 
   /// Sends bytes that are no frame: a hello.
   func send(raw bytes: [UInt8]) throws(ConnectionFailure) {
-    try writing.withLock { _ throws(ConnectionFailure) in
+    try writing.withLock { () throws(ConnectionFailure) in
       try write(bytes.span, Span<UInt8>())
     }
   }
@@ -100,12 +122,60 @@ package final class Channel: Sendable {
       }
       switch errno {
       case EINTR: break
-      // Not forever: a peer that has gone must not keep us.
-      case EAGAIN: try wait(output, Int16(POLLOUT))
+      case EAGAIN: try waitForRoom()
       default: throw .lost(StorageError.reason(errno))
       }
     }
   }
+
+  private func write(
+    _ file: LocalFile, _ range: Range<Int>
+  ) throws(ConnectionFailure) -> StorageError? {
+    var rest = range
+    while !rest.isEmpty {
+      let (count, error) = file.splice(rest, to: output)
+      if count > 0 {
+        rest = (rest.lowerBound + count)..<rest.upperBound
+        continue
+      }
+      switch error {
+      case EINTR: break
+      case EAGAIN: try waitForRoom()
+      case EPIPE: throw .lost(StorageError.reason(error))
+      // The end of the file, a bad sector, a file system that cannot do it: reading it tells.
+      default: return try writeRead(file, rest)
+      }
+    }
+    return nil
+  }
+
+  /// The same, by reading it.
+  private func writeRead(
+    _ file: LocalFile, _ range: Range<Int>
+  ) throws(ConnectionFailure) -> StorageError? {
+    var failure: StorageError?
+    var bytes: [UInt8] = []
+    do throws(StorageError) {
+      bytes = try file.read(from: range.lowerBound, count: range.count)
+      if bytes.count < range.count { failure = .damaged(file.path, "ends too early") }
+    } catch {
+      failure = error
+    }
+    bytes += repeatElement(0, count: range.count - bytes.count)
+    try write(bytes.span, Span<UInt8>())
+    return failure
+  }
+
+  /// Waits until the other side has taken something; not for ever: one that has gone must not keep
+  /// us.
+  private func waitForRoom() throws(ConnectionFailure) {
+    // Else we would be woken for every little that it takes, and be in its way.
+    Clock.pause(Self.moment(outputSize))
+    try wait(output, Int16(POLLOUT))
+  }
+
+  /// Seconds in which nobody fills or empties more than half of a pipe of this size.
+  private static func moment(_ size: Int) -> Double { Double(size) / 2e9 }
 
   // MARK: Hearing
 
@@ -194,6 +264,7 @@ package final class Channel: Sendable {
   ) throws(ConnectionFailure) -> Bool {
     while true {
       try wait(input, Int16(POLLIN))
+      letMoreCome(upTo: count)
       var found = 0
       var code: Int32 = 0
       bytes.append(addingCapacity: count) { output in
@@ -210,6 +281,17 @@ package final class Channel: Sendable {
       return found > 0
     }
   }
+
+  /// Of much that is awaited, a little is there: more of it comes in a moment, and a call for each
+  /// little costs more than that.
+  private func letMoreCome(upTo count: Int) {
+    guard inputSize > 0, count >= Self.much,
+      Int(linux_bytes_in_pipe(input)) < min(count, inputSize / 2)
+    else { return }
+    Clock.pause(Self.moment(inputSize))
+  }
+
+  private static let much = 128 << 10
 
   private func wait(_ descriptor: Int32, _ events: Int16) throws(ConnectionFailure) {
     let end = Clock.monotonicSeconds + patience

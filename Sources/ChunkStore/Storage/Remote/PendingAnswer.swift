@@ -4,22 +4,31 @@ final class PendingAnswer: @unchecked Sendable {
   // one that hears the server until there is a result, then under the monitor.
   private let monitor = Monitor()
   private let limit: Int
+  private let lead: Int
   private var bytes: [UInt8] = []
   private var result: Result<Void, StorageError>?
 
-  /// - Parameter limit: How many bytes the answer may have: no server fills our memory.
-  init(limit: Int) { self.limit = limit }
+  /// - Parameters:
+  ///   - limit: How many bytes the answer may have: no server fills our memory.
+  ///   - lead: Room for so many bytes in front of them, which come from elsewhere.
+  init(limit: Int, lead: Int = 0) {
+    self.limit = limit
+    self.lead = lead
+  }
 
   /// Takes in so many bytes, which the server says next.
   func receive(
     _ count: Int, isLast: Bool, from channel: Channel
   ) throws(ConnectionFailure) {
     guard !isThere else { throw .malformed("an answer to what was answered before") }
-    guard bytes.count + count <= limit else {
+    if bytes.isEmpty {
+      // Of one that comes in parts, most of what was asked for is expected to come.
+      bytes.reserveCapacity(lead + (isLast ? min(count, limit) : min(limit, Self.mostReserved)))
+      bytes += repeatElement(0, count: lead)
+    }
+    guard bytes.count - lead + count <= limit else {
       throw .malformed("an answer is longer than what was asked for")
     }
-    // Of one that comes in parts, most of what was asked for is expected to come.
-    if !isLast, bytes.isEmpty { bytes.reserveCapacity(min(limit, Self.mostReserved)) }
     try channel.receive(exactly: count, appendingTo: &bytes)
     if isLast { end(.success(())) }
   }
@@ -42,11 +51,12 @@ final class PendingAnswer: @unchecked Sendable {
   /// Whether there is nothing to wait for.
   var isThere: Bool { monitor.withLock { result != nil } }
 
-  /// Waits for the answer.
-  func wait() throws(StorageError) -> [UInt8] {
+  /// Waits for the answer; `front` belongs into the room before it, if that was made.
+  func wait(front: [UInt8] = []) throws(StorageError) -> [UInt8] {
     try monitor.withLock { () throws(StorageError) in
       while result == nil { monitor.wait() }
       if case .failure(let error) = result { throw error }
+      if !front.isEmpty { bytes.replaceSubrange(0..<front.count, with: front) }
       return bytes
     }
   }

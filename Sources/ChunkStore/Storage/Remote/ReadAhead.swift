@@ -7,10 +7,20 @@ import Synchronization
 /// it was announced, until something was taken, or has lain here for too long. Ranges that overlap,
 /// as those of neighbouring blocks do, are fetched once.
 final class ReadAhead: Sendable {
-  private let state = Mutex(State())
+  private let state: Mutex<State>
 
-  /// Bytes that may be under way or waiting to be taken: more than any link holds.
-  fileprivate static let capacity = 12 << 20
+  /// Bytes that may be under way or waiting to be taken: what a few threads work on and wait for,
+  /// and what the link holds.
+  static func capacity(roundTrip seconds: Double) -> Int {
+    min(mostCapacity, leastCapacity + Int(min(seconds, 1) * bytesPerSecond))
+  }
+
+  /// Three stretches of the length that the blocks of large files have.
+  private static let leastCapacity = 7 << 20
+  private static let mostCapacity = 12 << 20
+  /// More than a link with a long way usually carries.
+  private static let bytesPerSecond = 100e6
+
   fileprivate static let mostReads = 4096
   /// What was not taken for so many seconds is not wanted any more.
   fileprivate static let patience = 60.0
@@ -22,26 +32,35 @@ final class ReadAhead: Sendable {
     var start: Int
   }
 
-  /// Bytes that an answer holds, or will hold.
+  /// Bytes that are here, or will be.
   fileprivate struct Piece {
     /// Where they are in the object.
     var range: Range<Int>
-    var answer: PendingAnswer
-    /// Where the answer begins in the object.
+    var source: Source
+    /// Where the source begins in the object.
     var start: Int
+  }
+
+  fileprivate enum Source {
+    case answer(PendingAnswer)
+    case bytes([UInt8])
   }
 
   /// What was announced, and asked for.
   fileprivate struct Read {
     var range: Range<Int>
-    /// Ascending, without gaps.
-    var pieces: [Piece]
-    /// Bytes that were asked for because of it.
-    var size: Int
+    /// What comes with the answers to others, in front of and behind what was asked for because of
+    /// this one; all ascending, without gaps.
+    var before: [Piece]
+    var own: Piece?
+    var after: [Piece]
     var time: Double
+
+    var size: Int { own?.range.count ?? 0 }
   }
 
   fileprivate struct State {
+    let capacity: Int
     var reads: [ObjectName: [Read]] = [:]
     var count = 0
     var size = 0
@@ -51,6 +70,8 @@ final class ReadAhead: Sendable {
     var wanted: Set<Key> = []
     var taken: [Key] = []
   }
+
+  init(capacity: Int) { state = Mutex(State(capacity: capacity)) }
 
   /// Asks for a range, unless that has been done.
   func announce(_ name: ObjectName, _ range: Range<Int>, _ connection: RemoteConnection) {
@@ -80,6 +101,7 @@ final class ReadAhead: Sendable {
     guard let read else { return nil }
     do throws(StorageError) {
       let bytes = try read.bytes()
+      if let own = read.own { state.withLock { $0.detach(own, of: name) } }
       // Shorter than what was asked for: the object ends there, so more of it is the same.
       guard range.count <= read.range.count || bytes.count < read.range.count else { return nil }
       return bytes.count > range.count ? Array(bytes.prefix(range.count)) : bytes
@@ -89,7 +111,7 @@ final class ReadAhead: Sendable {
   }
 
   /// Lets go of everything: the connection is another one, or the repository has changed.
-  func forget() { state.withLock { $0 = State() } }
+  func forget() { state.withLock { $0 = State(capacity: $0.capacity) } }
 }
 
 extension ReadAhead.State {
@@ -127,7 +149,7 @@ extension ReadAhead.State {
   }
 
   private func isFull(for range: Range<Int>) -> Bool {
-    count > 0 && size + range.count > ReadAhead.capacity || count >= ReadAhead.mostReads
+    count > 0 && size + range.count > capacity || count >= ReadAhead.mostReads
   }
 
   /// Lets go of what nobody has come for.
@@ -155,21 +177,39 @@ extension ReadAhead.State {
       after.insert(piece, at: 0)
       own = own.lowerBound..<piece.range.lowerBound
     }
-    var pieces = before
+    var asked: ReadAhead.Piece?
     if !own.isEmpty {
       do throws(ConnectionFailure) {
-        let answer = try connection.ask(.get(name, own), limit: own.count)
-        pieces.append(ReadAhead.Piece(range: own, answer: answer, start: own.lowerBound))
+        // With room for what comes before it, so that all is in one place without a copy.
+        let answer = try connection.ask(
+          .get(name, own), limit: own.count, lead: own.lowerBound - range.lowerBound)
+        asked = ReadAhead.Piece(range: own, source: .answer(answer), start: range.lowerBound)
       } catch {
         return  // Whoever wants it asks again, and hears why it cannot be had.
       }
     }
-    pieces += after
     reads[name, default: []].append(
       ReadAhead.Read(
-        range: range, pieces: pieces, size: own.count, time: Clock.monotonicSeconds))
+        range: range, before: before, own: asked, after: after, time: Clock.monotonicSeconds))
     count += 1
     size += own.count
+  }
+
+  /// Gives those who share an answer that was taken what they need of it, so that they do not keep
+  /// all of it.
+  mutating func detach(_ taken: ReadAhead.Piece, of name: ObjectName) {
+    guard case .answer(let answer) = taken.source, answer.isThere, var sharing = reads[name]
+    else { return }
+    reads[name] = nil
+    for index in sharing.indices {
+      for piece in sharing[index].before.indices {
+        sharing[index].before[piece].detach(from: answer)
+      }
+      for piece in sharing[index].after.indices {
+        sharing[index].after[piece].detach(from: answer)
+      }
+    }
+    reads[name] = sharing
   }
 
   /// The part of `range` that comes with a read that was asked for already, and holds `position`.
@@ -178,9 +218,9 @@ extension ReadAhead.State {
   ) -> ReadAhead.Piece? {
     guard range.contains(position) else { return nil }
     for read in reads[name] ?? [] where read.range.contains(position) {
-      for piece in read.pieces where piece.range.contains(position) {
-        return ReadAhead.Piece(
-          range: piece.range.clamped(to: range), answer: piece.answer, start: piece.start)
+      for var piece in read.pieces where piece.range.contains(position) {
+        piece.range = piece.range.clamped(to: range)
+        return piece
       }
     }
     return nil
@@ -188,20 +228,50 @@ extension ReadAhead.State {
 }
 
 extension ReadAhead.Read {
+  var pieces: [ReadAhead.Piece] { before + (own.map { [$0] } ?? []) + after }
+
   /// Waits for all that belongs to it.
   func bytes() throws(StorageError) -> [UInt8] {
-    if pieces.count == 1, pieces[0].start == range.lowerBound, size == range.count {
-      return try pieces[0].answer.wait()
-    }
     var bytes: [UInt8] = []
-    bytes.reserveCapacity(range.count)
-    for piece in pieces {
-      let found = try piece.answer.wait()
-      let wanted = (piece.range.lowerBound - piece.start)..<(piece.range.upperBound - piece.start)
-      bytes += found[wanted.clamped(to: 0..<found.count)]
+    for piece in before {
+      let found = try piece.bytes()
+      bytes += found
       // The object ends here.
-      if found.count < wanted.upperBound { break }
+      if found.count < piece.range.count { return bytes }
+    }
+    if let own, case .answer(let answer) = own.source {
+      bytes = try answer.wait(front: bytes)
+      if bytes.count < own.range.upperBound - range.lowerBound { return bytes }
+    }
+    for piece in after {
+      let found = try piece.bytes()
+      bytes += found
+      if found.count < piece.range.count { break }
     }
     return bytes
+  }
+}
+
+extension ReadAhead.Piece {
+  /// Waits for them; fewer where the object ends.
+  func bytes() throws(StorageError) -> ArraySlice<UInt8> {
+    let found =
+      switch source {
+      case .answer(let answer): try answer.wait()
+      case .bytes(let bytes): bytes
+      }
+    let wanted = (range.lowerBound - start)..<(range.upperBound - start)
+    return found[wanted.clamped(to: 0..<found.count)]
+  }
+
+  /// Keeps a copy of what it needs of an answer that is there.
+  mutating func detach(from taken: PendingAnswer) {
+    guard case .answer(let answer) = source, answer === taken else { return }
+    do throws(StorageError) {
+      source = .bytes(Array(try bytes()))
+      start = range.lowerBound
+    } catch {
+      // It has failed: whoever waits for it hears that from it.
+    }
   }
 }

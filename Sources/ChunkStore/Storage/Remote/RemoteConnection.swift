@@ -77,9 +77,11 @@ package final class RemoteConnection: Sendable {
 
   var figures: Figures { state.withLock { $0.figures } }
 
-  /// Sends a request, whose answer may have so many bytes.
-  func ask(_ request: Request, limit: Int = 0) throws(ConnectionFailure) -> PendingAnswer {
-    let answer = PendingAnswer(limit: limit)
+  /// Sends a request, whose answer may have so many bytes, with room for others in front of them.
+  func ask(
+    _ request: Request, limit: Int = 0, lead: Int = 0
+  ) throws(ConnectionFailure) -> PendingAnswer {
+    let answer = PendingAnswer(limit: limit, lead: lead)
     let id = try register(answer)
     try send(request, id: id)
     return answer
@@ -103,6 +105,25 @@ package final class RemoteConnection: Sendable {
     try ending { () throws(ConnectionFailure) in
       try channel.send(kind: Request.pieceCode, id: id, piece)
     }
+  }
+
+  /// Whether pieces of an upload can be sent out of a file.
+  var sendsFiles: Bool { channel.sendsFiles }
+
+  /// Sends a piece of an upload that is in a file, and does not change until it has arrived.
+  ///
+  /// - Throws: `StorageError.connection`, or why the file could not be read: then the upload is
+  ///   spoiled.
+  func send(piece range: Range<Int>, of file: LocalFile, id: UInt32) throws(StorageError) {
+    var failure: StorageError?
+    do throws(ConnectionFailure) {
+      try ending { () throws(ConnectionFailure) in
+        failure = try channel.send(kind: Request.pieceCode, id: id, file, range)
+      }
+    } catch {
+      throw .connection(error)
+    }
+    if let failure { throw failure }
   }
 
   /// Runs `body`; when that fails, the connection has ended.

@@ -15,7 +15,9 @@ public final class RemoteStorage: Storage {
   private let spoolFolder: String
   private let pauses: [Double]
   private let state: Mutex<State>
-  private let ahead = ReadAhead()
+  private let ahead: ReadAhead
+  /// Files of uploads that are over.
+  private let spools = Mutex<[LocalFile]>([])
   /// Configurations, which are looked at several times in the beginning, and never change.
   private let configs = Mutex<[UInt32: PendingAnswer]>([:])
 
@@ -65,9 +67,12 @@ public final class RemoteStorage: Storage {
     }
     state = Mutex(State(connection: connection))
     // What nearly every repository has, and everybody begins with, comes at the same time.
+    let start = Clock.monotonicSeconds
     let opened = try connection.begin(Self.opening(path, making))
     let config = try connection.begin(.get(.config(1), nil), limit: Limits.segmentSize)
     _ = try opened.wait()
+    ahead = ReadAhead(
+      capacity: ReadAhead.capacity(roundTrip: Clock.monotonicSeconds - start))
     configs.withLock { $0[1] = config }
   }
 
@@ -216,8 +221,19 @@ public final class RemoteStorage: Storage {
 
   /// Starts an object that is streamed to the server.
   public func beginUpload() throws(StorageError) -> any Upload {
-    RemoteUpload(storage: self, spool: try spool())
+    if let used = spools.withLock({ $0.popLast() }) {
+      return RemoteUpload(storage: self, spool: used)
+    }
+    return RemoteUpload(storage: self, spool: try spool())
   }
+
+  /// Takes back the file of an upload whose end has arrived: the next one is written over it, which
+  /// costs less than another file.
+  func reuse(spool: LocalFile) {
+    spools.withLock { if $0.count < Self.mostSpools { $0.append(spool) } }
+  }
+
+  private static let mostSpools = 3
 
   /// A file without a name, for as long as it is open.
   private func spool() throws(StorageError) -> LocalFile {

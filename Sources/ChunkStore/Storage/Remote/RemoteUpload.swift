@@ -4,9 +4,12 @@
 /// again where the connection was lost.
 final class RemoteUpload: Upload {
   private let storage: RemoteStorage
+  /// Pieces are sent out of it, so what was written does not change before all has arrived.
   private let spool: LocalFile
   private var size = 0
   private var current: Current?
+  /// How many it was sent in.
+  private var connections = 0
 
   private struct Current {
     let connection: RemoteConnection
@@ -24,7 +27,7 @@ final class RemoteUpload: Upload {
   deinit { abort() }
 
   func write(_ bytes: [UInt8]) throws(StorageError) {
-    try spool.write(bytes.span)
+    try spool.write(bytes.span, at: size)
     size += bytes.count
     try storage.withConnection { connection throws(StorageError) in
       try send(connection, fresh: bytes)
@@ -41,6 +44,8 @@ final class RemoteUpload: Upload {
       _ = try current.answer.wait()
     }
     current = nil
+    // A connection that we take for lost may still be carrying it.
+    if connections == 1 { storage.reuse(spool: spool) }
   }
 
   func abort() {
@@ -54,11 +59,11 @@ final class RemoteUpload: Upload {
     }
   }
 
-  /// Sends what this connection has not been sent yet; `fresh`, the end of it, need not be read
-  /// back.
+  /// Sends what this connection has not been sent yet; `fresh` is the end of it.
   private func send(_ connection: RemoteConnection, fresh: [UInt8]) throws(StorageError) {
     if current?.connection !== connection {
       current = nil
+      connections += 1
       try call { () throws(ConnectionFailure) in
         let (id, answer) = try connection.beginUpload()
         current = Current(connection: connection, id: id, answer: answer)
@@ -70,17 +75,32 @@ final class RemoteUpload: Upload {
     if upload.answer.isThere { _ = try upload.answer.wait() }
     while upload.sent < size {
       let count = min(size - upload.sent, Frame.pieceSize)
-      let start = upload.sent - (size - fresh.count)
-      let piece =
-        start >= 0
-        ? fresh[start..<(start + count)] : try spool.read(from: upload.sent, count: count)[...]
-      guard piece.count == count else { throw .damaged(spool.path, "ends too early") }
-      try call { () throws(ConnectionFailure) in
-        try connection.send(piece: piece, id: upload.id)
+      if connection.sendsFiles, count >= Self.shortestUncopied {
+        try connection.send(
+          piece: upload.sent..<(upload.sent + count), of: spool, id: upload.id)
+      } else {
+        let piece = try piece(upload.sent, count, fresh)
+        try call { () throws(ConnectionFailure) in
+          try connection.send(piece: piece, id: upload.id)
+        }
       }
       upload.sent += count
     }
   }
+
+  /// A piece of what is to be sent; what is fresh need not be read back.
+  private func piece(
+    _ position: Int, _ count: Int, _ fresh: [UInt8]
+  ) throws(StorageError) -> ArraySlice<UInt8> {
+    let start = position - (size - fresh.count)
+    if start >= 0 { return fresh[start..<(start + count)] }
+    let bytes = try spool.read(from: position, count: count)
+    guard bytes.count == count else { throw .damaged(spool.path, "ends too early") }
+    return bytes[...]
+  }
+
+  /// What is shorter is copied: a page of a pipe holds a page of a file, or all that is short.
+  private static let shortestUncopied = 16 << 10
 
   private func call(_ body: () throws(ConnectionFailure) -> Void) throws(StorageError) {
     do throws(ConnectionFailure) { try body() } catch { throw .connection(error) }

@@ -99,6 +99,13 @@ final class ServedRepository: Sendable {
     return try storage.get(name, range: range)
   }
 
+  /// The file that an object is in, and its size.
+  func file(_ name: ObjectName) throws(StorageError) -> (LocalFile, size: Int) {
+    try confine(name)
+    let file = try storage.file(name)
+    return (file, try file.status().size)
+  }
+
   func list(_ kind: ObjectName.Kind) throws(StorageError) -> [StoredObject] {
     try confine(kind.rawValue)
     return try storage.list(kind)

@@ -15,6 +15,8 @@ package final class ServerSession: Sendable {
   private let counts = Mutex<[String: Int]>([:])
 
   private static let threads = 4
+  /// What is shorter is read and sent in one frame.
+  private static let longestCopy = 64 << 10
   /// More uploads than this at a time are no backup.
   private static let mostUploads = 64
 
@@ -279,8 +281,12 @@ package final class ServerSession: Sendable {
   private func send(
     _ name: ObjectName, _ range: Range<Int>?, _ id: UInt32, _ repository: ServedRepository
   ) throws(ConnectionFailure) {
-    var position = range?.lowerBound ?? 0
-    let end = range?.upperBound ?? Limits.segmentSize + 1
+    let range = range ?? 0..<(Limits.segmentSize + 1)
+    if channel.sendsFiles, range.count > Self.longestCopy {
+      return try sendUncopied(name, range, id, repository)
+    }
+    var position = range.lowerBound
+    let end = range.upperBound
     while true {
       let piece = position..<min(end, position + Frame.pieceSize)
       let bytes: [UInt8]
@@ -295,6 +301,37 @@ package final class ServerSession: Sendable {
       }
       try answer(.part(bytes), id)
     }
+  }
+
+  /// Sends an object without ever having it in our memory.
+  private func sendUncopied(
+    _ name: ObjectName, _ range: Range<Int>, _ id: UInt32, _ repository: ServedRepository
+  ) throws(ConnectionFailure) {
+    let file: LocalFile
+    var rest: Range<Int>
+    var short: [UInt8]?
+    do throws(StorageError) {
+      let (found, size) = try repository.file(name)
+      file = found
+      rest = range.clamped(to: 0..<max(0, size))
+      if rest.count <= Self.longestCopy {
+        short = try file.read(from: rest.lowerBound, count: rest.count)
+      }
+    } catch {
+      return try refuse(error, id)
+    }
+    if let short { return try answer(.done(short), id) }
+    // One answer at a time is sent: those that wait for their turn are read meanwhile.
+    file.startReading(rest)
+    while !rest.isEmpty {
+      let end = min(rest.upperBound, rest.lowerBound + Frame.maximumBody)
+      // Always a part: should it turn out to be unreadable, the answer is that.
+      let failure = try channel.send(
+        kind: Answer.partCode, id: id, file, rest.lowerBound..<end)
+      if let failure { return try refuse(failure, id) }
+      rest = end..<rest.upperBound
+    }
+    try answer(.done([]), id)
   }
 }
 

@@ -1,14 +1,17 @@
+import CLinux
 import Crypto
 import Glibc
 import Synchronization
 
 @testable import ChunkStore
 
-/// Servers of one repository, each at the other end of a socket pair.
+/// Servers of one repository, each at the other end of a socket pair, or of two pipes.
 final class TestServer: Sendable {
   let path: String
   let policies: [ServePolicy]
   let hello: Hello
+  /// As ssh has them; connections through pipes cannot be cut.
+  let usesPipes: Bool
   let events = Collected<ServerSession.Event>()
   /// Ends of connections that were made, to be cut.
   private let ends = Mutex<[End]>([])
@@ -20,14 +23,23 @@ final class TestServer: Sendable {
     let socket: Int32
   }
 
-  init(path: String, policies: [ServePolicy] = [ServePolicy()], hello: Hello = Hello()) {
+  init(
+    path: String, policies: [ServePolicy] = [ServePolicy()], hello: Hello = Hello(),
+    usesPipes: Bool = false
+  ) {
     self.path = path
+    self.usesPipes = usesPipes
     self.policies = policies
     self.hello = hello
   }
 
   /// A connection to a server of its own.
   func connect() throws(ConnectionFailure) -> Channel {
+    if usesPipes {
+      let (there, back) = (Self.pipe(), Self.pipe())
+      serve(Channel(input: there.reading, output: back.writing, patience: 30))
+      return Channel(input: back.reading, output: there.writing, patience: 30)
+    }
     let (here, there) = Self.socketPair()
     serve(there)
     let channel = Channel(input: here, output: here, patience: 30)
@@ -36,10 +48,12 @@ final class TestServer: Sendable {
   }
 
   func serve(_ socket: Int32, patience: Double = 30) {
+    serve(Channel(input: socket, output: socket, patience: patience))
+  }
+
+  private func serve(_ channel: Channel) {
     group.start("server") { [policies, hello, events] in
-      let session = ServerSession(
-        Channel(input: socket, output: socket, patience: patience), policies: policies, hello: hello
-      ) { events.append($0) }
+      let session = ServerSession(channel, policies: policies, hello: hello) { events.append($0) }
       do { try session.run() } catch { events.append(.did("ended: \(error)")) }
     }
   }
@@ -78,6 +92,13 @@ final class TestServer: Sendable {
     ignoresBrokenPipes
     var ends: [Int32] = [-1, -1]
     _ = unsafe socketpair(AF_UNIX, Int32(SOCK_STREAM.rawValue), 0, &ends)
+    return (ends[0], ends[1])
+  }
+
+  static func pipe() -> (reading: Int32, writing: Int32) {
+    ignoresBrokenPipes
+    var ends: [Int32] = [-1, -1]
+    _ = unsafe linux_pipe(&ends)
     return (ends[0], ends[1])
   }
 }
