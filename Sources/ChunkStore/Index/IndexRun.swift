@@ -36,7 +36,11 @@ final class IndexRun: Sendable {
   private let bytes: MappedBytes
   private let file: LocalFile
   private let residentLimit: Int
-  let headers: [ObjectHeader]
+  let headerCount: Int
+  /// Those that were asked for: each segment has one, and few are read from.
+  private let headers = Mutex<[Int: ObjectHeader]>([:])
+  private let headerEnds: Int
+  private let headerBytes: Int
   private let segmentsStart: Int
   private let blocksStart: Int
   let blockCount: Int
@@ -77,8 +81,9 @@ final class IndexRun: Sendable {
     blockCount = counts[4]
     count = counts[5]
     segmentsStart = Self.headSize + 32 * counts[0]
-    let headerEnds = segmentsStart + Self.segmentSize * counts[1]
-    let headerBytes = headerEnds + 4 * counts[2]
+    headerCount = counts[2]
+    headerEnds = segmentsStart + Self.segmentSize * counts[1]
+    headerBytes = headerEnds + 4 * counts[2]
     blocksStart = headerBytes + counts[3]
     chunksStart = blocksStart + Self.blockSize * counts[4]
     stretches = Stretches(count: counts[5])
@@ -91,16 +96,19 @@ final class IndexRun: Sendable {
     else { throw FormatError.authenticationFailed }
     let table = bytes
     sources = (0..<counts[0]).map { table.digest(Self.headSize + 32 * $0) }
-    var headers: [ObjectHeader] = []
-    var start = 0
-    for row in 0..<counts[2] {
-      let end = Int(bytes.load(headerEnds + 4 * row, as: UInt32.self))
-      guard start <= end, end <= counts[3] else { throw FormatError.invalidNumber }
-      var reader = ByteReader(bytes.bytes((headerBytes + start)..<(headerBytes + end)))
-      headers.append(try ObjectHeader(decoding: &reader))
-      start = end
-    }
-    self.headers = headers
+  }
+
+  /// The header of a row of their table; `nil` in a damaged run.
+  func header(_ row: Int) -> ObjectHeader? {
+    if let known = headers.withLock({ $0[row] }) { return known }
+    guard row < headerCount else { return nil }
+    let start = row > 0 ? Int(bytes.load(headerEnds + 4 * (row - 1), as: UInt32.self)) : 0
+    let end = Int(bytes.load(headerEnds + 4 * row, as: UInt32.self))
+    guard start <= end, headerBytes + end <= blocksStart else { return nil }
+    var reader = ByteReader(bytes.bytes((headerBytes + start)..<(headerBytes + end)))
+    guard let header = try? ObjectHeader(decoding: &reader) else { return nil }
+    headers.withLock { $0[row] = header }
+    return header
   }
 
   /// Whether blocks and chunks are those that were written: opening a run does not look at them,
@@ -259,8 +267,8 @@ final class IndexRun: Sendable {
 
   /// Whether a block holds contents or tree nodes; `nil` in a damaged run.
   func type(ofBlock row: Int) -> ObjectType? {
-    guard let block = block(row), block.header < headers.count else { return nil }
-    return headers[block.header].type
+    guard let block = block(row) else { return nil }
+    return header(block.header)?.type
   }
 
   /// Where to read the chunk of a row; `nil` in a damaged run.
@@ -268,10 +276,10 @@ final class IndexRun: Sendable {
     boundMemory()
     let chunk = self.row(row)
     guard let block = block(chunk.block), block.segment < segmentCount,
-      block.header < headers.count
+      let header = header(block.header)
     else { return nil }
     return ChunkLocation(
-      segment: segment(block.segment).id, header: headers[block.header],
+      segment: segment(block.segment).id, header: header,
       blockOffset: Int(block.offset), sealedLength: Int(block.sealedLength),
       number: block.number, rawLength: Int(block.rawLength),
       chunksInBlock: Int(block.chunkCount), offset: Int(chunk.offset), length: Int(chunk.length))

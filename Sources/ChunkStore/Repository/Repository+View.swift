@@ -26,8 +26,11 @@ extension Repository {
     var problems: [Problem] = []
     let version = index.version
     let doomed = try self.doomed { problems.append(Problem(object: $0, error: $1)) }
-    var present: [Digest256: Int] = [:]
-    for object in try storage.list(.segment) { present[object.id] = object.size }
+    // Whoever relies on a segment asks for its size; whoever judges all of them has to know all.
+    let segments =
+      isVerified
+      ? try storage.list(.segment).map { ($0.id, .some($0.size)) } : try storage.names(.segment)
+    let present = Dictionary(segments) { first, _ in first }
     let indexes = try storage.list(.index).sorted { ($0.date, $0.id) < ($1.date, $1.id) }
     let view = ChunkIndex.View(
       version: version, present: present,
@@ -35,7 +38,10 @@ extension Repository {
       quarantined: Set(
         try quarantines { problems.append(Problem(object: $0, error: $1)) }
           .flatMap { $0.quarantine.segments }),
-      indexes: indexes.map(\.id))
+      indexes: indexes.map(\.id)
+    ) { [storage] segment throws(StorageError) in
+      try storage.size(.object(.segment, segment))
+    }
     var upcoming = UpcomingReads(.index, indexes, in: storage)
     let positions = Dictionary(
       indexes.enumerated().map { ($1.id, $0) }, uniquingKeysWith: { first, _ in first })
