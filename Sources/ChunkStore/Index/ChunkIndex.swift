@@ -10,6 +10,8 @@ final class ChunkIndex: Sendable {
   private let folder: String
   private let repositoryID: RepositoryID
   private let state: Mutex<State>
+  /// The number of the run that a chunk was found in last.
+  private let lastHit = Atomic<Int>(0)
 
   private struct State {
     var runs: [Run] = []
@@ -274,9 +276,18 @@ final class ChunkIndex: Sendable {
 
   /// Whether a new archive may refer to a chunk without storing it.
   func contains(_ id: ChunkID) -> Bool {
-    runs.contains { run in
-      run.index.places(of: id).contains { run.standing($0.segment) == .usable }
+    let runs = runs
+    func isIn(_ run: Run) -> Bool {
+      run.index.hasPlace(of: id) { run.standing($0.segment) == .usable }
     }
+    // What files next to each other have was mostly stored at the same time.
+    let likely = lastHit.load(ordering: .relaxed)
+    if likely < runs.count, isIn(runs[likely]) { return true }
+    for number in runs.indices where number != likely && isIn(runs[number]) {
+      lastHit.store(number, ordering: .relaxed)
+      return true
+    }
+    return false
   }
 
   /// Every place where a chunk is said to be, those that are best to read from first.
@@ -301,9 +312,7 @@ final class ChunkIndex: Sendable {
   /// Whether a chunk is nowhere, except where it is known to be damaged.
   func isLost(_ id: ChunkID) -> Bool {
     !runs.contains { run in
-      run.index.places(of: id).contains {
-        !run.standing($0.segment).isDamage
-      }
+      run.index.hasPlace(of: id) { !run.standing($0.segment).isDamage }
     }
   }
 

@@ -27,14 +27,14 @@ final class IndexRun: Sendable {
   fileprivate static let headSize = 8 + 6 * 8 + 32 + 32
   private static let segmentSize = 40
   private static let blockSize = 32
-  private static let chunkSize = 48
+  static let chunkSize = 48
   private static let stretchSize = 8
 
   let sources: [Digest256]
   let segmentCount: Int
   let count: Int
   private let bytes: MappedBytes
-  private let file: LocalFile
+  let file: LocalFile
   private let residentLimit: Int
   let headerCount: Int
   /// Those that were asked for: each segment has one, and few are read from.
@@ -44,8 +44,8 @@ final class IndexRun: Sendable {
   private let segmentsStart: Int
   private let blocksStart: Int
   let blockCount: Int
-  private let chunksStart: Int
-  private let stretches: Stretches
+  let chunksStart: Int
+  let stretches: Stretches
   private let stretchesStart: Int
   /// How many locations were asked for.
   private let lookups = Atomic<Int>(0)
@@ -136,70 +136,13 @@ final class IndexRun: Sendable {
     return (bytes.digest(start), Int(clamping: bytes.load(start + 32, as: UInt64.self)))
   }
 
-  /// A row of the table of chunks, and the segment that it speaks of.
-  struct Place {
-    var row: Int
-    var segment: Int
-  }
-
-  /// Where a chunk is; several places, if it is stored more than once.
-  func places(of id: ChunkID) -> [Place] {
-    let stretch = stretches.stretch(of: id)
-    // In a damaged run they may point anywhere: then the chunk is not found, or only by luck.
-    let high = stretch + 1 < stretches.number ? min(firstRow(stretch + 1), count) : count
-    let low = min(firstRow(stretch), high)
-    if isLarge, high - low < Self.mostRead {
-      do throws(StorageError) {
-        let start = chunksStart + Self.chunkSize * low
-        let part = try file.read(from: start, count: Self.chunkSize * (high - low))
-        if part.count == Self.chunkSize * (high - low) {
-          return places(of: id, in: low..<high, at: { Self.id(part, Self.chunkSize * ($0 - low)) })
-          { Self.number(part, Self.chunkSize * ($0 - low) + 44) }
-        }
-      } catch {
-        // The same bytes are mapped.
-      }
-    }
-    return places(of: id, in: low..<high, at: self.id) { self.row($0).segment }
-  }
-
-  @inline(__always)
-  private func places(
-    of id: ChunkID, in rows: Range<Int>, at idOfRow: (Int) -> ChunkID, segment: (Int) -> Int
-  ) -> [Place] {
-    var low = rows.lowerBound
-    var high = rows.upperBound
-    while low < high {
-      let middle = (low + high) / 2
-      if idOfRow(middle) < id { low = middle + 1 } else { high = middle }
-    }
-    var places: [Place] = []
-    while low < rows.upperBound, idOfRow(low) == id {
-      let segment = segment(low)
-      if segment < segmentCount { places.append(Place(row: low, segment: segment)) }
-      low += 1
-    }
-    return places
-  }
-
   /// Whether parts of the file are read, because it must not become resident as a whole.
   ///
   /// Reading costs less than the page faults would if the pages were let go time and again.
-  private var isLarge: Bool { bytes.count > residentLimit }
+  var isLarge: Bool { bytes.count > residentLimit }
 
-  /// A stretch that is longer, which chance does not make, is searched where it is mapped.
-  private static let mostRead = 1000
-
-  private static func id(_ bytes: [UInt8], _ start: Int) -> ChunkID {
-    ChunkID(Digest256(bytes.span.extracting(start..<(start + Digest256.size))))
-  }
-
-  private static func number(_ bytes: [UInt8], _ start: Int) -> Int {
-    let bigEndian = (0..<4).reduce(UInt32(0)) { $0 << 8 | UInt32(bytes[start + $1]) }
-    return Int(UInt32(bigEndian: bigEndian))
-  }
-
-  private func firstRow(_ stretch: Int) -> Int {
+  /// The first row of a stretch; in a damaged run it may be anything.
+  func firstRow(_ stretch: Int) -> Int {
     Int(clamping: bytes.load(stretchesStart + Self.stretchSize * stretch, as: UInt64.self))
   }
 
@@ -283,24 +226,5 @@ final class IndexRun: Sendable {
       blockOffset: Int(block.offset), sealedLength: Int(block.sealedLength),
       number: block.number, rawLength: Int(block.rawLength),
       chunksInBlock: Int(block.chunkCount), offset: Int(chunk.offset), length: Int(chunk.length))
-  }
-}
-
-/// How the chunks of a run are divided by the first bits of their ids.
-struct Stretches {
-  private static let chunksEach = 32
-
-  private let bits: Int
-  var number: Int { 1 << bits }
-
-  init(count: Int) {
-    var bits = 0
-    while count >> bits > Self.chunksEach { bits += 1 }
-    self.bits = bits
-  }
-
-  func stretch(of id: ChunkID) -> Int {
-    // A shift by 64 gives zero.
-    Int(truncatingIfNeeded: id.digest.leadingWord >> UInt64(64 - bits))
   }
 }

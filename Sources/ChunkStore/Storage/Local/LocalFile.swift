@@ -66,6 +66,35 @@ final class LocalFile: Sendable {
     return bytes
   }
 
+  /// Reads numbers of eight bytes, in the byte order of the machine, without keeping them; `nil`
+  /// where the file ends before them.
+  ///
+  /// For whoever reads very few, very often: nothing is allocated for up to 1 KiB.
+  func withWords<R>(
+    from offset: Int, count: Int, _ body: (Span<UInt64>) -> R
+  ) throws(StorageError) -> R? {
+    let size = count * MemoryLayout<UInt64>.size
+    let result = unsafe withUnsafeTemporaryAllocation(of: UInt64.self, capacity: count) {
+      buffer -> Result<R?, StorageError> in
+      var done = 0
+      while done < size {
+        // Never behind the buffer, and only what the kernel has written is read.
+        let rest = unsafe UnsafeMutableRawBufferPointer(buffer)[done..<size]
+        let got = unsafe pread(
+          descriptor, UnsafeMutableRawBufferPointer(rebasing: rest).baseAddress, size - done,
+          off_t(offset + done))
+        if got < 0 {
+          if errno == EINTR { continue }
+          return .failure(.last("read", path))
+        }
+        if got == 0 { return .success(nil) }
+        done += got
+      }
+      return .success(body(unsafe buffer.span))
+    }
+    return try result.get()
+  }
+
   struct Status {
     var size: Int
     var mode: mode_t
