@@ -13,22 +13,27 @@ extension Repository {
   /// That order is what makes it safe to deduplicate against what is found: a segment that is
   /// doomed after our look at the doomed objects waits for our lease.
   ///
-  /// - Parameter isVerified: Whether every byte of what is cached has to be looked at: for whoever
-  ///   deletes anything, and for whoever says what is damaged.
+  /// - Parameters:
+  ///   - isVerified: Whether every byte of what is cached has to be looked at: for whoever deletes
+  ///     anything, and for whoever says what is damaged.
+  ///   - knowsSizes: Whether all segments are asked for their sizes at once: for whoever judges all
+  ///     of them, and has to hear of an error.
   /// - Returns: Objects that could not be read. Whoever deletes anything has to stop at one.
   /// - Throws: What keeps the repository from being listed.
   @discardableResult
-  func refresh(isVerified: Bool = false) throws -> [Problem] {
-    try viewing.withLock { _ in try look(isVerified: isVerified) }
+  func refresh(isVerified: Bool = false, knowsSizes: Bool = false) throws -> [Problem] {
+    try viewing.withLock { _ in
+      try look(isVerified: isVerified, knowsSizes: knowsSizes || isVerified)
+    }
   }
 
-  private func look(isVerified: Bool) throws -> [Problem] {
+  private func look(isVerified: Bool, knowsSizes: Bool) throws -> [Problem] {
     var problems: [Problem] = []
     let version = index.version
     let doomed = try self.doomed { problems.append(Problem(object: $0, error: $1)) }
-    // Whoever relies on a segment asks for its size; whoever judges all of them has to know all.
+    // Otherwise whoever relies on a segment asks for its size.
     let segments =
-      isVerified
+      knowsSizes
       ? try storage.list(.segment).map { ($0.id, .some($0.size)) } : try storage.names(.segment)
     let present = Dictionary(segments) { first, _ in first }
     let indexes = try storage.list(.index).sorted { ($0.date, $0.id) < ($1.date, $1.id) }
