@@ -29,24 +29,29 @@ public struct Digest256: Hashable, Comparable, Sendable {
   /// Parses 64 hexadecimal digits, in lower case.
   public init?(hex: some Collection<UInt8>) {
     guard hex.count == 2 * Self.size else { return nil }
-    var bytes: [UInt8] = []
-    bytes.reserveCapacity(Self.size)
-    var high: UInt8?
-    for digit in hex {
-      let value: UInt8
-      switch digit {
-      case UInt8(ascii: "0")...UInt8(ascii: "9"): value = digit - UInt8(ascii: "0")
-      case UInt8(ascii: "a")...UInt8(ascii: "f"): value = digit - UInt8(ascii: "a") + 10
-      default: return nil
+    self.init(hex: Array(hex).span)
+  }
+
+  /// Parses 64 hexadecimal digits, in lower case.
+  ///
+  /// Without a branch for each digit: listings have a hundred thousand names.
+  public init?(hex: Span<UInt8>) {
+    guard hex.count == 2 * Self.size else { return nil }
+    var wrong: UInt8 = 0
+    func word(_ at: Int) -> UInt64 {
+      var value: UInt64 = 0
+      for i in at..<(at + 16) {
+        let digit = hex[i]
+        // Letters have this bit, and figures do not.
+        let nibble = (digit & 0x0f) &+ 9 &* (digit >> 6 & 1)
+        let spelled = nibble < 10 ? nibble &+ 0x30 : nibble &+ 0x57
+        wrong |= (spelled ^ digit) | nibble & 0xf0
+        value = value << 4 | UInt64(nibble)
       }
-      if let first = high {
-        bytes.append(first << 4 | value)
-        high = nil
-      } else {
-        high = value
-      }
+      return value
     }
-    self.init(bytes.span)
+    words = (word(0), word(16), word(32), word(48))
+    if wrong != 0 { return nil }
   }
 
   /// The 32 bytes.

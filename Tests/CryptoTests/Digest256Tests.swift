@@ -29,6 +29,19 @@ import Testing
     #expect(Digest256(hex: text.utf8) == nil)
   }
 
+  @Test(arguments: UInt8.min...UInt8.max)
+  func `is not read with any byte that is no digit, wherever it stands`(byte: UInt8) {
+    let digits = Array(Digest256(bytes.span).hex.utf8)
+    let isDigit = "0123456789abcdef".utf8.contains(byte)
+    for position in digits.indices {
+      var text = digits
+      text[position] = byte
+      let read = Digest256(hex: text.span)
+      #expect((read != nil) == isDigit)
+      if let read { #expect(Array(read.hex.utf8) == text) }
+    }
+  }
+
   @Test(arguments: 0..<32)
   func `is ordered and told apart by each byte`(position: Int) {
     var larger = bytes

@@ -10,41 +10,15 @@ final class ChunkIndex: Sendable {
   private let folder: String
   private let repositoryID: RepositoryID
   private let state: Mutex<State>
+  /// The number of the run that a chunk was found in last.
+  private let lastHit = Atomic<Int>(0)
 
   private struct State {
     var runs: [Run] = []
     /// Counts the changes of `runs`.
     var version = 0
-    /// Whether a segment of `runs` is damaged or missing.
-    var hasDamage = false
-
-    mutating func lookForDamage() { hasDamage = runs.contains { $0.hasDamage } }
-  }
-
-  /// A run, and which of its segments count.
-  struct Run: Sendable {
-    let index: IndexRun
-    /// By row of the table of segments.
-    var standing: [Standing]
-    /// The version of the index that it came with.
-    var version = 0
-
-    var hasDamage: Bool { standing.contains { $0 != .usable && $0 != .doomed } }
-  }
-
-  /// What a segment is worth.
-  enum Standing: Sendable {
-    /// It is not there.
-    case absent
-    /// An owner has put it in quarantine. What can still be read of it is, but nothing relies on
-    /// it.
-    case quarantined
-    /// It has another size than the index says: one of them is damaged, or forged.
-    case mismatched
-    /// It is there, and is to go.
-    case doomed
-    /// It is there, and new archives may refer to it.
-    case usable
+    /// Whether a segment of `runs` is damaged or missing; `nil` if nobody has looked.
+    var hasDamage: Bool?
   }
 
   /// More runs than this are merged.
@@ -64,10 +38,13 @@ final class ChunkIndex: Sendable {
   struct View {
     /// The index's version before anything was listed: what is added later is not in the view.
     var version: Int
-    var present: [Digest256: Int]
+    /// The segments with their sizes, where the listing has them.
+    var present: [Digest256: Int?]
     var doomed: Set<Digest256>
     var quarantined: Set<Digest256> = []
     var indexes: [Digest256]
+    /// Tells the sizes that are not in the listing.
+    var size: SizeOfSegment = { id throws(StorageError) in throw .notFound(id.hex) }
   }
 
   /// Loads what is cached, and reads the index objects that are not.
@@ -140,16 +117,25 @@ final class ChunkIndex: Sendable {
 
     for (name, error) in problems { problem(name, error) }
     var unindexed = view.present
-    let judged = runs.map { run in
-      for row in 0..<run.segmentCount { unindexed[run.segment(row).id] = nil }
-      return judge(run, by: view)
-    }
+    let judged = runs.map { judge($0, by: view, unindexed: &unindexed) }
     state.withLock { state in
       state.runs = judged + state.runs.filter { $0.version > view.version }
       state.version += 1
-      state.lookForDamage()
+      state.hasDamage = nil
     }
-    return unindexed
+    return try sizes(of: unindexed, view)
+  }
+
+  private func sizes(of segments: [Digest256: Int?], _ view: View) throws -> [Digest256: Int] {
+    var sizes: [Digest256: Int] = [:]
+    for (segment, size) in segments {
+      do throws(StorageError) {
+        if let size { sizes[segment] = size } else { sizes[segment] = try view.size(segment) }
+      } catch .notFound {
+        continue  // Gone since it was listed.
+      }
+    }
+    return sizes
   }
 
   /// Takes in entries that stand in an index object now, or segments that are in none.
@@ -172,8 +158,8 @@ final class ChunkIndex: Sendable {
         entries, sources: [], in: folder, name: nil, repositoryID: repositoryID)
       : try build(entries, sources: sources)
     var added = Run(
-      index: run,
-      standing: (0..<run.segmentCount).map {
+      run,
+      (0..<run.segmentCount).map {
         let segment = run.segment($0).id
         return view.quarantined.contains(segment)
           ? .quarantined : view.doomed.contains(segment) ? .doomed : .usable
@@ -182,7 +168,7 @@ final class ChunkIndex: Sendable {
       state.version += 1
       added.version = state.version
       state.runs.append(added)
-      if added.hasDamage { state.hasDamage = true }
+      if added.hasListedDamage { state.hasDamage = true }
     }
   }
 
@@ -201,31 +187,35 @@ final class ChunkIndex: Sendable {
     return count
   }
 
-  private func judge(_ run: IndexRun, by view: View) -> Run {
-    let standing = (0..<run.segmentCount).map { row -> Standing in
+  /// What the segments of a run are worth; takes them out of `unindexed`.
+  private func judge(_ run: IndexRun, by view: View, unindexed: inout [Digest256: Int?]) -> Run {
+    var areSizesKnown = true
+    var findings = [SegmentSizes.Finding?](repeating: .right, count: run.segmentCount)
+    let standings = (0..<run.segmentCount).map { row -> Standing in
       let segment = run.segment(row)
-      guard let size = view.present[segment.id] else { return .absent }
+      // Another run may have it too.
+      guard let size = unindexed.removeValue(forKey: segment.id) ?? view.present[segment.id] else {
+        return .absent
+      }
       if view.quarantined.contains(segment.id) { return .quarantined }
-      if size != segment.size { return .mismatched }
+      if let size {
+        if size != segment.size { return .mismatched }
+      } else {
+        areSizesKnown = false
+        findings[row] = nil
+      }
       return view.doomed.contains(segment.id) ? .doomed : .usable
     }
-    return Run(index: run, standing: standing)
+    return Run(
+      run, standings, sizes: areSizesKnown ? nil : SegmentSizes(findings, size: view.size))
   }
 
   /// Stops relying on segments that were found to be damaged.
   func distrust(_ segments: Set<Digest256>) {
     state.withLock { state in
-      for number in state.runs.indices {
-        let run = state.runs[number].index
-        for row in 0..<run.segmentCount
-        where segments.contains(run.segment(row).id)
-          && state.runs[number].standing[row] != .absent
-        {
-          state.runs[number].standing[row] = .quarantined
-        }
-      }
+      for number in state.runs.indices { state.runs[number].distrust(segments) }
       state.version += 1
-      state.lookForDamage()
+      state.hasDamage = nil
     }
   }
 
@@ -286,9 +276,18 @@ final class ChunkIndex: Sendable {
 
   /// Whether a new archive may refer to a chunk without storing it.
   func contains(_ id: ChunkID) -> Bool {
-    runs.contains { run in
-      run.index.places(of: id).contains { run.standing[$0.segment] == .usable }
+    let runs = runs
+    func isIn(_ run: Run) -> Bool {
+      run.index.hasPlace(of: id) { run.standing($0.segment) == .usable }
     }
+    // What files next to each other have was mostly stored at the same time.
+    let likely = lastHit.load(ordering: .relaxed)
+    if likely < runs.count, isIn(runs[likely]) { return true }
+    for number in runs.indices where number != likely && isIn(runs[number]) {
+      lastHit.store(number, ordering: .relaxed)
+      return true
+    }
+    return false
   }
 
   /// Every place where a chunk is said to be, those that are best to read from first.
@@ -299,7 +298,7 @@ final class ChunkIndex: Sendable {
     for run in runs {
       for place in run.index.places(of: id) {
         guard let location = run.index.location(place.row) else { continue }
-        switch run.standing[place.segment] {
+        switch run.standing(place.segment) {
         case .absent: continue
         case .usable: usable.append(location)
         case .doomed: doomed.append(location)
@@ -313,14 +312,21 @@ final class ChunkIndex: Sendable {
   /// Whether a chunk is nowhere, except where it is known to be damaged.
   func isLost(_ id: ChunkID) -> Bool {
     !runs.contains { run in
-      run.index.places(of: id).contains {
-        run.standing[$0.segment] == .usable || run.standing[$0.segment] == .doomed
-      }
+      run.index.hasPlace(of: id) { !run.standing($0.segment).isDamage }
     }
   }
 
-  /// Whether anything is known to be damaged or missing.
+  /// Whether any segment is known to be damaged or missing, or has another size than it should.
+  ///
+  /// The first to ask after a look at the repository waits for all sizes that the listing did not
+  /// tell.
   var hasDamage: Bool {
-    state.withLock { $0.hasDamage }
+    let (known, version, runs) = state.withLock { ($0.hasDamage, $0.version, $0.runs) }
+    if let known { return known }
+    let found = runs.contains { $0.hasListedDamage } || runs.contains { $0.hasDamage }
+    state.withLock { state in
+      if state.version == version { state.hasDamage = found }
+    }
+    return found
   }
 }

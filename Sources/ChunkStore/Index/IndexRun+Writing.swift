@@ -199,7 +199,13 @@ extension IndexRun {
           let segment = run.segment(row)
           return tables.add(segment: segment.id, size: UInt64(segment.size))
         })
-      headers.append(run.headers.map { tables.add($0) })
+      headers.append(
+        try (0..<run.headerCount).map { row in
+          guard let header = run.header(row) else {
+            throw FormatError.inconsistent("a run has a header that is none")
+          }
+          return tables.add(header)
+        })
       firstBlocks.append(blockCount)
       blockCount += run.blockCount
     }

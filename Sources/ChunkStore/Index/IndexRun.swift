@@ -27,21 +27,25 @@ final class IndexRun: Sendable {
   fileprivate static let headSize = 8 + 6 * 8 + 32 + 32
   private static let segmentSize = 40
   private static let blockSize = 32
-  private static let chunkSize = 48
+  static let chunkSize = 48
   private static let stretchSize = 8
 
   let sources: [Digest256]
   let segmentCount: Int
   let count: Int
   private let bytes: MappedBytes
-  private let file: LocalFile
+  let file: LocalFile
   private let residentLimit: Int
-  let headers: [ObjectHeader]
+  let headerCount: Int
+  /// Those that were asked for: each segment has one, and few are read from.
+  private let headers = Mutex<[Int: ObjectHeader]>([:])
+  private let headerEnds: Int
+  private let headerBytes: Int
   private let segmentsStart: Int
   private let blocksStart: Int
   let blockCount: Int
-  private let chunksStart: Int
-  private let stretches: Stretches
+  let chunksStart: Int
+  let stretches: Stretches
   private let stretchesStart: Int
   /// How many locations were asked for.
   private let lookups = Atomic<Int>(0)
@@ -77,8 +81,9 @@ final class IndexRun: Sendable {
     blockCount = counts[4]
     count = counts[5]
     segmentsStart = Self.headSize + 32 * counts[0]
-    let headerEnds = segmentsStart + Self.segmentSize * counts[1]
-    let headerBytes = headerEnds + 4 * counts[2]
+    headerCount = counts[2]
+    headerEnds = segmentsStart + Self.segmentSize * counts[1]
+    headerBytes = headerEnds + 4 * counts[2]
     blocksStart = headerBytes + counts[3]
     chunksStart = blocksStart + Self.blockSize * counts[4]
     stretches = Stretches(count: counts[5])
@@ -91,16 +96,19 @@ final class IndexRun: Sendable {
     else { throw FormatError.authenticationFailed }
     let table = bytes
     sources = (0..<counts[0]).map { table.digest(Self.headSize + 32 * $0) }
-    var headers: [ObjectHeader] = []
-    var start = 0
-    for row in 0..<counts[2] {
-      let end = Int(bytes.load(headerEnds + 4 * row, as: UInt32.self))
-      guard start <= end, end <= counts[3] else { throw FormatError.invalidNumber }
-      var reader = ByteReader(bytes.bytes((headerBytes + start)..<(headerBytes + end)))
-      headers.append(try ObjectHeader(decoding: &reader))
-      start = end
-    }
-    self.headers = headers
+  }
+
+  /// The header of a row of their table; `nil` in a damaged run.
+  func header(_ row: Int) -> ObjectHeader? {
+    if let known = headers.withLock({ $0[row] }) { return known }
+    guard row < headerCount else { return nil }
+    let start = row > 0 ? Int(bytes.load(headerEnds + 4 * (row - 1), as: UInt32.self)) : 0
+    let end = Int(bytes.load(headerEnds + 4 * row, as: UInt32.self))
+    guard start <= end, headerBytes + end <= blocksStart else { return nil }
+    var reader = ByteReader(bytes.bytes((headerBytes + start)..<(headerBytes + end)))
+    guard let header = try? ObjectHeader(decoding: &reader) else { return nil }
+    headers.withLock { $0[row] = header }
+    return header
   }
 
   /// Whether blocks and chunks are those that were written: opening a run does not look at them,
@@ -128,70 +136,13 @@ final class IndexRun: Sendable {
     return (bytes.digest(start), Int(clamping: bytes.load(start + 32, as: UInt64.self)))
   }
 
-  /// A row of the table of chunks, and the segment that it speaks of.
-  struct Place {
-    var row: Int
-    var segment: Int
-  }
-
-  /// Where a chunk is; several places, if it is stored more than once.
-  func places(of id: ChunkID) -> [Place] {
-    let stretch = stretches.stretch(of: id)
-    // In a damaged run they may point anywhere: then the chunk is not found, or only by luck.
-    let high = stretch + 1 < stretches.number ? min(firstRow(stretch + 1), count) : count
-    let low = min(firstRow(stretch), high)
-    if isLarge, high - low < Self.mostRead {
-      do throws(StorageError) {
-        let start = chunksStart + Self.chunkSize * low
-        let part = try file.read(from: start, count: Self.chunkSize * (high - low))
-        if part.count == Self.chunkSize * (high - low) {
-          return places(of: id, in: low..<high, at: { Self.id(part, Self.chunkSize * ($0 - low)) })
-          { Self.number(part, Self.chunkSize * ($0 - low) + 44) }
-        }
-      } catch {
-        // The same bytes are mapped.
-      }
-    }
-    return places(of: id, in: low..<high, at: self.id) { self.row($0).segment }
-  }
-
-  @inline(__always)
-  private func places(
-    of id: ChunkID, in rows: Range<Int>, at idOfRow: (Int) -> ChunkID, segment: (Int) -> Int
-  ) -> [Place] {
-    var low = rows.lowerBound
-    var high = rows.upperBound
-    while low < high {
-      let middle = (low + high) / 2
-      if idOfRow(middle) < id { low = middle + 1 } else { high = middle }
-    }
-    var places: [Place] = []
-    while low < rows.upperBound, idOfRow(low) == id {
-      let segment = segment(low)
-      if segment < segmentCount { places.append(Place(row: low, segment: segment)) }
-      low += 1
-    }
-    return places
-  }
-
   /// Whether parts of the file are read, because it must not become resident as a whole.
   ///
   /// Reading costs less than the page faults would if the pages were let go time and again.
-  private var isLarge: Bool { bytes.count > residentLimit }
+  var isLarge: Bool { bytes.count > residentLimit }
 
-  /// A stretch that is longer, which chance does not make, is searched where it is mapped.
-  private static let mostRead = 1000
-
-  private static func id(_ bytes: [UInt8], _ start: Int) -> ChunkID {
-    ChunkID(Digest256(bytes.span.extracting(start..<(start + Digest256.size))))
-  }
-
-  private static func number(_ bytes: [UInt8], _ start: Int) -> Int {
-    let bigEndian = (0..<4).reduce(UInt32(0)) { $0 << 8 | UInt32(bytes[start + $1]) }
-    return Int(UInt32(bigEndian: bigEndian))
-  }
-
-  private func firstRow(_ stretch: Int) -> Int {
+  /// The first row of a stretch; in a damaged run it may be anything.
+  func firstRow(_ stretch: Int) -> Int {
     Int(clamping: bytes.load(stretchesStart + Self.stretchSize * stretch, as: UInt64.self))
   }
 
@@ -259,8 +210,8 @@ final class IndexRun: Sendable {
 
   /// Whether a block holds contents or tree nodes; `nil` in a damaged run.
   func type(ofBlock row: Int) -> ObjectType? {
-    guard let block = block(row), block.header < headers.count else { return nil }
-    return headers[block.header].type
+    guard let block = block(row) else { return nil }
+    return header(block.header)?.type
   }
 
   /// Where to read the chunk of a row; `nil` in a damaged run.
@@ -268,31 +219,12 @@ final class IndexRun: Sendable {
     boundMemory()
     let chunk = self.row(row)
     guard let block = block(chunk.block), block.segment < segmentCount,
-      block.header < headers.count
+      let header = header(block.header)
     else { return nil }
     return ChunkLocation(
-      segment: segment(block.segment).id, header: headers[block.header],
+      segment: segment(block.segment).id, header: header,
       blockOffset: Int(block.offset), sealedLength: Int(block.sealedLength),
       number: block.number, rawLength: Int(block.rawLength),
       chunksInBlock: Int(block.chunkCount), offset: Int(chunk.offset), length: Int(chunk.length))
-  }
-}
-
-/// How the chunks of a run are divided by the first bits of their ids.
-struct Stretches {
-  private static let chunksEach = 32
-
-  private let bits: Int
-  var number: Int { 1 << bits }
-
-  init(count: Int) {
-    var bits = 0
-    while count >> bits > Self.chunksEach { bits += 1 }
-    self.bits = bits
-  }
-
-  func stretch(of id: ChunkID) -> Int {
-    // A shift by 64 gives zero.
-    Int(truncatingIfNeeded: id.digest.leadingWord >> UInt64(64 - bits))
   }
 }

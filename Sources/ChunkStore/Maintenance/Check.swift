@@ -212,7 +212,7 @@ struct Check {
     if let selection = options.selection { archives = archives.filter(selection) }
     // The index after the archives: then it has what each of them refers to, also if it was made
     // just now.
-    try repository.refresh()
+    try repository.refresh(knowsSizes: true)
     let marker = try Marker(repository)
     meter.begin(.checkingArchives, total: UInt64(archives.count))
     for archive in archives {

@@ -67,8 +67,8 @@ extension Repository {
     }
     for run in index.runs {
       for row in 0..<run.index.blockCount {
-        guard let block = run.index.block(row), block.segment < run.standing.count,
-          run.standing[block.segment] != .absent, run.index.type(ofBlock: row) == .contentSegment
+        guard let block = run.index.block(row), block.segment < run.index.segmentCount,
+          run.standing(block.segment) != .absent, run.index.type(ofBlock: row) == .contentSegment
         else { continue }
         totals.uniqueChunks += UInt64(block.chunkCount)
         totals.uniqueSize += UInt64(block.rawLength)

@@ -27,7 +27,7 @@ final class Marks {
     var isDoomed = false
     for (number, run) in runs.enumerated() {
       for place in run.index.places(of: id) {
-        switch run.standing[place.segment] {
+        switch run.standing(place.segment) {
         case .absent, .mismatched, .quarantined: continue
         case .doomed: isDoomed = true
         case .usable:
@@ -49,7 +49,7 @@ final class Marks {
   var quarantined: Set<Digest256> {
     var all: Set<Digest256> = []
     for run in runs {
-      for row in run.standing.indices where run.standing[row] == .quarantined {
+      for row in 0..<run.index.segmentCount where run.standing(row) == .quarantined {
         all.insert(run.index.segment(row).id)
       }
     }
@@ -155,7 +155,7 @@ final class Marks {
         usages[number][block.segment].blockSize += Int(block.sealedLength)
         usages[number][block.segment].chunks += Int(block.chunkCount)
       }
-      for (row, usage) in usages[number].enumerated() where run.standing[row] == .usable {
+      for (row, usage) in usages[number].enumerated() where run.standing(row) == .usable {
         let segment = run.index.segment(row)
         // Every run says the same of its blocks; each chunk is marked in one run.
         var known = all[segment.id] ?? Usage()

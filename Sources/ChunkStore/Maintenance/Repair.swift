@@ -165,7 +165,7 @@ struct Repair {
       try repository.publish(
         try record.signed(by: repository.keys.authority), as: .removal, in: .quarantine)
     }
-    try repository.refresh()
+    try repository.refresh(knowsSizes: true)
   }
 
   private mutating func salvage(_ segment: Digest256, _ writer: ChunkWriter) throws {

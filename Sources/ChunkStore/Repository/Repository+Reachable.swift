@@ -4,7 +4,10 @@ extension Repository {
   /// Whether every chunk of a content, and every node of its list, can be referred to by a new
   /// archive.
   public func isUsable(_ content: Item.Content) throws -> Bool {
-    if case .tree(let root, _, _) = content.chunks, !index.contains(root) { return false }
+    switch content.chunks {
+    case .inline(let chunks): return chunks.allSatisfy { index.contains($0.id) }
+    case .tree(let root, _, _): if !index.contains(root) { return false }
+    }
     do {
       var chunks = try ChunkCursor(
         content.chunks, source: UsableNodes(self, reader: try TreeReader(self)))

@@ -13,21 +13,29 @@ extension Repository {
   /// That order is what makes it safe to deduplicate against what is found: a segment that is
   /// doomed after our look at the doomed objects waits for our lease.
   ///
-  /// - Parameter isVerified: Whether every byte of what is cached has to be looked at: for whoever
-  ///   deletes anything, and for whoever says what is damaged.
+  /// - Parameters:
+  ///   - isVerified: Whether every byte of what is cached has to be looked at: for whoever deletes
+  ///     anything, and for whoever says what is damaged.
+  ///   - knowsSizes: Whether all segments are asked for their sizes at once: for whoever judges all
+  ///     of them, and has to hear of an error.
   /// - Returns: Objects that could not be read. Whoever deletes anything has to stop at one.
   /// - Throws: What keeps the repository from being listed.
   @discardableResult
-  func refresh(isVerified: Bool = false) throws -> [Problem] {
-    try viewing.withLock { _ in try look(isVerified: isVerified) }
+  func refresh(isVerified: Bool = false, knowsSizes: Bool = false) throws -> [Problem] {
+    try viewing.withLock { _ in
+      try look(isVerified: isVerified, knowsSizes: knowsSizes || isVerified)
+    }
   }
 
-  private func look(isVerified: Bool) throws -> [Problem] {
+  private func look(isVerified: Bool, knowsSizes: Bool) throws -> [Problem] {
     var problems: [Problem] = []
     let version = index.version
     let doomed = try self.doomed { problems.append(Problem(object: $0, error: $1)) }
-    var present: [Digest256: Int] = [:]
-    for object in try storage.list(.segment) { present[object.id] = object.size }
+    // Otherwise whoever relies on a segment asks for its size.
+    let segments =
+      knowsSizes
+      ? try storage.list(.segment).map { ($0.id, .some($0.size)) } : try storage.names(.segment)
+    let present = Dictionary(segments) { first, _ in first }
     let indexes = try storage.list(.index).sorted { ($0.date, $0.id) < ($1.date, $1.id) }
     let view = ChunkIndex.View(
       version: version, present: present,
@@ -35,7 +43,10 @@ extension Repository {
       quarantined: Set(
         try quarantines { problems.append(Problem(object: $0, error: $1)) }
           .flatMap { $0.quarantine.segments }),
-      indexes: indexes.map(\.id))
+      indexes: indexes.map(\.id)
+    ) { [storage] segment throws(StorageError) in
+      try storage.size(.object(.segment, segment))
+    }
     var upcoming = UpcomingReads(.index, indexes, in: storage)
     let positions = Dictionary(
       indexes.enumerated().map { ($1.id, $0) }, uniquingKeysWith: { first, _ in first })

@@ -38,6 +38,16 @@ public protocol Storage: Sendable {
   /// objects.
   func list(_ kind: ObjectName.Kind) throws(StorageError) -> [StoredObject]
 
+  /// What `list` would show, without the sizes where these cost more than the names.
+  ///
+  /// What has the name of an object and is none may be among them; it has no size.
+  func names(_ kind: ObjectName.Kind) throws(StorageError) -> [(id: Digest256, size: Int?)]
+
+  /// The size of an object, for those that `names` does not tell.
+  ///
+  /// - Throws: `StorageError.notFound` for a name that is not there.
+  func size(_ name: ObjectName) throws(StorageError) -> Int
+
   /// The generations of the configuration that are there, ascending.
   func generations() throws(StorageError) -> [UInt32]
 
@@ -66,6 +76,21 @@ extension Storage {
 
   /// Nothing: for storages that are near.
   public func announce(_ name: ObjectName, range: Range<Int>) {}
+
+  /// With sizes: for storages whose listings have them at no cost.
+  public func names(
+    _ kind: ObjectName.Kind
+  ) throws(StorageError) -> [(id: Digest256, size: Int?)] {
+    try list(kind).map { ($0.id, $0.size) }
+  }
+
+  /// From a listing: where `names` tells all sizes, this is hardly ever asked.
+  public func size(_ name: ObjectName) throws(StorageError) -> Int {
+    guard case .object(let kind, let id) = name,
+      let object = try list(kind).first(where: { $0.id == id })
+    else { throw .notFound(name.path) }
+    return object.size
+  }
 
   /// Removes what is of no use any more; where nothing may be removed, it stays.
   func deleteIfPermitted(_ name: ObjectName) throws(StorageError) {

@@ -41,8 +41,9 @@ private struct NodesAhead {
 public struct ItemCursor {
   private let source: any NodeSource
   private var stack: [Frame] = []
-  /// The items of a leaf that are still to come, the next one last: so it is handed out, not copied.
+  /// The items of a leaf; those before `position` were handed out.
   private var items: [Item] = []
+  private var position = 0
   /// The last path of that leaf.
   private var end: ArchivePath?
 
@@ -61,7 +62,13 @@ public struct ItemCursor {
   /// The next item; `nil` behind the last one.
   public mutating func next() throws -> Item? {
     while true {
-      if let item = items.popLast() { return item }
+      if position < items.count {
+        // Moved out: a copy would count references for each of its parts.
+        var item = Item(path: .root, mode: 0, uid: 0, gid: 0, mtime: Timestamp(seconds: 0))
+        swap(&item, &items[position])
+        position += 1
+        return item
+      }
       guard try advance() else { return nil }
     }
   }
@@ -69,11 +76,11 @@ public struct ItemCursor {
   /// Passes over everything before `path`: the next item is at `path`, or the first behind it.
   public mutating func skip(to path: ArchivePath) throws {
     while true {
-      if !items.isEmpty, let end, !(end < path) {
-        while let next = items.last?.path, next < path { items.removeLast() }
+      if position < items.count, let end, !(end < path) {
+        while position < items.count, items[position].path < path { position += 1 }
         return
       }
-      items = []
+      (items, position) = ([], 0)
       // A node is left without another look where its parent's next child begins early enough.
       while stack.count > 1, let above = stack.dropLast().last, above.next < above.children.count,
         !(path < above.children[above.next].firstPath)
@@ -113,7 +120,7 @@ public struct ItemCursor {
     _ id: ChunkID, below level: Int, expecting: TreeNode.ItemChild?, target: ArchivePath? = nil
   ) throws {
     switch try source.node(id) {
-    case .items(var items):
+    case .items(let items):
       let first = items.first?.path
       guard expecting == nil || first == expecting?.firstPath else {
         throw FormatError.inconsistent("a node begins at another path than its parent says")
@@ -121,8 +128,8 @@ public struct ItemCursor {
       // Within a node the decoder has checked; from node to node it is checked here.
       if let end, let first, !(end < first) { throw FormatError.unsortedPaths }
       end = items.last?.path ?? end
-      items.reverse()
       self.items = items
+      position = 0
     case .itemNodes(let children, let own):
       guard own < level else { throw FormatError.inconsistent("a node at the wrong level") }
       guard expecting == nil || children.first?.firstPath == expecting?.firstPath else {

@@ -79,17 +79,20 @@ import Testing
   func `locations are those of the directories`(seed: Seed) throws {
     var random = seed.generator
     let entries = random.syntheticEntries(9, chunks: 60)
-    let run = try build(entries)
-    #expect(run.segmentCount == 9)
-    for (id, location) in entries.flatMap(\.locations) {
-      let places = run.places(of: id)
-      #expect(places.count == 1)
-      let place = try #require(places.first)
-      #expect(run.location(place.row)?.summary == location.summary)
-      #expect(run.segment(place.segment).id == location.segment)
-    }
-    for (row, entry) in entries.enumerated() {
-      #expect(run.segment(row).size == Int(entry.size))
+    _ = try build(entries, name: "a.run")
+    // Of one that is large, parts are read.
+    for run in [try open("a.run"), try open("a.run", residentLimit: 0)] {
+      #expect(run.segmentCount == 9)
+      for (id, location) in entries.flatMap(\.locations) {
+        let places = run.places(of: id)
+        #expect(places.count == 1)
+        let place = try #require(places.first)
+        #expect(run.location(place.row)?.summary == location.summary)
+        #expect(run.segment(place.segment).id == location.segment)
+      }
+      for (row, entry) in entries.enumerated() {
+        #expect(run.segment(row).size == Int(entry.size))
+      }
     }
   }
 

@@ -170,7 +170,10 @@ import Testing
     try test.open().publish(try forged.signed(by: other), as: .removal, in: .quarantine)
     let repository = try test.open()
     #expect(try repository.refresh().count == 1, "it is told")
-    #expect(repository.index.runs.allSatisfy { $0.standing.allSatisfy { $0 == .usable } })
+    #expect(
+      repository.index.runs.allSatisfy { run in
+        (0..<run.index.segmentCount).allSatisfy { run.standing($0) == .usable }
+      })
     // A removal's signature is no quarantine's.
     forged.segments = []
     let removal = Removal(archives: segments, time: Clock.now)

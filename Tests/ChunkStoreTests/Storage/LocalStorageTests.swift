@@ -51,6 +51,20 @@ import Testing
     #expect(throws: StorageError.self) { try LocalStorage.create(path: "\(folder.path)/no/where") }
   }
 
+  @Test func `a name whose file has gone, or is a folder, has no size`() throws {
+    var random = PseudoRandomBytes(seed: 1)
+    let segment = random.digest()
+    let name = ObjectName.object(.segment, segment)
+    #expect(throws: StorageError.notFound("\(root)/\(name.path)")) { try storage.size(name) }
+    // A link that leads nowhere cannot be told from a file by its name.
+    #expect(unsafe symlink("nowhere", "\(root)/\(name.path)") == 0)
+    #expect(try storage.names(.segment).map(\.id) == [segment])
+    #expect(throws: StorageError.notFound("\(root)/\(name.path)")) { try storage.size(name) }
+    TemporaryFolder.remove("\(root)/\(name.path)")
+    try LocalFile.makePrivateDirectories("\(root)/\(name.path)")
+    #expect(throws: StorageError.notFound("\(root)/\(name.path)")) { try storage.size(name) }
+  }
+
   @Test func `settling passes over folders that a copy has dropped`() throws {
     let name = try put([1, 2, 3])
     TemporaryFolder.remove("\(root)/archives")
@@ -97,6 +111,9 @@ import Testing
     #expect(try storage.list(.segment).map(\.id) == [id])
     #expect(try storage.list(.index).isEmpty)
     #expect(try storage.list(.archive).isEmpty)
+    #expect(try storage.names(.segment).map(\.id) == [id])
+    #expect(try storage.names(.index).isEmpty)
+    #expect(try storage.names(.archive).isEmpty)
     for foreign in ["1", "00000002.tmp", "0000000a", "000000003", "-0000001", "99999999999"] {
       try folder.write("r/config/\(foreign)", [1])
     }

@@ -69,6 +69,14 @@ struct StorageUnderTest: Sendable {
         #expect(object.size == put[.object(objects, object.id)]?.count)
         #expect(object.date.earlier(bySeconds: 60) < Clock.now)
         #expect(Clock.now.earlier(bySeconds: 3600) < object.date)
+        #expect(try storage.size(.object(objects, object.id)) == object.size)
+      }
+      let names = try storage.names(objects)
+      #expect(names.count == put.count)
+      for (id, size) in names {
+        let bytes = put[.object(objects, id)]
+        #expect(bytes != nil)
+        #expect(size == nil || size == bytes?.count)
       }
       for other in ObjectName.Kind.allCases where other != objects {
         #expect(try storage.list(other).isEmpty)
@@ -94,6 +102,13 @@ struct StorageUnderTest: Sendable {
       }
     }
     #expect(throws: StorageError.self) { try under.storage.get(.config(1), range: nil) }
+    let error = #expect(throws: StorageError.self) {
+      try under.storage.size(.object(.segment, random.digest()))
+    }
+    guard case .notFound = error else {
+      Issue.record("\(String(describing: error)) instead of notFound")
+      return
+    }
   }
 
   @Test(arguments: StorageKind.allCases, [ObjectName.Kind.segment, .archive])

@@ -16,7 +16,7 @@ extension ArchiveBuilder {
     public init() {}
 
     /// So many items go from thread to thread at a time.
-    var itemsTogether: Int { min(64, 1 + itemsInFlight / 8) }
+    var itemsTogether: Int { min(256, 1 + itemsInFlight / 8) }
   }
 
   /// Archives of what is done so far, made while the work goes on: what an interrupted run has

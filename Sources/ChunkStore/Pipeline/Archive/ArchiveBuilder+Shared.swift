@@ -2,7 +2,15 @@ import Crypto
 import Synchronization
 
 extension ArchiveBuilder {
-  /// An item's place in the order, filled when its content is known.
+  /// An item in the order.
+  enum Entry: Sendable {
+    /// All of it is known.
+    case ready(Item, tag: UInt8)
+    /// Its content is still to be read.
+    case waiting(Slot)
+  }
+
+  /// The place in the order of an item whose content has to be read, filled when that is known.
   final class Slot: Sendable {
     enum State: Sendable {
       case waiting
@@ -14,10 +22,10 @@ extension ArchiveBuilder {
     let tag: UInt8
     private let current: Mutex<State>
 
-    init(_ item: Item, tag: UInt8, state: State) {
+    init(_ item: Item, tag: UInt8) {
       self.item = item
       self.tag = tag
-      current = Mutex(state)
+      current = Mutex(.waiting)
     }
 
     var state: State { current.withLock { $0 } }

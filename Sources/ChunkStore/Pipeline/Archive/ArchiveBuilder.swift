@@ -22,7 +22,7 @@ public final class ArchiveBuilder {
   private let large = BoundedQueue<Job>(capacity: 64)
 
   /// Items that are not in the order yet.
-  private var slots: [Slot] = []
+  private var entries: [Entry?] = []
   private var batch: [Job] = []
   private var batchSize: UInt64 = 0
   private var sinceBatch = 0
@@ -88,14 +88,14 @@ public final class ArchiveBuilder {
   // MARK: Input
 
   /// Adds an item that has no content, or whose content is in the repository already.
-  public func add(_ item: Item, tag: UInt8 = 0) throws {
-    try enqueue(Slot(item, tag: tag, state: .done(item)))
+  public func add(_ item: consuming Item, tag: UInt8 = 0) throws {
+    try enqueue(.ready(consume item, tag: tag))
   }
 
   /// Adds a regular file whose content has to be read.
   public func add(_ item: Item, content: any ContentSource, tag: UInt8 = 0) throws {
-    let slot = Slot(item, tag: tag, state: .waiting)
-    try enqueue(slot)
+    let slot = Slot(item, tag: tag)
+    try enqueue(.waiting(slot))
     let job = Job(slot: slot, source: content)
     guard content.expectedSize < Self.smallFile else {
       try push { () throws(RepositoryError) in try large.push(job) }
@@ -112,22 +112,24 @@ public final class ArchiveBuilder {
     batchSize += content.expectedSize
   }
 
-  private func enqueue(_ slot: Slot) throws {
+  private func enqueue(_ entry: consuming Entry) throws {
     sinceBatch += 1
     // The tree must never wait for a batch that is still being collected.
     if sinceBatch > options.itemsInFlight / 2 { try dispatchBatch() }
-    slots.append(slot)
-    if slots.count >= options.itemsTogether { try dispatchSlots() }
+    entries.append(consume entry)
+    if entries.count >= options.itemsTogether { try dispatchEntries() }
     if shared.interruption.isSet { throw RepositoryError.interrupted }
     if let failure = group.failure { throw failure }
   }
 
-  private func dispatchSlots() throws {
-    guard !slots.isEmpty else { return }
-    let ready = slots
-    slots.removeAll(keepingCapacity: true)
+  private func dispatchEntries() throws {
+    guard !entries.isEmpty else { return }
+    var ready: [Entry?] = []
+    ready.reserveCapacity(options.itemsTogether)
+    swap(&ready, &entries)
+    let batch = ready
     try push { () throws(RepositoryError) in
-      try sequence.order.push(ready, cost: ready.count)
+      try sequence.order.push(batch, cost: batch.count)
     }
   }
 
@@ -180,7 +182,7 @@ public final class ArchiveBuilder {
   ) throws -> Archive {
     do {
       do {
-        try dispatchSlots()
+        try dispatchEntries()
         try dispatchBatch()
       } catch RepositoryError.interrupted {
         // Nobody needs it any more.

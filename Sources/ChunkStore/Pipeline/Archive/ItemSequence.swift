@@ -5,7 +5,10 @@ extension ArchiveBuilder {
   /// Takes the items in order, each as soon as its content is known, and makes the tree of them.
   final class ItemSequence: Sendable {
     /// Several at a time: to hand one over may wake a thread, which costs more than its item.
-    let order: BoundedQueue<[Slot]>
+    ///
+    /// Each is taken out of its batch, which leaves `nil`: a copy would count references for each
+    /// part of the item.
+    let order: BoundedQueue<[Entry?]>
     private let shared: Shared
     private let report: @Sendable (Outcome, UInt8) -> Void
     private let state = Mutex(TreeState())
@@ -27,58 +30,44 @@ extension ArchiveBuilder {
     }
 
     func run() throws {
-      var items = try ItemTreeWriter(
-        keys: shared.repository.keys, store: try NodeWriter(shared.writer))
-      var tree = TreeState()
-      var waiting: ArraySlice<Slot> = []
-      var due = Clock.monotonicSeconds + (shared.options.checkpoints?.interval ?? .infinity)
-      var inCheckpoint: UInt64 = 0
-      loop: while let slot = next(from: &waiting) {
-        while true {
-          if let checkpoints = shared.options.checkpoints, tree.figures.items > inCheckpoint,
-            Clock.monotonicSeconds >= due
-          {
-            tree.root = try items.snapshot()
-            try shared.makeCheckpoint(checkpoints, of: tree)
-            inCheckpoint = tree.figures.items
-            due = Clock.monotonicSeconds + checkpoints.interval
-          }
-          guard slot.isWaiting else { break }
-          let end = max(due, Clock.monotonicSeconds + Self.leastWait)
-          guard isWaiting(for: slot, until: end) else { break }
+      var tree = try GrowingTree(shared, report: report)
+      var batch: [Entry?] = []
+      var next = 0
+      loop: while true {
+        guard next < batch.count else {
+          guard let more = order.pop() else { break }
+          (batch, next) = (more, 0)
+          try tree.makeCheckpointIfDue()
+          continue
         }
-        switch slot.state {
-        case .waiting: return  // Another thread has failed.
-        case .failed(RepositoryError.interrupted): break loop
-        case .failed(let error): report(.failed(slot.item.path, error), slot.tag)
-        case .done(let item):
-          do {
-            try items.add(item)
-          } catch let error as FormatError {
-            report(.failed(item.path, error), slot.tag)
-            continue
+        defer { next += 1 }
+        switch batch[next].take() {
+        case nil: continue
+        case .ready(let item, let tag): try tree.add(item, tag: tag)
+        case .waiting(let slot):
+          try tree.makeCheckpointIfDue()
+          try wait(for: slot, &tree)
+          switch slot.state {
+          case .waiting: return  // Another thread has failed.
+          case .failed(RepositoryError.interrupted): break loop
+          case .failed(let error): report(.failed(slot.item.path, error), slot.tag)
+          case .done(let item): try tree.add(item, tag: slot.tag)
           }
-          tree.figures.items += 1
-          if let content = item.content {
-            tree.figures.files += 1
-            tree.figures.originalSize += content.size
-          }
-          report(.archived(item), slot.tag)
         }
       }
-      tree.root = try items.finish()
-      state.withLock { $0 = tree }
+      let end = try tree.finish()
+      state.withLock { $0 = end }
       // Every content that is wanted is known by now.
       shared.work.close()
     }
 
-    /// The next item in order; `nil` at the end.
-    private func next(from waiting: inout ArraySlice<Slot>) -> Slot? {
-      while waiting.isEmpty {
-        guard let more = order.pop() else { return nil }
-        waiting = more[...]
+    /// Waits for a content to be known, or for another thread to fail; makes checkpoints meanwhile.
+    private func wait(for slot: Slot, _ tree: inout GrowingTree) throws {
+      while slot.isWaiting {
+        try tree.makeCheckpointIfDue()
+        let end = max(tree.due, Clock.monotonicSeconds + Self.leastWait)
+        guard isWaiting(for: slot, until: end) else { return }
       }
-      return waiting.popFirst()
     }
 
     /// Seconds after which a checkpoint that is due, and has nothing new, is thought of again.
@@ -101,6 +90,57 @@ extension ArchiveBuilder {
         shared.progress.wait(until: end)
       }
       return false
+    }
+
+    /// The tree of the items so far.
+    private struct GrowingTree: ~Copyable {
+      private let shared: Shared
+      private let report: @Sendable (Outcome, UInt8) -> Void
+      private var items: ItemTreeWriter
+      private var state = TreeState()
+      private var inCheckpoint: UInt64 = 0
+      /// When the next checkpoint is.
+      private(set) var due: Double
+
+      init(_ shared: Shared, report: @escaping @Sendable (Outcome, UInt8) -> Void) throws {
+        let items = try ItemTreeWriter(
+          keys: shared.repository.keys, store: try NodeWriter(shared.writer))
+        self.shared = shared
+        self.report = report
+        self.items = items
+        due = Clock.monotonicSeconds + (shared.options.checkpoints?.interval ?? .infinity)
+      }
+
+      mutating func add(_ item: consuming Item, tag: UInt8) throws {
+        do {
+          try items.add(item)
+        } catch let error as FormatError {
+          report(.failed(item.path, error), tag)
+          return
+        }
+        state.figures.items += 1
+        if let size = item.content?.size {
+          state.figures.files += 1
+          state.figures.originalSize += size
+        }
+        report(.archived(item), tag)
+      }
+
+      mutating func makeCheckpointIfDue() throws {
+        guard let checkpoints = shared.options.checkpoints, state.figures.items > inCheckpoint,
+          Clock.monotonicSeconds >= due
+        else { return }
+        state.root = try items.snapshot()
+        try shared.makeCheckpoint(checkpoints, of: state)
+        inCheckpoint = state.figures.items
+        due = Clock.monotonicSeconds + checkpoints.interval
+      }
+
+      consuming func finish() throws -> TreeState {
+        var end = state
+        end.root = try items.finish()
+        return end
+      }
     }
   }
 }

@@ -96,6 +96,35 @@ final class LocalFile: Sendable {
     return bytes
   }
 
+  /// Reads numbers of eight bytes, in the byte order of the machine, without keeping them; `nil`
+  /// where the file ends before them.
+  ///
+  /// For whoever reads very few, very often: nothing is allocated for up to 1 KiB.
+  func withWords<R>(
+    from offset: Int, count: Int, _ body: (Span<UInt64>) -> R
+  ) throws(StorageError) -> R? {
+    let size = count * MemoryLayout<UInt64>.size
+    let result = unsafe withUnsafeTemporaryAllocation(of: UInt64.self, capacity: count) {
+      buffer -> Result<R?, StorageError> in
+      var done = 0
+      while done < size {
+        // Never behind the buffer, and only what the kernel has written is read.
+        let rest = unsafe UnsafeMutableRawBufferPointer(buffer)[done..<size]
+        let got = unsafe pread(
+          descriptor, UnsafeMutableRawBufferPointer(rebasing: rest).baseAddress, size - done,
+          off_t(offset + done))
+        if got < 0 {
+          if errno == EINTR { continue }
+          return .failure(.last("read", path))
+        }
+        if got == 0 { return .success(nil) }
+        done += got
+      }
+      return .success(body(unsafe buffer.span))
+    }
+    return try result.get()
+  }
+
   struct Status {
     var size: Int
     var mode: mode_t
@@ -232,23 +261,42 @@ final class LocalFile: Sendable {
 
   /// The names in a folder, as bytes, without `.` and `..`; none if there is no such folder.
   static func names(in path: String) throws(StorageError) -> [[UInt8]] {
+    var names: [[UInt8]] = []
+    try forEachName(in: path) { name, _ in
+      var copy: [UInt8] = []
+      copy.reserveCapacity(name.count)
+      for index in name.indices { copy.append(name[index]) }
+      names.append(copy)
+    }
+    return names
+  }
+
+  /// Calls `body` with each name in a folder, but `.` and `..`, and with whether it is known to be
+  /// that of a folder; not at all if there is no such folder.
+  static func forEachName(
+    in path: String, _ body: (_ name: Span<UInt8>, _ isFolder: Bool) -> Void
+  ) throws(StorageError) {
     guard let stream = unsafe opendir(path) else {
-      if errno == ENOENT { return [] }
+      if errno == ENOENT { return }
       throw .last("open", path)
     }
     defer { _ = unsafe closedir(stream) }
-    var names: [[UInt8]] = []
     while true {
       errno = 0
       guard let entry = unsafe readdir(stream) else {
         if errno != 0 { throw .last("readdir", path) }
-        return names
+        return
       }
-      // The kernel ends each name with a zero, within d_name.
-      let name = unsafe withUnsafeBytes(of: &entry.pointee.d_name) { field in
-        unsafe Array(field.prefix { $0 != 0 })
+      let isFolder = unsafe entry.pointee.d_type == UInt8(DT_DIR)
+      unsafe withUnsafeBytes(of: &entry.pointee.d_name) { field in
+        // The kernel ends each name with a zero, within d_name, and it stays until the next one is
+        // asked for.
+        let bytes = unsafe field.bindMemory(to: UInt8.self)
+        let end = unsafe bytes.firstIndex(of: 0) ?? bytes.count
+        let name = unsafe bytes.span.extracting(..<end)
+        let isSpecial = end <= 2 && name.indices.allSatisfy { name[$0] == UInt8(ascii: ".") }
+        if !isSpecial { body(name, isFolder) }
       }
-      if name != [0x2e] && name != [0x2e, 0x2e] { names.append(name) }
     }
   }
 

@@ -1,4 +1,4 @@
-import Crypto
+public import Crypto
 internal import Glibc
 import Synchronization
 
@@ -136,6 +136,39 @@ public final class LocalStorage: Storage {
       objects.append(StoredObject(id: id, size: status.size, date: status.modified))
     }
     return objects
+  }
+
+  /// Names alone: to ask for the size of each file takes much longer than to list them.
+  public func names(
+    _ kind: ObjectName.Kind
+  ) throws(StorageError) -> [(id: Digest256, size: Int?)] {
+    let folder = "\(root)/\(kind.rawValue)"
+    var found: [(id: Digest256, size: Int?)] = []
+    guard kind == .segment else {
+      try LocalFile.forEachName(in: folder) { name, isFolder in
+        if !isFolder, let id = Digest256(hex: name) { found.append((id, nil)) }
+      }
+      return found
+    }
+    for prefix in try LocalFile.names(in: folder) where prefix.count == 2 {
+      let part = "\(folder)/\(String(decoding: prefix, as: UTF8.self))"
+      try LocalFile.forEachName(in: part) { name, isFolder in
+        guard !isFolder, name.count > 2, name[0] == prefix[0], name[1] == prefix[1],
+          let id = Digest256(hex: name)
+        else { return }
+        found.append((id, nil))
+      }
+    }
+    return found
+  }
+
+  /// The size of a file.
+  public func size(_ name: ObjectName) throws(StorageError) -> Int {
+    let path = path(name)
+    guard let status = try LocalFile.status(path), !status.isDirectory else {
+      throw .notFound(path)
+    }
+    return status.size
   }
 
   /// The generations of the configuration, ascending.
