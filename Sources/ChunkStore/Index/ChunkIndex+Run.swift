@@ -11,12 +11,19 @@ extension ChunkIndex {
     case quarantined
     /// It has another size than the index says: one of them is damaged, or forged.
     case mismatched
+    /// It is there, but cannot be looked at now: nothing relies on it, and nothing is said of it.
+    case unreadable
     /// It is there, and is to go.
     case doomed
     /// It is there, and new archives may refer to it.
     case usable
 
-    var isDamage: Bool { self != .usable && self != .doomed }
+    var isDamage: Bool {
+      switch self {
+      case .absent, .quarantined, .mismatched: true
+      case .unreadable, .doomed, .usable: false
+      }
+    }
   }
 
   /// A run, and which of its segments count.
@@ -43,6 +50,7 @@ extension ChunkIndex {
       case .right: listed
       case .wrong: .mismatched
       case .gone: .absent
+      case nil: .unreadable
       }
     }
 
@@ -84,7 +92,8 @@ extension ChunkIndex {
       self.size = size
     }
 
-    func finding(_ row: Int, of run: IndexRun) -> Finding {
+    /// `nil` if the storage does not tell; whoever comes next tries again.
+    func finding(_ row: Int, of run: IndexRun) -> Finding? {
       if let known = findings.withLock({ $0[row] }) { return known }
       let segment = run.segment(row)
       let finding: Finding
@@ -93,8 +102,7 @@ extension ChunkIndex {
       } catch .notFound {
         finding = .gone
       } catch {
-        // Nothing relies on what cannot be looked at; whoever comes next tries again.
-        return .wrong
+        return nil
       }
       findings.withLock { $0[row] = finding }
       return finding

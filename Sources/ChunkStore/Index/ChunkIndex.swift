@@ -302,7 +302,7 @@ final class ChunkIndex: Sendable {
         case .absent: continue
         case .usable: usable.append(location)
         case .doomed: doomed.append(location)
-        case .quarantined, .mismatched: distrusted.append(location)
+        case .quarantined, .mismatched, .unreadable: distrusted.append(location)
         }
       }
     }

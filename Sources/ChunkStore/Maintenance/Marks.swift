@@ -30,7 +30,8 @@ final class Marks {
         switch run.standing(place.segment) {
         case .absent, .mismatched, .quarantined: continue
         case .doomed: isDoomed = true
-        case .usable:
+        // What cannot be looked at now may be needed: its place is kept.
+        case .usable, .unreadable:
           let bit: UInt64 = 1 << UInt64(place.row % 64)
           guard bits[number][place.row / 64] & bit == 0 else { return .known }
           bits[number][place.row / 64] |= bit
