@@ -77,6 +77,10 @@ def run(corpus, tools, options, results):
                     for tool in order:
                         if step not in tool.steps():
                             continue
+                        if step == "first":
+                            warm(corpus.path)
+                        if step in ("first", "changed", "extract"):
+                            touch(f"{options.target}/peers.touched", corpus.bytes)
                         sample = measure(corpus, step, tool, folder, one, options)
                         repository = f"{folder}/{tool.name}"
                         if step in ("first", "unchanged", "changed"):
@@ -103,8 +107,6 @@ def measure(corpus, step, tool, folder, one, options):
     if step not in ("extract", "one"):
         return execute(tool, command, f"{repository}.home", corpus.place)
     with tempfile.TemporaryDirectory(prefix="peers.", dir=options.target) as target:
-        if step == "extract":
-            touch(f"{target}/touched", corpus.bytes)
         sample = execute(tool, command, f"{repository}.home", target)
         if step == "extract":
             difference = compare(corpus.path, f"{target}/{corpus.name}")
@@ -131,10 +133,20 @@ def execute(tool, command, home, folder):
     return sample
 
 
-def touch(path, size):
-    """Makes the memory that is extracted to, and lets it go.
+def warm(path):
+    """Reads all that is to be backed up: nobody finds it colder than the others."""
+    for folder, _, names in os.walk(path):
+        for name in names:
+            if os.path.isfile(f"{folder}/{name}") and not os.path.islink(f"{folder}/{name}"):
+                with open(f"{folder}/{name}", "rb") as file:
+                    while file.read(1 << 20):
+                        pass
 
-    On a virtual machine, memory that nobody had for a while costs its first user more than the rest.
+
+def touch(path, size):
+    """Takes memory for what is to be written, and lets it go.
+
+    On a virtual machine, memory that nobody had for a while costs its next user more than the rest.
     """
     piece = bytes(1 << 20)
     with open(path, "wb") as file:
