@@ -90,21 +90,24 @@ internal import Glibc
       @inline(__always) func change(_ i: Int) -> UInt64 {
         unsafe leaving[Int(bytes[i &- window])] ^ entering[Int(bytes[i])]
       }
-      // Two steps at a time: the second does not wait for the first, it rotates by two at once.
-      while position &+ 1 < limit {
-        let first = change(position)
-        let second = Self.rotate(first, by: 1) ^ change(position &+ 1)
-        let between = Self.rotate(value, by: 1) ^ first
-        if between & mask == 0 {
-          value = between
-          position &+= 1
-          return true
-        }
-        value = Self.rotate(value, by: 2) ^ second
-        position &+= 2
+      // Four steps at a time: what they add up to does not wait for the hash, which then only has
+      // to be rotated by one, two, three and four at once.
+      while position &+ 4 <= limit {
+        let change1 = change(position)
+        let change2 = Self.rotate(change1, by: 1) ^ change(position &+ 1)
+        let change3 = Self.rotate(change2, by: 1) ^ change(position &+ 2)
+        let change4 = Self.rotate(change3, by: 1) ^ change(position &+ 3)
+        let value1 = Self.rotate(value, by: 1) ^ change1
+        let value2 = Self.rotate(value, by: 2) ^ change2
+        let value3 = Self.rotate(value, by: 3) ^ change3
+        let value4 = Self.rotate(value, by: 4) ^ change4
+        if value1 & mask == 0 || value2 & mask == 0 || value3 & mask == 0 { break }
+        value = value4
+        position &+= 4
         if value & mask == 0 { return true }
       }
-      if position < limit {
+      // One of the next three, or few are left.
+      while position < limit {
         value = Self.rotate(value, by: 1) ^ change(position)
         position &+= 1
         if value & mask == 0 { return true }
