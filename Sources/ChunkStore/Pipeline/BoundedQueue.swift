@@ -4,6 +4,10 @@
 /// costs more. Sendable: all state is touched under the monitor.
 package final class BoundedQueue<Element: Sendable>: @unchecked Sendable {
   private let monitor = Monitor()
+  /// There is an element more, or nothing to wait for.
+  private let filled = Monitor.Condition()
+  /// There is more room, or nothing to wait for.
+  private let emptied = Monitor.Condition()
   private let capacity: Int
   /// Those that were taken are `nil`, so that nothing keeps them in memory.
   private var elements: [(element: Element, cost: Int)?] = []
@@ -22,20 +26,24 @@ package final class BoundedQueue<Element: Sendable>: @unchecked Sendable {
   package func push(_ element: Element, cost: Int = 1) throws(RepositoryError) {
     try monitor.withLock { () throws(RepositoryError) in
       if isFull(for: cost) {
-        StageTimes.waiting(for: .output) { while isFull(for: cost) { monitor.wait() } }
+        StageTimes.waiting(for: .output) { while isFull(for: cost) { monitor.wait(for: emptied) } }
+        // There may be room for another one that waits.
+        emptied.signal()
       }
       guard !isCancelled, !isClosed else { throw .cancelled }
       elements.append((element, cost))
       load += cost
-      monitor.broadcast()
     }
+    // Outside the lock, which who wakes up wants to have.
+    filled.signal()
   }
 
   /// Takes the oldest element, as soon as there is one; `nil` when no more will come.
   package func pop() -> Element? {
-    monitor.withLock {
+    defer { emptied.signal() }
+    return monitor.withLock {
       if isExhausted {
-        StageTimes.waiting(for: .input) { while isExhausted { monitor.wait() } }
+        StageTimes.waiting(for: .input) { while isExhausted { monitor.wait(for: filled) } }
       }
       guard head < elements.count, !isCancelled, let (element, cost) = elements[head] else {
         return nil
@@ -47,7 +55,6 @@ package final class BoundedQueue<Element: Sendable>: @unchecked Sendable {
         elements.removeFirst(head)
         head = 0
       }
-      monitor.broadcast()
       return element
     }
   }
@@ -63,7 +70,7 @@ package final class BoundedQueue<Element: Sendable>: @unchecked Sendable {
   package func close() {
     monitor.withLock {
       isClosed = true
-      monitor.broadcast()
+      wakeAll()
     }
   }
 
@@ -74,7 +81,12 @@ package final class BoundedQueue<Element: Sendable>: @unchecked Sendable {
       elements = []
       head = 0
       load = 0
-      monitor.broadcast()
+      wakeAll()
     }
+  }
+
+  private func wakeAll() {
+    filled.broadcast()
+    emptied.broadcast()
   }
 }

@@ -6,25 +6,43 @@ internal import Glibc
 /// Sendable, because being used from several threads at once is what they are for.
 @safe package final class Monitor: @unchecked Sendable {
   private let mutex: UnsafeMutablePointer<pthread_mutex_t>
-  private let condition: UnsafeMutablePointer<pthread_cond_t>
+  private let condition = Condition()
 
   package init() {
     unsafe mutex = .allocate(capacity: 1)
-    unsafe condition = .allocate(capacity: 1)
-    // With these attributes none of the calls has a way to fail on Linux.
+    // With these attributes the call has no way to fail on Linux.
     unsafe pthread_mutex_init(mutex, nil)
-    var attributes = pthread_condattr_t()
-    unsafe pthread_condattr_init(&attributes)
-    unsafe pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC)
-    unsafe pthread_cond_init(condition, &attributes)
-    unsafe pthread_condattr_destroy(&attributes)
   }
 
   deinit {
-    unsafe pthread_cond_destroy(condition)
     unsafe pthread_mutex_destroy(mutex)
-    unsafe condition.deallocate()
     unsafe mutex.deallocate()
+  }
+
+  /// Something to wait for under a monitor's lock, where there is more than one such thing.
+  @safe final class Condition: @unchecked Sendable {
+    fileprivate let condition: UnsafeMutablePointer<pthread_cond_t>
+
+    init() {
+      unsafe condition = .allocate(capacity: 1)
+      // With these attributes none of the calls has a way to fail on Linux.
+      var attributes = pthread_condattr_t()
+      unsafe pthread_condattr_init(&attributes)
+      unsafe pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC)
+      unsafe pthread_cond_init(condition, &attributes)
+      unsafe pthread_condattr_destroy(&attributes)
+    }
+
+    deinit {
+      unsafe pthread_cond_destroy(condition)
+      unsafe condition.deallocate()
+    }
+
+    /// Wakes one who waits.
+    func signal() { unsafe pthread_cond_signal(condition) }
+
+    /// Wakes all who wait.
+    func broadcast() { unsafe pthread_cond_broadcast(condition) }
   }
 
   /// Runs `body` alone.
@@ -35,7 +53,12 @@ internal import Glibc
   }
 
   /// Waits until somebody calls `broadcast`; to be called, and tested again, inside `withLock`.
-  package func wait() { unsafe pthread_cond_wait(condition, mutex) }
+  package func wait() { wait(for: condition) }
+
+  /// Waits until the condition is signalled; to be called, and tested again, inside `withLock`.
+  func wait(for condition: Condition) {
+    unsafe pthread_cond_wait(condition.condition, mutex)
+  }
 
   /// The same, but not for ever.
   ///
@@ -44,9 +67,9 @@ internal import Glibc
     var time = timespec()
     time.tv_sec = Int(end)
     time.tv_nsec = Int((end - end.rounded(.down)) * 1e9)
-    _ = unsafe pthread_cond_timedwait(condition, mutex, &time)
+    _ = unsafe pthread_cond_timedwait(condition.condition, mutex, &time)
   }
 
   /// Wakes all who wait.
-  package func broadcast() { unsafe pthread_cond_broadcast(condition) }
+  package func broadcast() { condition.broadcast() }
 }
