@@ -71,7 +71,7 @@ struct BlockStretches {
   }
 
   private mutating func announce(from position: Int) {
-    guard storage.profitsFromAnnouncing else { return }
+    guard storage.announcedSize > 0 else { return }
     while next < ranges.count, ranges[next].lowerBound < position + Self.ahead {
       storage.announce(name, range: ranges[next])
       next += 1

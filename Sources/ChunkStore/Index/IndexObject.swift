@@ -57,4 +57,7 @@ struct ChunkLocation: Sendable {
   /// Where the chunk stands in the raw block.
   var offset: Int
   var length: Int
+
+  /// What the block is known by where blocks are kept.
+  var block: BlockCache.Key { BlockCache.Key(segment: segment, offset: blockOffset) }
 }

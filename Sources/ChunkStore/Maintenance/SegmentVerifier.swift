@@ -77,7 +77,7 @@ private struct BlocksAhead {
   }
 
   mutating func reach(_ position: Int, _ blocks: [SegmentDirectory.BlockRow]) {
-    guard storage.profitsFromAnnouncing else { return }
+    guard storage.announcedSize > 0 else { return }
     while next < blocks.count, offset < position + Self.size {
       let end = offset + Int(blocks[next].sealedLength)
       storage.announce(name, range: offset..<end)

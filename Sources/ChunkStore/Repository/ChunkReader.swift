@@ -122,7 +122,7 @@ struct ChunkReader: ~Copyable {
     guard location.chunksInBlock > 1 || location.header.type == .treeSegment else {
       return try fetch(location, repository)
     }
-    let key = BlockCache.Key(segment: location.segment, offset: location.blockOffset)
+    let key = location.block
     if let known = repository.blockCache.claim(key) { return known }
     var raw: PlacedBytes?
     defer { repository.blockCache.settle(key, raw) }

@@ -11,7 +11,7 @@ public final class Repository: Sendable {
   let index: ChunkIndex
   let machine: Machine
   let configState: Mutex<RepositoryConfig>
-  private let blocks = BlockCache(capacity: 32 << 20)
+  let blockCache: BlockCache
   /// One look at the repository at a time: an older one must not take the place of a newer one,
   /// which has seen more segments doomed.
   let viewing = Mutex<Void>(())
@@ -38,6 +38,9 @@ public final class Repository: Sendable {
 
   var config: RepositoryConfig { configState.withLock { $0 } }
 
+  /// Bytes of blocks that are kept, or on their way.
+  private static let blocksInMemory = 32 << 20
+
   private init(
     storage: any Storage, keys: KeyRing, config: RepositoryConfig, cacheFolder: String,
     machine: Machine
@@ -45,6 +48,8 @@ public final class Repository: Sendable {
     self.storage = storage
     self.keys = keys
     self.machine = machine
+    // What the storage holds for readers is not held twice.
+    blockCache = BlockCache(capacity: Self.blocksInMemory - storage.announcedSize)
     configState = Mutex(config)
     index = try ChunkIndex(
       folder: "\(cacheFolder)/\(keys.repositoryID.hex)/index", repositoryID: keys.repositoryID)
@@ -307,23 +312,18 @@ public final class Repository: Sendable {
   public func announce(_ chunk: ChunkReference) { announce(chunk.id) }
 
   func announce(_ id: ChunkID) {
-    guard storage.profitsFromAnnouncing, let location = index.locations(of: id).first else {
+    guard storage.announcedSize > 0, let location = index.locations(of: id).first else {
       return
     }
-    let key = BlockCache.Key(segment: location.segment, offset: location.blockOffset)
-    guard !blockCache.contains(key) else { return }
+    guard !blockCache.contains(location.block) else { return }
     storage.announce(
       .object(.segment, location.segment), range: ChunkReader.stretch(of: location))
   }
 
   /// The block that a chunk is read from, if it is there.
   func block(of chunk: ChunkReference) -> BlockCache.Key? {
-    index.locations(of: chunk.id).first.map {
-      BlockCache.Key(segment: $0.segment, offset: $0.blockOffset)
-    }
+    index.locations(of: chunk.id).first?.block
   }
-
-  var blockCache: BlockCache { blocks }
 }
 
 /// A `FormatError`, and the object it was met in.

@@ -45,7 +45,7 @@ enum SegmentReader {
 
   /// Says that a segment's directory will be read soon.
   static func announceDirectory(of segment: StoredObject, in storage: any Storage) {
-    guard storage.profitsFromAnnouncing, segment.size > SegmentTrailer.sealedSize else { return }
+    guard storage.announcedSize > 0, segment.size > SegmentTrailer.sealedSize else { return }
     let name = ObjectName.object(.segment, segment.id)
     storage.announce(name, range: headRange(segment.size))
     storage.announce(name, range: (segment.size - SegmentTrailer.sealedSize)..<segment.size)

@@ -25,8 +25,9 @@ public protocol Storage: Sendable {
   /// Promises nothing, and never waits for an answer.
   func announce(_ name: ObjectName, range: Range<Int>)
 
-  /// Whether announcing is worth the trouble.
-  var profitsFromAnnouncing: Bool { get }
+  /// How many bytes of what was announced are held here until somebody reads them, at most; zero
+  /// where announcing is not worth the trouble.
+  var announcedSize: Int { get }
 
   /// Publishes an object.
   func put(_ name: ObjectName, _ bytes: [UInt8]) throws(StorageError)
@@ -101,8 +102,8 @@ extension Storage {
     }
   }
 
-  /// No: for storages that are near.
-  public var profitsFromAnnouncing: Bool { false }
+  /// Zero: for storages that are near.
+  public var announcedSize: Int { 0 }
 }
 
 /// An object on its way into a storage.

@@ -20,7 +20,7 @@ struct UpcomingReads {
 
   /// Says that the object at this position is read now, or passed over.
   mutating func reach(_ position: Int) {
-    guard storage.profitsFromAnnouncing else { return }
+    guard storage.announcedSize > 0 else { return }
     while reached < position {
       if reached < next { size -= objects[reached].size }
       reached += 1

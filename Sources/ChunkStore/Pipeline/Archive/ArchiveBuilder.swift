@@ -18,7 +18,7 @@ public final class ArchiveBuilder {
   private let writer: ChunkWriter
   private let shared: Shared
   private let sequence: ItemSequence
-  private let work = BoundedQueue<Work>(capacity: 16 << 20)
+  private let work: BoundedQueue<Work>
   private let large = BoundedQueue<Job>(capacity: 64)
 
   /// Items that are not in the order yet.
@@ -27,6 +27,8 @@ public final class ArchiveBuilder {
   private var batchSize: UInt64 = 0
   private var sinceBatch = 0
 
+  /// Bytes that may wait for a worker; half of that where all of them wait for a link.
+  private static let workSize = 16 << 20
   private static let readerCount = 2
   /// Files up to this size are read by the worker that stores them.
   private static let smallFile: UInt64 = 512 << 10
@@ -54,6 +56,8 @@ public final class ArchiveBuilder {
       lease.release()
       throw error
     }
+    let isFar = repository.storage.announcedSize > 0
+    work = BoundedQueue(capacity: isFar ? Self.workSize / 2 : Self.workSize)
     writer = ChunkWriter(repository, group: group, isVerifying: options.verifiesBlocks)
     shared = Shared(
       repository: repository, options: options, writer: writer, progress: Monitor(), work: work,

@@ -7,6 +7,8 @@ import Synchronization
 /// it was announced, until something was taken, or has lain here for too long. Ranges that overlap,
 /// as those of neighbouring blocks do, are fetched once.
 final class ReadAhead: Sendable {
+  /// Bytes that may be under way or here.
+  let capacity: Int
   private let state: Mutex<State>
 
   /// Bytes that may be under way or waiting to be taken: what a few threads work on and wait for,
@@ -71,7 +73,10 @@ final class ReadAhead: Sendable {
     var taken: [Key] = []
   }
 
-  init(capacity: Int) { state = Mutex(State(capacity: capacity)) }
+  init(capacity: Int) {
+    self.capacity = capacity
+    state = Mutex(State(capacity: capacity))
+  }
 
   /// Asks for a range, unless that has been done.
   func announce(_ name: ObjectName, _ range: Range<Int>, _ connection: RemoteConnection) {
@@ -111,7 +116,7 @@ final class ReadAhead: Sendable {
   }
 
   /// Lets go of everything: the connection is another one, or the repository has changed.
-  func forget() { state.withLock { $0 = State(capacity: $0.capacity) } }
+  func forget() { state.withLock { $0 = State(capacity: capacity) } }
 }
 
 extension ReadAhead.State {

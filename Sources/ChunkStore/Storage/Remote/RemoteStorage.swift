@@ -187,8 +187,8 @@ public final class RemoteStorage: Storage {
     ahead.announce(name, range, connection)
   }
 
-  /// Announced reads are worth their while.
-  public var profitsFromAnnouncing: Bool { true }
+  /// What is under way, or here.
+  public var announcedSize: Int { ahead.capacity }
 
   /// Publishes an object.
   public func put(_ name: ObjectName, _ bytes: [UInt8]) throws(StorageError) {
