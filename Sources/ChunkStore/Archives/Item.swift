@@ -51,6 +51,11 @@ public struct Item: Hashable, Sendable {
     self.mtime = mtime
   }
 
+  /// Makes an item that has everything else still to come.
+  init(path: ArchivePath) {
+    self.init(path: path, mode: 0, uid: 0, gid: 0, mtime: Timestamp(seconds: 0))
+  }
+
   /// The content of a regular file.
   public struct Content: Hashable, Sendable {
     /// The file's size in bytes, holes included.

@@ -121,7 +121,17 @@ enum ItemCoding {
   static func decode(
     _ value: inout ByteReader, path: ArchivePath, _ shared: inout Shared
   ) throws(FormatError) -> Item {
-    var item = Item(path: path, mode: 0, uid: 0, gid: 0, mtime: Timestamp(seconds: 0))
+    var item = Item(path: path)
+    try decode(&value, into: &item, &shared)
+    return item
+  }
+
+  /// The same, in the place where the item will be: it has nothing but its path.
+  ///
+  /// A result would be copied, reference by reference.
+  static func decode(
+    _ value: inout ByteReader, into item: inout Item, _ shared: inout Shared
+  ) throws(FormatError) {
     var size: UInt64?
     var chunks: Item.ChunkList?
     var holes: [Item.Hole] = []
@@ -167,7 +177,7 @@ enum ItemCoding {
       case Field.atime: item.atime = try value.timestamp()
       case Field.hardLinkGroup:
         let first = value.rest()
-        item.hardLinkGroup = first.isEmpty ? path : try ArchivePath(first)
+        item.hardLinkGroup = first.isEmpty ? item.path : try ArchivePath(first)
       case Field.birthtime: item.birthtime = try value.timestamp()
       case Field.device:
         item.device = Item.Device(
@@ -205,7 +215,6 @@ enum ItemCoding {
     guard (item.kind == .regular) == (item.content != nil),
       (item.kind == .symbolicLink) == (item.linkTarget != nil)
     else { throw .inconsistent("an item's fields do not fit its type") }
-    return item
   }
 
   private static func decodeACLNames(

@@ -64,7 +64,7 @@ public struct ItemCursor {
     while true {
       if position < items.count {
         // Moved out: a copy would count references for each of its parts.
-        var item = Item(path: .root, mode: 0, uid: 0, gid: 0, mtime: Timestamp(seconds: 0))
+        var item = Item(path: .root)
         swap(&item, &items[position])
         position += 1
         return item

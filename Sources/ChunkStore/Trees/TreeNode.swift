@@ -53,7 +53,8 @@ enum TreeNode {
         let path = try paths.next(&reader)
         let length: Int = try reader.varint("item", limit: reader.remaining)
         let outer = try reader.enter(length)
-        items.append(try ItemCoding.decode(&reader, path: path, &shared))
+        items.append(Item(path: path))
+        try ItemCoding.decode(&reader, into: &items[items.count - 1], &shared)
         try reader.leave(outer)
       }
       self = .items(items)

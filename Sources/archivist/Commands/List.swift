@@ -109,6 +109,7 @@ struct List: ParsableCommand {
     var selection = try Selection(
       paths: paths.map(\.bytes), rules: patterns.rules())
     let items = ItemsAhead(archive, in: selection.places, of: repository)
+    let mayLack = repository.hasKnownDamage
     var line: [UInt8] = []
     while let item = try items.next() {
       guard selection.contains(item.path) else { continue }
@@ -119,7 +120,7 @@ struct List: ParsableCommand {
         try lines.append(item, to: &line)
       }
       try session.output.write(line)
-      if let lost = try LostContent.description(item.content, in: repository) {
+      if mayLack, let lost = try LostContent.description(item.content, in: repository) {
         session.report.warning(.fileReadError, "\(name: item.path.bytes): \(lost)")
       }
     }

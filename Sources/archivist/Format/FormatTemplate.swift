@@ -77,23 +77,13 @@ struct FormatTemplate {
   /// - Throws: What `value` throws, and `FormatTemplateError` where a specification does not fit.
   func filled(_ value: (String) throws -> FormatValue) throws -> [UInt8] {
     var result: [UInt8] = []
-    try fill(&result) { try value($1.name) }
-    return result
-  }
-
-  /// Appends the text with all fields filled in to `result`.
-  ///
-  /// - Parameters:
-  ///   - result: What is appended to.
-  ///   - value: What a field stands for; it gets the field's place in `parts` as well.
-  /// - Throws: What `value` throws, and `FormatTemplateError` where a specification does not fit.
-  func fill(_ result: inout [UInt8], _ value: (Int, FormatField) throws -> FormatValue) throws {
-    for place in parts.indices {
-      switch parts[place] {
+    for part in parts {
+      switch part {
       case .literal(let bytes): result += bytes
-      case .field(let field): try value(place, field).append(to: &result, field)
+      case .field(let field): try value(field.name).append(to: &result, field)
       }
     }
+    return result
   }
 
   private static let open = UInt8(ascii: "{")

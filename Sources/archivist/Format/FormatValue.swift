@@ -46,13 +46,21 @@ enum FormatValue: Equatable {
 }
 
 /// How much room a value gets, and where it stands in it.
-struct FormatLayout: Sendable {
-  private var fill: [UInt8] = [0x20]
+///
+/// Without references, because it is handed around for every field of a listing.
+struct FormatLayout: Sendable, BitwiseCopyable {
+  private var fill = Fill(bytes: 0x20, count: 1)
   private var align: UInt8?
   private var width = 0
   private var groups: UInt8?
   private var precision: Int?
   private var type: UInt8?
+
+  /// The bytes of one character, the first one lowest.
+  private struct Fill: Sendable, BitwiseCopyable {
+    var bytes: UInt32
+    var count: Int
+  }
 
   /// Wider than this is a mistake, and would fill the memory.
   private static let mostColumns = 4096
@@ -66,7 +74,8 @@ struct FormatLayout: Sendable {
     }
     let aligns = Array("<>^=".utf8)
     if let first = units.first, first.length < spec.count, aligns.contains(spec[first.length]) {
-      fill = Array(spec[..<first.length])
+      let bytes = spec[..<first.length].reversed().reduce(0) { $0 << 8 | UInt32($1) }
+      fill = Fill(bytes: bytes, count: first.length)
       align = spec[first.length]
       position = first.length + 1
     } else if let first = byte(), aligns.contains(first) {
@@ -74,7 +83,7 @@ struct FormatLayout: Sendable {
       position = 1
     }
     if byte() == UInt8(ascii: "0") {
-      if align == nil { (fill, align) = ([UInt8(ascii: "0")], UInt8(ascii: "0")) }
+      if align == nil { (fill, align) = (Fill(bytes: 0x30, count: 1), UInt8(ascii: "0")) }
       position += 1
     }
     func digits() -> Int? {
@@ -104,18 +113,23 @@ struct FormatLayout: Sendable {
     guard groups == nil, align != UInt8(ascii: "="), type == nil || type == UInt8(ascii: "s") else {
       return false
     }
-    var shown = bytes
+    let forced = align == UInt8(ascii: "0") ? UInt8(ascii: "<") : nil
     if let precision {
       let length = CharacterUnit.units(of: bytes).prefix(precision).reduce(0) { $0 + $1.length }
-      shown = Array(bytes.prefix(length))
+      pad(Array(bytes.prefix(length)), forced, &result)
+    } else {
+      pad(bytes, forced, &result)
     }
-    pad(shown, align == UInt8(ascii: "0") ? UInt8(ascii: "<") : nil, &result)
     return true
   }
 
   /// Appends a number, to the right; `false` if the specification is for something else.
   func append(number value: UInt64, to result: inout [UInt8]) -> Bool {
     guard precision == nil else { return false }
+    if type == nil, groups == nil {
+      appendDecimal(value, to: &result)
+      return true
+    }
     var digits: [UInt8]
     switch type {
     case nil, UInt8(ascii: "d"): digits = Self.decimal(value)
@@ -133,11 +147,15 @@ struct FormatLayout: Sendable {
         digits.insert(groups, at: place)
       }
     }
-    let right = UInt8(ascii: ">")
+    pad(digits, forcedForNumbers, &result)
+    return true
+  }
+
+  /// Where numbers stand, if that is not said.
+  private var forcedForNumbers: UInt8? {
     // There is no sign that zeros could come behind.
     let isFilled = align == nil || align == UInt8(ascii: "=") || align == UInt8(ascii: "0")
-    pad(digits, isFilled ? right : nil, &result)
-    return true
+    return isFilled ? UInt8(ascii: ">") : nil
   }
 
   private static func decimal(_ value: UInt64) -> [UInt8] {
@@ -152,20 +170,51 @@ struct FormatLayout: Sendable {
     return digits
   }
 
+  /// The usual way, without a text in between.
+  private func appendDecimal(_ value: UInt64, to result: inout [UInt8]) {
+    var unit: UInt64 = 1
+    var count = 1
+    while value / unit >= 10 {
+      unit *= 10
+      count += 1
+    }
+    let (front, back) = padding(count, forcedForNumbers)
+    appendFill(front, to: &result)
+    while unit > 0 {
+      result.append(UInt8(ascii: "0") + UInt8(truncatingIfNeeded: value / unit % 10))
+      unit /= 10
+    }
+    appendFill(back, to: &result)
+  }
+
   private func pad(_ bytes: [UInt8], _ forced: UInt8?, _ result: inout [UInt8]) {
     if width == 0 {
       result += bytes
       return
     }
-    let missing = max(0, width - CharacterUnit.count(of: bytes))
+    let (front, back) = padding(CharacterUnit.count(of: bytes), forced)
+    appendFill(front, to: &result)
+    result += bytes
+    appendFill(back, to: &result)
+  }
+
+  /// How many characters are missing in front of so many, and behind them.
+  private func padding(_ count: Int, _ forced: UInt8?) -> (front: Int, back: Int) {
+    let missing = max(0, width - count)
     let front =
       switch forced ?? align {
       case UInt8(ascii: ">"): missing
       case UInt8(ascii: "^"): missing / 2
       default: 0
       }
-    for _ in 0..<front { result += fill }
-    result += bytes
-    for _ in 0..<(missing - front) { result += fill }
+    return (front, missing - front)
+  }
+
+  private func appendFill(_ count: Int, to result: inout [UInt8]) {
+    for _ in 0..<count {
+      for place in 0..<fill.count {
+        result.append(UInt8(truncatingIfNeeded: fill.bytes >> UInt32(8 * place)))
+      }
+    }
   }
 }

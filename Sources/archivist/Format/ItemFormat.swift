@@ -28,8 +28,8 @@ struct ItemFormat {
   ]
 
   private let template: FormatTemplate
-  /// What the parts of the template stand for; `nil` for text, and for digests.
-  private let fields: [Field?]
+  /// What the parts of the template are, for the usual ones.
+  private let steps: [Step]
   /// Most items have the mode of the one before.
   private var lastMode: (mode: UInt32, text: [UInt8]) = (0, Array(HumanText.mode(0).utf8))
   private let archive: Archive
@@ -50,9 +50,7 @@ struct ItemFormat {
   ) throws {
     template = try FormatTemplate(
       format, keys: Array(Self.keys.joined()), unavailable: Self.unavailable)
-    fields = template.parts.map {
-      if case .field(let field) = $0 { Field(rawValue: field.name) } else { nil }
-    }
+    steps = template.parts.map(Step.init)
     self.archive = archive
     self.isForPeople = isForPeople
     contents = try ItemContents(
@@ -65,11 +63,60 @@ struct ItemFormat {
     if item.mode != lastMode.mode {
       lastMode = (item.mode, Array(HumanText.mode(item.mode).utf8))
     }
-    try template.fill(&result) { place, wanted in
-      guard let field = fields[place] else {
-        return .text(Array((digests[wanted.name] ?? "").utf8))
+    for place in steps.indices where !appendAtOnce(steps[place], item, to: &result) {
+      switch template.parts[place] {
+      case .literal(let bytes): result += bytes
+      case .field(let wanted):
+        try value(wanted.name, item, digests).append(to: &result, wanted)
       }
-      return try value(field, item)
+    }
+  }
+
+  /// A part of the template, for the shortest way.
+  private struct Step: BitwiseCopyable {
+    /// `nil` for text, and for digests.
+    var field: Field?
+    /// Text of a single byte.
+    var byte: UInt8?
+    var layout: FormatLayout?
+    /// Whether nothing says how a time is to be shown.
+    var isPlain = true
+
+    init(_ part: FormatTemplate.Part) {
+      switch part {
+      case .literal(let bytes): byte = bytes.count == 1 ? bytes.first : nil
+      case .field(let wanted):
+        field = Field(rawValue: wanted.name)
+        layout = wanted.layout
+        isPlain = wanted.spec.isEmpty
+      }
+    }
+  }
+
+  /// Appends what needs no value to be made first; `false` if it is something else.
+  private func appendAtOnce(_ step: Step, _ item: Item, to result: inout [UInt8]) -> Bool {
+    guard let field = step.field else {
+      guard let byte = step.byte else { return false }
+      result.append(byte)
+      return true
+    }
+    if case .mtime = field, step.isPlain {
+      TimeText.append(list: CivilTime(item.mtime, in: .local, isNamed: false), to: &result)
+      return true
+    }
+    guard let layout = step.layout else { return false }
+    switch field {
+    case .mode where item.hardLinkGroup == nil:
+      return layout.append(text: lastMode.text, to: &result)
+    case .user where !item.user.isEmpty: return layout.append(text: item.user, to: &result)
+    case .group where !item.group.isEmpty: return layout.append(text: item.group, to: &result)
+    case .size where item.linkTarget == nil:
+      return layout.append(number: item.content?.size ?? 0, to: &result)
+    case .path where !isForPeople && !item.path.bytes.isEmpty:
+      return layout.append(text: item.path.bytes, to: &result)
+    case .extra where item.linkTarget == nil && item.hardLinkGroup == nil:
+      return layout.append(text: [], to: &result)
+    default: return false
     }
   }
 

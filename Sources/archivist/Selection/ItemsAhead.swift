@@ -64,9 +64,11 @@ final class ItemsAhead {
     var failure: (any Error)?
     do {
       var items = SelectedItems(try repository.items(of: archive), in: places)
-      while let item = try items.next() {
+      while true {
+        guard let item = try items.next() else { break }
         size += item.memorySize
-        batch.append(item)
+        // Not copied, reference by reference.
+        batch.append(consume item)
         guard size >= batchSize else { continue }
         batch.reverse()
         do throws(RepositoryError) {
