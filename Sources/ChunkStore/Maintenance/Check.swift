@@ -77,8 +77,11 @@ struct Check {
       repository: repository, options: options, meter: meter, progress: progress)
     try check.smallObjects()
     if options.repository { try check.segments() }
-    if options.archives { try check.archives() }
-    if options.verifyData { try check.data() }
+    if options.verifyData {
+      try check.data()
+    } else if options.archives {
+      check.add(try check.archives(meter))
+    }
     return check.report
   }
 
@@ -90,6 +93,14 @@ struct Check {
     self.options = options
     self.meter = meter
     self.progress = progress
+  }
+
+  private mutating func add(_ part: CheckReport) {
+    report.damaged.formUnion(part.damaged)
+    report.problems += part.problems.filter { !report.problems.contains($0) }
+    report.archives += part.archives
+    report.verifiedChunks += part.verifiedChunks
+    report.verifiedBytes += part.verifiedBytes
   }
 
   private mutating func found(_ object: ObjectName, _ error: any Error) {
@@ -201,14 +212,19 @@ struct Check {
     }
   }
 
-  private mutating func archives() throws {
+  /// What archives refer to, and whether it is there.
+  private func archives(_ meter: Meter) throws -> CheckReport {
+    var report = CheckReport()
     var unreadable: [(ObjectName, any Error)] = []
     var archives = try repository.archives { name, error in
       // Names are small objects, and were looked at with them.
       if case .object(.label, _) = name { return }
       unreadable.append((name, error))
     }
-    for (name, error) in unreadable { found(name, error) }
+    for (name, error) in unreadable {
+      report.damaged.insert(name)
+      report.problems.append("\(name.path): \(Self.text(error))")
+    }
     if let selection = options.selection { archives = archives.filter(selection) }
     // The index after the archives: then it has what each of them refers to, also if it was made
     // just now.
@@ -236,11 +252,12 @@ struct Check {
       report.problems += problems
     }
     report.archives = archives.count
+    return report
   }
 
   // MARK: Data
 
-  /// Reads every segment to its end, on all processors.
+  /// Reads every segment to its end, on all processors; meanwhile, looks at the archives.
   private mutating func data() throws {
     var segments = partOf(
       try repository.storage.list(.segment).filter { !quarantined.contains($0.id) })
@@ -261,6 +278,14 @@ struct Check {
     let meter = self.meter
     let confirmed = self.confirmed
     let shared = SharedReport()
+    let ofArchives = Mutex<CheckReport?>(nil)
+    if options.archives {
+      group.start("archives") { [check = self] in
+        // There is one bar, and it is the data's.
+        let found = try check.archives(Meter())
+        ofArchives.withLock { $0 = found }
+      }
+    }
     for number in 0..<ThreadGroup.processorCount {
       group.start("verify \(number)") {
         var verifier = try SegmentVerifier(repository)
@@ -294,11 +319,8 @@ struct Check {
       group.fail(error)
     }
     try group.join()
-    let found = shared.report
-    report.damaged.formUnion(found.damaged)
-    report.problems += found.problems.filter { !report.problems.contains($0) }
-    report.verifiedChunks = found.verifiedChunks
-    report.verifiedBytes = found.verifiedBytes
+    if let found = ofArchives.withLock({ $0 }) { add(found) }
+    add(shared.report)
   }
 
   /// The segments that are to be read this time, in the order of their names from where the last
