@@ -92,8 +92,8 @@ import Testing
 }
 
 /// Passes everything on, but cannot read what holds a certain byte.
-private final class BadSector: Storage {
-  private let inner: any Storage
+private final class BadSector: PassingStorage {
+  let inner: any Storage
   private let position: Int
 
   init(_ inner: any Storage, at position: Int) {
@@ -101,28 +101,10 @@ private final class BadSector: Storage {
     self.position = position
   }
 
-  var location: String { inner.location }
-
   func get(_ name: ObjectName, range: Range<Int>?) throws(StorageError) -> [UInt8] {
     guard range?.contains(position) != true else {
       throw .system(path: name.path, operation: "read", code: EIO)
     }
     return try inner.get(name, range: range)
   }
-
-  func put(_ name: ObjectName, _ bytes: [UInt8]) throws(StorageError) {
-    try inner.put(name, bytes)
-  }
-
-  func beginUpload() throws(StorageError) -> any Upload { try inner.beginUpload() }
-
-  func list(_ kind: ObjectName.Kind) throws(StorageError) -> [StoredObject] {
-    try inner.list(kind)
-  }
-
-  func generations() throws(StorageError) -> [UInt32] { try inner.generations() }
-  func delete(_ name: ObjectName) throws(StorageError) { try inner.delete(name) }
-  func removeAbandonedUploads() throws(StorageError) { try inner.removeAbandonedUploads() }
-  func releaseReserve() throws(StorageError) { try inner.releaseReserve() }
-  func restoreReserve() throws(StorageError) { try inner.restoreReserve() }
 }

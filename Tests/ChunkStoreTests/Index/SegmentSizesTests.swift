@@ -129,6 +129,21 @@ import Testing
     #expect(index.contains(id))
   }
 
+  @Test mutating func `what cannot be looked at is kept for those who need it`() throws {
+    let (unclear, gone) = (entry(), entry())
+    sizes.set(unclear.segment, .failure(.system(path: "it", operation: "stat", code: EIO)))
+    sizes.set(gone.segment, .failure(.notFound("it")))
+    _ = try update([unclear, gone])
+    let marks = Marks(index)
+    let needed = unclear.directory.chunks[0].id
+    #expect(marks.mark(needed) == .new)
+    #expect(marks.mark(needed) == .known)
+    #expect(marks.place(of: needed)?.segment == unclear.segment)
+    #expect(marks.mark(gone.directory.chunks[0].id) == .missing)
+    #expect(marks.lost == [gone.directory.chunks[0].id])
+    #expect(marks.toRescue.isEmpty)
+  }
+
   @Test mutating func `unknown segments are handed back with their sizes, if there`() throws {
     let known = entry()
     let (stranger, gone, broken) = (random.digest(), random.digest(), random.digest())

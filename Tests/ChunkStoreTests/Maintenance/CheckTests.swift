@@ -158,7 +158,7 @@ import Testing
 
   @Test func `a storage that cannot be written to is checked all the same`() throws {
     let report = try Repository.open(
-      ReadOnlyStorage(base: test.storage), cacheFolder: test.folder.path
+      ReadOnlyStorage(inner: test.storage), cacheFolder: test.folder.path
     ) {
       Secret("")
     }.check(CheckOptions()) { _ in }
@@ -186,19 +186,13 @@ import Testing
 }
 
 /// A storage that nobody may change.
-private struct ReadOnlyStorage: Storage {
-  let base: MemoryStorage
-  var location: String { base.location }
+private struct ReadOnlyStorage: PassingStorage {
+  let inner: any Storage
 
   private static let refusal = StorageError.system(path: "memory", operation: "write", code: 30)
 
-  func get(_ name: ObjectName, range: Range<Int>?) throws(StorageError) -> [UInt8] {
-    try base.get(name, range: range)
-  }
   func put(_ name: ObjectName, _ bytes: [UInt8]) throws(StorageError) { throw Self.refusal }
   func beginUpload() throws(StorageError) -> any Upload { throw Self.refusal }
-  func list(_ kind: ObjectName.Kind) throws(StorageError) -> [StoredObject] { try base.list(kind) }
-  func generations() throws(StorageError) -> [UInt32] { try base.generations() }
   func delete(_ name: ObjectName) throws(StorageError) { throw Self.refusal }
   func removeAbandonedUploads() throws(StorageError) { throw Self.refusal }
   func releaseReserve() throws(StorageError) { throw Self.refusal }

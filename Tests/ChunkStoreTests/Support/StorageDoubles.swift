@@ -2,9 +2,38 @@ import Synchronization
 
 @testable import ChunkStore
 
+/// Passes on what it does not do itself.
+protocol PassingStorage: Storage {
+  var inner: any Storage { get }
+}
+
+extension PassingStorage {
+  var location: String { inner.location }
+
+  func get(_ name: ObjectName, range: Range<Int>?) throws(StorageError) -> [UInt8] {
+    try inner.get(name, range: range)
+  }
+
+  func put(_ name: ObjectName, _ bytes: [UInt8]) throws(StorageError) {
+    try inner.put(name, bytes)
+  }
+
+  func beginUpload() throws(StorageError) -> any Upload { try inner.beginUpload() }
+
+  func list(_ kind: ObjectName.Kind) throws(StorageError) -> [StoredObject] {
+    try inner.list(kind)
+  }
+
+  func generations() throws(StorageError) -> [UInt32] { try inner.generations() }
+  func delete(_ name: ObjectName) throws(StorageError) { try inner.delete(name) }
+  func removeAbandonedUploads() throws(StorageError) { try inner.removeAbandonedUploads() }
+  func releaseReserve() throws(StorageError) { try inner.releaseReserve() }
+  func restoreReserve() throws(StorageError) { try inner.restoreReserve() }
+}
+
 /// Passes everything on, and remembers which parts of segments were read.
-final class RecordingStorage: Storage {
-  private let inner: any Storage
+final class RecordingStorage: PassingStorage {
+  let inner: any Storage
   private let read = Mutex<[Range<Int>]>([])
   private let settled = Mutex<[ObjectName.Kind]>([])
 
@@ -17,8 +46,6 @@ final class RecordingStorage: Storage {
 
   func forget() { read.withLock { $0 = [] } }
 
-  var location: String { inner.location }
-
   func get(_ name: ObjectName, range: Range<Int>?) throws(StorageError) -> [UInt8] {
     if case .object(.segment, _) = name {
       read.withLock { $0.append(range ?? 0..<Int.max) }
@@ -26,31 +53,15 @@ final class RecordingStorage: Storage {
     return try inner.get(name, range: range)
   }
 
-  func put(_ name: ObjectName, _ bytes: [UInt8]) throws(StorageError) {
-    try inner.put(name, bytes)
-  }
-
-  func beginUpload() throws(StorageError) -> any Upload { try inner.beginUpload() }
-
-  func list(_ kind: ObjectName.Kind) throws(StorageError) -> [StoredObject] {
-    try inner.list(kind)
-  }
-
   func settle(_ kinds: [ObjectName.Kind]) throws(StorageError) {
     settled.withLock { $0 += kinds }
     try inner.settle(kinds)
   }
-
-  func generations() throws(StorageError) -> [UInt32] { try inner.generations() }
-  func delete(_ name: ObjectName) throws(StorageError) { try inner.delete(name) }
-  func removeAbandonedUploads() throws(StorageError) { try inner.removeAbandonedUploads() }
-  func releaseReserve() throws(StorageError) { try inner.releaseReserve() }
-  func restoreReserve() throws(StorageError) { try inner.restoreReserve() }
 }
 
 /// Lists what is gone when it is asked for, as a busy repository may.
-final class VanishingStorage: Storage {
-  private let inner: any Storage
+final class VanishingStorage: PassingStorage {
+  let inner: any Storage
   private let active = Mutex(false)
 
   init(_ inner: any Storage) { self.inner = inner }
@@ -60,26 +71,8 @@ final class VanishingStorage: Storage {
     set { active.withLock { $0 = newValue } }
   }
 
-  var location: String { inner.location }
-
   func get(_ name: ObjectName, range: Range<Int>?) throws(StorageError) -> [UInt8] {
     if isActive { throw .notFound(name.path) }
     return try inner.get(name, range: range)
   }
-
-  func put(_ name: ObjectName, _ bytes: [UInt8]) throws(StorageError) {
-    try inner.put(name, bytes)
-  }
-
-  func beginUpload() throws(StorageError) -> any Upload { try inner.beginUpload() }
-
-  func list(_ kind: ObjectName.Kind) throws(StorageError) -> [StoredObject] {
-    try inner.list(kind)
-  }
-
-  func generations() throws(StorageError) -> [UInt32] { try inner.generations() }
-  func delete(_ name: ObjectName) throws(StorageError) { try inner.delete(name) }
-  func removeAbandonedUploads() throws(StorageError) { try inner.removeAbandonedUploads() }
-  func releaseReserve() throws(StorageError) { try inner.releaseReserve() }
-  func restoreReserve() throws(StorageError) { try inner.restoreReserve() }
 }
