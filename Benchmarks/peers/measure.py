@@ -77,7 +77,7 @@ def run(corpus, tools, options, results):
                     for tool in order:
                         if step not in tool.steps():
                             continue
-                        if step == "first":
+                        if step in ("first", "changed"):
                             warm(corpus.path)
                         if step in ("first", "changed", "extract"):
                             touch(f"{options.target}/peers.touched", corpus.bytes)
