@@ -366,16 +366,20 @@ final class ChunkLane {
   }
 }
 
-/// Stores nodes of trees through a `ChunkWriter`.
+/// Stores nodes of trees through a `ChunkWriter`: new ones that follow each other share a block.
 ///
-/// Confined to one thread at a time.
+/// `endBlock` has to follow. Confined to one thread at a time.
 final class NodeWriter: NodeStore {
   private let writer: ChunkWriter
   private var hash: KeyedHash
   private var packer: BlockPacker
+  private var block: [UInt8] = []
+  private var chunks: [ChunkReference] = []
 
   /// Names and times compress well, and there are few of them.
   private static let compression = Compression(.zstd(level: 3))
+  /// A block ends at this size: one node can be read without much else.
+  private static let blockSize = 64 << 10
 
   init(_ writer: ChunkWriter) throws {
     let hash = try writer.repository.keys.idHash(.tree)
@@ -388,11 +392,19 @@ final class NodeWriter: NodeStore {
   func store(node: [UInt8]) throws -> ChunkID {
     let id = ChunkID(try hash.digest(node.span))
     if writer.claims.claim(id) {
-      try writer.write(
-        node,
-        chunks: [ChunkReference(id: id, length: UInt32(truncatingIfNeeded: node.count))],
-        type: .treeSegment, compression: Self.compression, packer: &packer)
+      if block.count + node.count > Self.blockSize { try endBlock() }
+      block += node
+      chunks.append(ChunkReference(id: id, length: UInt32(truncatingIfNeeded: node.count)))
     }
     return id
+  }
+
+  /// Hands over the nodes that were given so far.
+  func endBlock() throws {
+    guard !chunks.isEmpty else { return }
+    try writer.write(
+      block, chunks: chunks, type: .treeSegment, compression: Self.compression, packer: &packer)
+    block.removeAll(keepingCapacity: true)
+    chunks.removeAll(keepingCapacity: true)
   }
 }

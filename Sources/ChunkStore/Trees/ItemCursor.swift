@@ -22,13 +22,16 @@ extension NodeSource {
 
 /// Says ahead which of a row of nodes will be read.
 private struct NodesAhead {
+  /// How many are announced before they are reached.
+  let count: Int
   /// The first that was not announced.
   private var next = 0
-  private static let count = 8
+
+  init(_ count: Int) { self.count = count }
 
   mutating func reach(_ position: Int, of nodes: Int, _ announce: (Int) -> Void) {
     next = max(next, position)
-    while next < min(nodes, position + Self.count) {
+    while next < min(nodes, position + count) {
       announce(next)
       next += 1
     }
@@ -51,7 +54,15 @@ public struct ItemCursor {
     let children: [TreeNode.ItemChild]
     var next: Int
     let level: Int
-    var ahead = NodesAhead()
+    var ahead: NodesAhead
+
+    init(_ children: [TreeNode.ItemChild], level: Int) {
+      self.children = children
+      self.level = level
+      next = 0
+      // Leaves are small, and share blocks.
+      ahead = NodesAhead(level == 1 ? TreeWalk.ahead : 8)
+    }
   }
 
   init(_ root: ItemTreeRoot?, source: any NodeSource) throws {
@@ -135,7 +146,7 @@ public struct ItemCursor {
       guard expecting == nil || children.first?.firstPath == expecting?.firstPath else {
         throw FormatError.inconsistent("a node begins at another path than its parent says")
       }
-      stack.append(Frame(children: children, next: 0, level: own))
+      stack.append(Frame(children, level: own))
       _ = try advance(to: target)
     case .chunks, .chunkNodes:
       throw FormatError.inconsistent("a list of chunks in the place of items")
@@ -155,6 +166,9 @@ public struct ChunkCursor {
     []
   private var leaf: [ChunkReference] = []
   private var position = 0
+
+  /// A leaf stands for some 25 MiB.
+  private static let ahead = 8
 
   /// - Parameters:
   ///   - list: The chunks.
@@ -200,7 +214,7 @@ public struct ChunkCursor {
     case .chunkNodes(let children, let own):
       guard own < level else { throw FormatError.inconsistent("a node at the wrong level") }
       try check(child, children.map { ($0.count, $0.size) })
-      stack.append((children, 0, own, NodesAhead()))
+      stack.append((children, 0, own, NodesAhead(Self.ahead)))
     case .items, .itemNodes, nil:
       throw FormatError.inconsistent("items in the place of a list of chunks")
     }

@@ -9,18 +9,20 @@ protocol NodeStore: AnyObject {
 ///
 /// Boundaries depend on the entries alone, so that equal stretches of two trees become equal
 /// nodes: a node ends behind an entry of encoded size s whose HMAC, of its level and key, is below
-/// 2⁶⁴ · s / 64 KiB. Hence about 64 KiB between two ends, wherever an entry is large. A node has
-/// at least 16 KiB, or 256 KiB and not more; an inner node has at least two entries.
+/// 2⁶⁴ · s / T. Hence about T bytes between two ends, wherever an entry is large. A node has at
+/// least T / 4 bytes, or 4 T and not more; an inner node has at least two entries.
+///
+/// T is 4 KiB for leaves: each is stored again for one entry that has changed. For inner nodes,
+/// which are few and change in any case, it is 64 KiB: a reader learns from one of them what to
+/// fetch for a long while.
 struct NodeBuilder {
-  static let targetSize: UInt64 = 64 << 10
-  static let minimumSize = 16 << 10
-  static let maximumSize = 256 << 10
-
   private let kind: NodeKind
   private let level: Int
+  /// T in what is said above.
+  private let target: Int
   /// What the boundary hash of each entry begins with.
   private let domain: [UInt8]
-  private var body = ByteWriter(reserving: maximumSize)
+  private var body: ByteWriter
   private var weight = 0
   private(set) var count = 0
   private var paths = PathEncoder()
@@ -28,6 +30,8 @@ struct NodeBuilder {
   init(_ kind: NodeKind, level: Int) {
     self.kind = kind
     self.level = level
+    target = level == 0 ? 4 << 10 : 64 << 10
+    body = ByteWriter(reserving: 4 * target)
     domain = [UInt8(truncatingIfNeeded: level), kind.rawValue]
   }
 
@@ -35,7 +39,7 @@ struct NodeBuilder {
 
   /// Whether an entry of this size would make the node too large.
   func isFull(for size: Int) -> Bool {
-    weight + size > Self.maximumSize && count >= (level == 0 ? 1 : 2)
+    weight + size > 4 * target && count >= (level == 0 ? 1 : 2)
   }
 
   /// Adds an entry; `true` if the node ends behind it.
@@ -64,10 +68,10 @@ struct NodeBuilder {
   ) throws -> Bool {
     count += 1
     weight += size
-    guard weight >= Self.minimumSize, count >= (level == 0 ? 1 : 2) else { return false }
-    if size >= Self.targetSize { return true }
+    guard weight >= target / 4, count >= (level == 0 ? 1 : 2) else { return false }
+    if size >= target { return true }
     let hash = try boundary.digest(domain.span, key.span).leadingWord
-    return hash < (UInt64.max / Self.targetSize) * UInt64(size)
+    return hash < UInt64.max / UInt64(target) * UInt64(size)
   }
 
   /// The node's bytes; the builder is empty again.

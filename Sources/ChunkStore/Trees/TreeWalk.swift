@@ -4,8 +4,15 @@
 struct TreeWalk {
   private let nodes: TreeReader
 
-  /// Nodes that are announced before they are reached.
-  private static let ahead = 16
+  /// Leaves that are announced before they are reached: some blocks full.
+  static let ahead = 128
+
+  /// A node that is still to be followed.
+  private struct Open {
+    let id: ChunkID
+    let path: ArchivePath
+    var isAnnounced = false
+  }
 
   init(_ repository: Repository) throws { nodes = try TreeReader(repository) }
 
@@ -26,10 +33,14 @@ struct TreeWalk {
   ) throws {
     guard let root else { return }
     // The last element is next; a node's children are added in reverse, to go in path order.
-    var open: [(id: ChunkID, path: ArchivePath)] = [(root.id, .root)]
-    while let (id, path) = open.popLast() {
+    var open = [Open(id: root.id, path: .root)]
+    while let next = open.popLast() {
+      let (id, path) = (next.id, next.path)
       guard try enter(id, path) else { continue }
-      for (id, _) in open.suffix(Self.ahead).reversed() where willRead(id) { nodes.announce(id) }
+      for i in open.indices.suffix(Self.ahead).reversed() where !open[i].isAnnounced {
+        open[i].isAnnounced = true
+        if willRead(open[i].id) { nodes.announce(open[i].id) }
+      }
       let node: TreeNode
       do {
         node = try nodes.node(id)
@@ -43,14 +54,16 @@ struct TreeWalk {
           switch item.content?.chunks {
           case nil: break
           case .inline(let references): for part in references { try chunk(part, item.path) }
-          case .tree(let root, _, _): open.append((root, item.path))
+          case .tree(let root, _, _): open.append(Open(id: root, path: item.path))
           }
         }
       case .itemNodes(let children, _):
-        for child in children.reversed() { open.append((child.id, child.firstPath)) }
+        for child in children.reversed() {
+          open.append(Open(id: child.id, path: child.firstPath))
+        }
       case .chunks(let references): for part in references { try chunk(part, path) }
       case .chunkNodes(let children, _):
-        for child in children.reversed() { open.append((child.id, path)) }
+        for child in children.reversed() { open.append(Open(id: child.id, path: path)) }
       }
     }
   }

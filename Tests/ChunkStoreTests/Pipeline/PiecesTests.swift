@@ -103,6 +103,42 @@ import Testing
     #expect(try runs.next() == nil)
   }
 
+  @Test func `nodes that follow each other share blocks, and one of them changes by itself`()
+    throws
+  {
+    var files = (0..<10_000).map { TestFile(path: "\(10_000 + $0)", bytes: []) }
+    let first = try leaves(of: try test.open().backUp("a", files))
+    #expect(first.count > 50)
+    #expect(first.allSatisfy { $0.rawLength <= 64 << 10 })
+    #expect(Set(first.map(\.block)).count < first.count / 8)
+
+    files[5000].owner = 7
+    let second = try leaves(of: try test.open().backUp("b", files))
+    let new = second.filter { leaf in !first.contains { $0.id == leaf.id } }
+    // The one that has the item, and a neighbour where the boundary between them has moved.
+    #expect((1...2).contains(new.count))
+    #expect(Set(new.map(\.block)).count == 1)
+    try test.expect(["b": files])
+    try test.expectClean()
+  }
+
+  /// The leaves of an archive's tree, and where they lie.
+  private func leaves(
+    of archive: Archive
+  ) throws -> [(id: ChunkID, block: BlockCache.Key, rawLength: Int)] {
+    let repository = try test.open()
+    try repository.refresh()
+    let root = try #require(archive.manifest.tree)
+    guard case .itemNodes(let children, 1) = try TreeReader(repository).node(root.id) else {
+      Issue.record("the root is no inner node of level 1")
+      return []
+    }
+    return try children.map { child in
+      let location = try #require(repository.index.locations(of: child.id).first)
+      return (child.id, location.block, location.rawLength)
+    }
+  }
+
   /// Makes the archive `a` of one file; its chunks, and a view of the repository afterwards.
   private func backUp(
     _ file: TestFile, _ options: ArchiveBuilder.Options

@@ -68,7 +68,7 @@ import Testing
       return
     }
     #expect(children.reduce(0) { $0 + $1.itemCount } == 20_000)
-    #expect((10...100).contains(children.count))
+    #expect((200...600).contains(children.count))
     #expect(nodes.reads == children.count + 2)
   }
 

@@ -121,7 +121,7 @@ import Testing
       path = "\(padded(n, 3))/" + String(repeating: "p", count: 10_000 + 7919 * n % 55_000)
     case "large items":
       path = "item\(padded(n, 2))"
-      attribute = 20_000 + 15_013 * n % 120_000
+      attribute = 500 + 1501 * n % 20_000
     default: path = "item"
     }
     var item = Item(

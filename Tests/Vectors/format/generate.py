@@ -802,14 +802,15 @@ class TreeWriter:
         least = 1 if level == 0 else 2
         path, value, key, _ = entry
         size = len(path or b"") + len(value)
-        if self.weights[level] + size > 262_144 and len(self.levels[level]) >= least:
+        target = 4096 if level == 0 else 65_536
+        if self.weights[level] + size > 4 * target and len(self.levels[level]) >= least:
             self.end(level)
         self.levels[level].append(entry)
         self.weights[level] += size
-        if self.weights[level] < 16_384 or len(self.levels[level]) < least:
+        if self.weights[level] < target // 4 or len(self.levels[level]) < least:
             return
         word = reader.hmac_sha256(self.ring.node_boundary, bytes([level, kind]) + key)[:8]
-        if size >= 65_536 or int.from_bytes(word, "big") < 281_474_976_710_655 * size:
+        if size >= target or int.from_bytes(word, "big") < (2**64 - 1) // target * size:
             self.end(level)
 
     def end(self, level):
@@ -861,7 +862,7 @@ TREES = {
     # name: for each number of an item, its path and the bytes of an attribute.
     "short paths": (6000, lambda n: (b"dir%04d/file%05d" % (n // 50, n), 0)),
     "long paths": (60, lambda n: (b"%03d/" % n + b"p" * (10_000 + 7919 * n % 55_000), 0)),
-    "large items": (40, lambda n: (b"item%02d" % n, 20_000 + 15_013 * n % 120_000)),
+    "large items": (40, lambda n: (b"item%02d" % n, 500 + 1501 * n % 20_000)),
     "a single item": (1, lambda n: (b"item", 0)),
 }
 
@@ -875,7 +876,7 @@ def trees():
         "`x`, are:",
         "  short paths    dirAAAA/fileBBBBB: A is n / 50 rounded down, B is n, with leading zeros",
         "  long paths     AAA/pp…: A is n, then 10,000 + (7919 n mod 55,000) times `p`",
-        "  large items    itemAA: A is n; the attribute has 20,000 + (15,013 n mod 120,000) bytes",
+        "  large items    itemAA: A is n; the attribute has 500 + (1501 n mod 20,000) bytes",
         "  a single item  item",
         "`levels` is the number of nodes of each level, `nodes` are all ids, sorted.",
     )

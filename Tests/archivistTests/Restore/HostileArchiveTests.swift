@@ -122,7 +122,9 @@ private struct Dice: RandomNumberGenerator {
     var folder = try item("x", 0o040755)
     folder.extendedAttributes = []
     node.blob(ItemCoding.encode(folder))
-    let root = try NodeWriter(writer).store(node: node.bytes)
+    let nodes = try NodeWriter(writer)
+    let root = try nodes.store(node: node.bytes)
+    try nodes.endBlock()
     writer.close()
     try group.join()
     var manifest = ArchiveManifest(name: "evil", start: Clock.now, end: Clock.now)

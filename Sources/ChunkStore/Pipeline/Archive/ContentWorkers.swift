@@ -28,6 +28,7 @@ extension ArchiveBuilder {
       case .batch(let jobs):
         let states = try jobs.map(store)
         try lane.endBlock()
+        try nodes.endBlock()
         // The tree takes an item when what it refers to is on its way, and not before.
         for (job, state) in zip(jobs, states) { job.slot.fill(state) }
         shared.wake()
@@ -169,8 +170,14 @@ extension ArchiveBuilder {
         for chunk in chunks { try list.add(chunk, keys: shared.repository.keys, store: store) }
         next += 1
       }
-      guard let end, next == end.total else { return }
-      slot.fill(slot.state(try list.finish(store: store), end.summary))
+      var whole: Slot.State?
+      if let end, next == end.total {
+        whole = slot.state(try list.finish(store: store), end.summary)
+      }
+      // The tree takes an item when what it refers to is on its way, and not before.
+      try store.endBlock()
+      guard let whole else { return }
+      slot.fill(whole)
       shared.wake()
     }
   }

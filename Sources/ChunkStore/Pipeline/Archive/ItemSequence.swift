@@ -96,6 +96,7 @@ extension ArchiveBuilder {
     private struct GrowingTree: ~Copyable {
       private let shared: Shared
       private let report: @Sendable (Outcome, UInt8) -> Void
+      private let nodes: NodeWriter
       private var items: ItemTreeWriter
       private var state = TreeState()
       private var inCheckpoint: UInt64 = 0
@@ -103,9 +104,10 @@ extension ArchiveBuilder {
       private(set) var due: Double
 
       init(_ shared: Shared, report: @escaping @Sendable (Outcome, UInt8) -> Void) throws {
-        let items = try ItemTreeWriter(
-          keys: shared.repository.keys, store: try NodeWriter(shared.writer))
+        let nodes = try NodeWriter(shared.writer)
+        let items = try ItemTreeWriter(keys: shared.repository.keys, store: nodes)
         self.shared = shared
+        self.nodes = nodes
         self.report = report
         self.items = items
         due = Clock.monotonicSeconds + (shared.options.checkpoints?.interval ?? .infinity)
@@ -131,6 +133,7 @@ extension ArchiveBuilder {
           Clock.monotonicSeconds >= due
         else { return }
         state.root = try items.snapshot()
+        try nodes.endBlock()
         try shared.makeCheckpoint(checkpoints, of: state)
         inCheckpoint = state.figures.items
         due = Clock.monotonicSeconds + checkpoints.interval
@@ -139,6 +142,7 @@ extension ArchiveBuilder {
       consuming func finish() throws -> TreeState {
         var end = state
         end.root = try items.finish()
+        try nodes.endBlock()
         return end
       }
     }
