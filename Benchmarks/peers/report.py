@@ -25,7 +25,7 @@ PEERS = ("borg", "borg-blake2", "restic")
 # `archivist benchmark cpu`, if there is a result of it.
 RATES = {"SHA-256": 1.8e9, "seal, AES-256-GCM": 4.1e9, "open, AES-256-GCM": 4.1e9,
          "compress, lz4": 0.76e9, "decompress, lz4": 4.7e9,
-         "chunker buzhash,17,21,17,4095": 1.1e9}
+         "chunker buzhash,17,21,16,4095": 1.1e9}
 STAT, READ, MAKE = 5e-6, 20e-6, 35e-6
 
 
@@ -173,7 +173,7 @@ def limit(results, figures, step, about):
     # Files below the minimum of a chunk are not searched for cuts.
     searched = size if size / max(files, 1) > 128 << 10 else 0
     if step == "first":
-        seconds = (size / rates["SHA-256"] + searched / rates["chunker buzhash,17,21,17,4095"]
+        seconds = (size / rates["SHA-256"] + searched / rates["chunker buzhash,17,21,16,4095"]
                    + size / rates["compress, lz4"] + stored / rates["seal, AES-256-GCM"]
                    + stored / rates["SHA-256"] + files * (STAT + READ))
     elif step == "unchanged":

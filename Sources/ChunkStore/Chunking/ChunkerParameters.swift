@@ -8,9 +8,9 @@
 ///   step, so that very small chunks are found about ten times as slowly.
 /// - `MAX_EXP` is greater than `MIN_EXP`, and at most 25: no chunk is longer than 2^MAX_EXP bytes,
 ///   and none than the 32 MiB that the format allows.
-/// - `MASK_BITS` is `MIN_EXP` to `MAX_EXP`: behind the minimum a cut falls on one position in
-///   2^MASK_BITS. Below `MIN_EXP`, nearly all chunks would end right behind the minimum, where a
-///   change moves every later cut; above `MAX_EXP`, most would end at the maximum.
+/// - `MASK_BITS` is `MIN_EXP` − 1 to `MAX_EXP`: behind the minimum a cut falls on one position in
+///   2^MASK_BITS. Below, nearly all chunks would end right behind the minimum, where a change moves
+///   every later cut; above, most would end at the maximum.
 /// - `WINDOW` is odd, at least 63, and less than 2^MIN_EXP: so many bytes decide whether a position
 ///   is one for a cut. In a stretch of one repeated byte the hash is a sum of rotations of one
 ///   table entry. An odd number of them is an invertible function of the entry; of an even number
@@ -22,9 +22,9 @@ public enum ChunkerParameters: Hashable, Sendable, CustomStringConvertible {
   /// Cuts every `size` bytes: for disk images and block devices, which change in place.
   case fixed(size: Int)
 
-  /// What is used unless asked otherwise: chunks of 128 KiB to 2 MiB, about 390 KiB on average.
+  /// What is used unless asked otherwise: chunks of 128 KiB to 2 MiB, about 200 KiB on average.
   public static let `default` = ChunkerParameters.buzhash(
-    minimumExponent: 17, maximumExponent: 21, maskBits: 17, window: 4095)
+    minimumExponent: 17, maximumExponent: 21, maskBits: 16, window: 4095)
 
   /// Reads parameters as they are written on a command line and in an archive.
   ///
@@ -61,7 +61,7 @@ public enum ChunkerParameters: Hashable, Sendable, CustomStringConvertible {
       // In this order the later ranges are never empty.
       try check("MIN_EXP", minimum, 10...(Self.exponentLimit - 1))
       try check("MAX_EXP", maximum, (minimum + 1)...Self.exponentLimit)
-      try check("MASK_BITS", maskBits, minimum...maximum)
+      try check("MASK_BITS", maskBits, (minimum - 1)...maximum)
       try check("WINDOW", window, 63...((1 << minimum) - 1))
       guard window % 2 == 1 else { throw .evenWindow(window) }
     case .fixed(let size):

@@ -16,7 +16,7 @@ import Testing
       try ChunkerParameters(parsing: "buzhash,15,19,17,4095")
         == .buzhash(minimumExponent: 15, maximumExponent: 19, maskBits: 17, window: 4095))
     #expect(try ChunkerParameters(parsing: "fixed,65536") == .fixed(size: 65536))
-    #expect(ChunkerParameters.default.description == "buzhash,17,21,17,4095")
+    #expect(ChunkerParameters.default.description == "buzhash,17,21,16,4095")
     #expect(throws: Never.self) { try ChunkerParameters.default.validate() }
   }
 
@@ -49,7 +49,7 @@ import Testing
     ("buzhash,25,26,25,4095", "MIN_EXP is 25"),
     ("buzhash,19,19,19,4095", "MAX_EXP is 19, but must be 20 to 25"),
     ("buzhash,19,26,21,4095", "MAX_EXP is 26"),
-    ("buzhash,19,23,18,4095", "MASK_BITS is 18, but must be 19 to 23"),
+    ("buzhash,19,23,17,4095", "MASK_BITS is 17, but must be 18 to 23"),
     ("buzhash,19,23,24,4095", "MASK_BITS is 24"),
     ("buzhash,19,23,21,61", "WINDOW is 61, but must be 63 to 524287"),
     ("buzhash,10,23,16,1025", "WINDOW is 1025, but must be 63 to 1023"),

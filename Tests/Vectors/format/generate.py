@@ -578,9 +578,9 @@ def chunker():
     ring = make_keys()
     for name, content in (
         ("buzhash,10,14,12,255", ("splitmix", 1, 300_000)),
-        ("buzhash,10,11,10,63", ("splitmix", 2, 50_000)),
+        ("buzhash,10,11,9,63", ("splitmix", 2, 50_000)),
         ("buzhash,15,19,17,4095", ("splitmix", 3, 2_000_000)),
-        ("buzhash,17,21,17,4095", ("splitmix", 7, 3_000_000)),
+        ("buzhash,17,21,16,4095", ("splitmix", 7, 3_000_000)),
         ("buzhash,19,23,21,4095", ("splitmix", 4, 6_000_000)),
         ("buzhash,10,14,12,255", ("repeat", 0, 40_000)),
         ("buzhash,10,14,12,255", ("splitmix", 5, 1024)),
