@@ -3,9 +3,9 @@ import Synchronization
 
 /// Stores new chunks: takes them from many threads, and publishes segments and index objects.
 ///
-/// Two threads of its own: one lays sealed blocks down in segments, one makes segments durable
-/// and publishes them, each segment before the index object that speaks of it. Chunks of contents
-/// and nodes of trees go to different segments.
+/// Three threads of its own: one lays sealed blocks down in segments, one hashes them, one makes
+/// segments durable and publishes them, each before the index object that speaks of it. Chunks of
+/// contents and nodes of trees go to different segments.
 final class ChunkWriter: Sendable {
   let repository: Repository
   let group: ThreadGroup
@@ -13,6 +13,7 @@ final class ChunkWriter: Sendable {
   let claims: Claims
   private let isVerifying: Bool
   private let blocks = BoundedQueue<Step<SealedBlock>>(capacity: 8 << 20)
+  private let written = BoundedQueue<Step<Written>>(capacity: 8 << 20)
   private let segments = BoundedQueue<Step<FinishedSegment>>(capacity: 2)
   private let contentSealers: SealerSource
   private let treeSealers: SealerSource
@@ -24,6 +25,12 @@ final class ChunkWriter: Sendable {
     case element(Element)
     /// Everything before this is to be published at once; then the event happens.
     case flush(Event)
+  }
+
+  /// What a segment's name is made of, and then the segment.
+  private enum Written: Sendable {
+    case bytes([UInt8], of: SegmentHash)
+    case segment(FinishedSegment)
   }
 
   /// An index object is published at least this often, so that a crash loses little.
@@ -45,11 +52,13 @@ final class ChunkWriter: Sendable {
     claims = Claims(repository.index)
     contentSealers = SealerSource(.contentSegment, keys: repository.keys)
     treeSealers = SealerSource(.treeSegment, keys: repository.keys)
-    group.onFailure { [blocks, segments] in
+    group.onFailure { [blocks, written, segments] in
       blocks.cancel()
+      written.cancel()
       segments.cancel()
     }
     group.start("segments") { [self] in try writeSegments() }
+    group.start("hash") { [self] in try hashSegments() }
     group.start("publish") { [self] in try publishSegments() }
   }
 
@@ -167,23 +176,29 @@ final class ChunkWriter: Sendable {
   }
 
   private func writeSegments() throws {
-    var content = OpenSegment(contentSealers, repository, room: Self.waitingSize)
-    var tree = OpenSegment(treeSealers, repository, room: Self.waitingSize / 8)
+    func hash(_ hash: SegmentHash, _ bytes: [UInt8]) throws {
+      try written.push(.element(.bytes(bytes, of: hash)), cost: bytes.count)
+    }
+    func finish(_ segment: FinishedSegment) throws {
+      try written.push(.element(.segment(segment)))
+    }
+    var content = OpenSegment(contentSealers, repository, room: Self.waitingSize, hashing: hash)
+    var tree = OpenSegment(treeSealers, repository, room: Self.waitingSize / 8, hashing: hash)
     do {
       while let step = blocks.pop() {
         switch step {
         case .element(let block) where block.header.type == .treeSegment:
-          try tree.add(block, full: publish)
-        case .element(let block): try content.add(block, full: publish)
+          try tree.add(block, full: finish)
+        case .element(let block): try content.add(block, full: finish)
         case .flush(let flush):
-          try content.end(publish)
-          try tree.end(publish)
-          try segments.push(.flush(flush))
+          try content.end(finish)
+          try tree.end(finish)
+          try written.push(.flush(flush))
         }
       }
       if group.failure == nil {
-        try content.end(publish)
-        try tree.end(publish)
+        try content.end(finish)
+        try tree.end(finish)
       }
     } catch {
       content.abort()
@@ -192,10 +207,19 @@ final class ChunkWriter: Sendable {
     }
     content.abort()
     tree.abort()
-    segments.close()
+    written.close()
   }
 
-  private func publish(_ segment: FinishedSegment) throws { try segments.push(.element(segment)) }
+  private func hashSegments() throws {
+    while let step = written.pop() {
+      switch step {
+      case .element(.bytes(let bytes, of: let hash)): try hash.update(bytes)
+      case .element(.segment(let segment)): try segments.push(.element(segment))
+      case .flush(let flush): try segments.push(.flush(flush))
+      }
+    }
+    segments.close()
+  }
 
   /// Blocks of so many bytes wait for their segment.
   private static let waitingSize = 12 << 20
@@ -205,15 +229,20 @@ final class ChunkWriter: Sendable {
     private let sealers: SealerSource
     private let repository: Repository
     private let room: Int
+    private let hashing: (SegmentHash, [UInt8]) throws -> Void
     private var writer: SegmentWriter?
     private var sealer: BlockSealer?
     private var waiting: [SealedBlock] = []
     private var size = 0
 
-    init(_ sealers: SealerSource, _ repository: Repository, room: Int) {
+    init(
+      _ sealers: SealerSource, _ repository: Repository, room: Int,
+      hashing: @escaping (SegmentHash, [UInt8]) throws -> Void
+    ) {
       self.sealers = sealers
       self.repository = repository
       self.room = room
+      self.hashing = hashing
     }
 
     mutating func add(_ block: SealedBlock, full: (FinishedSegment) throws -> Void) throws {
@@ -232,7 +261,8 @@ final class ChunkWriter: Sendable {
       if writer == nil, let first = waiting.first?.chunks.first {
         let sealer = try sealers.head(first: first.id)
         self.sealer = sealer
-        writer = try SegmentWriter(sealer, storage: repository.storage, keys: repository.keys)
+        writer = try SegmentWriter(
+          sealer, storage: repository.storage, keys: repository.keys, hashing: hashing)
       }
       // Every block has a chunk.
       guard let writer else { throw RepositoryError.blockNotVerified }
@@ -277,11 +307,11 @@ final class ChunkWriter: Sendable {
         if case .flush(let flush) = step { flush.set() }
         continue
       }
-      try segment.publish()
-      names.withLock { $0.append(segment.entry.segment) }
-      entries.append(segment.entry)
-      chunks += segment.entry.directory.chunks.count
-      bytes += segment.entry.size
+      let entry = try segment.publish()
+      names.withLock { $0.append(entry.segment) }
+      entries.append(entry)
+      chunks += entry.directory.chunks.count
+      bytes += entry.size
       if chunks >= IndexObject.chunkTarget || bytes >= Self.publishSize
         || Clock.monotonicSeconds - last > Self.publishInterval
       {

@@ -17,19 +17,31 @@ final class SegmentWriter {
   private let sealer: BlockSealer
   private let upload: any Upload
   private let keys: KeyRing
-  private var hash: SHA256
+  private let hash: SegmentHash
+  private let hashing: (SegmentHash, [UInt8]) throws -> Void
   private var size = 0
   private var rows: Rows
   /// Whether the last block was chosen to be that.
   private var isComplete = false
 
-  /// Starts a segment under the header of `sealer`, which must be no other segment's.
-  init(_ sealer: BlockSealer, storage: any Storage, keys: KeyRing) throws {
-    let hash = try SHA256()
+  /// Starts a segment.
+  ///
+  /// - Parameters:
+  ///   - sealer: Has the segment's header, which must be no other segment's.
+  ///   - storage: What it is written to.
+  ///   - keys: Seal its directory.
+  ///   - hashing: Told of all that is written, in order, and of what it is to be hashed with: at
+  ///     once, or later on another thread, but before the segment is published.
+  /// - Throws: Errors of the storage, and of libcrypto.
+  init(
+    _ sealer: BlockSealer, storage: any Storage, keys: KeyRing,
+    hashing: @escaping (SegmentHash, [UInt8]) throws -> Void = { try $0.update($1) }
+  ) throws {
+    hash = try SegmentHash()
     upload = try storage.beginUpload()
-    self.hash = hash
     self.sealer = sealer
     self.keys = keys
+    self.hashing = hashing
     rows = Rows(header: sealer.header)
     try write(sealer.header.encoded)
   }
@@ -131,28 +143,51 @@ final class SegmentWriter {
       trailer.encoded.span, nonce: Nonce(part: SealedPart.trailer, number: 0), into: &sealed)
     try write(sealed)
     return FinishedSegment(
-      entry: IndexEntry(
-        segment: try hash.finalize(), size: UInt64(size), directory: directory),
-      upload: upload)
+      size: UInt64(size), directory: directory, hash: hash, upload: upload)
   }
 
   func abort() { upload.abort() }
 
   private func write(_ bytes: [UInt8]) throws {
-    try hash.update(bytes.span)
     try upload.write(bytes)
+    try hashing(hash, bytes)
     size += bytes.count
   }
+}
+
+/// The hash of a segment, which is its name.
+///
+/// Sendable: it is handed from thread to thread along with what it hashes, and only the last one
+/// touches it.
+final class SegmentHash: @unchecked Sendable {
+  private var hash: SHA256
+
+  init() throws {
+    let hash = try SHA256()
+    self.hash = hash
+  }
+
+  func update(_ bytes: [UInt8]) throws { try hash.update(bytes.span) }
+
+  fileprivate func finalize() throws -> Digest256 { try hash.finalize() }
 }
 
 /// A segment that waits to be published.
 ///
 /// Sendable: the writing thread hands it over whole, and keeps no reference to the upload.
 struct FinishedSegment: @unchecked Sendable {
-  let entry: IndexEntry
+  let size: UInt64
+  let directory: SegmentDirectory
+  fileprivate let hash: SegmentHash
   let upload: any Upload
 
-  func publish() throws(StorageError) {
+  /// Publishes it under its name, once.
+  ///
+  /// - Returns: What an index object says of it.
+  @discardableResult
+  func publish() throws -> IndexEntry {
+    let entry = IndexEntry(segment: try hash.finalize(), size: size, directory: directory)
     try upload.commit(as: .object(.segment, entry.segment))
+    return entry
   }
 }

@@ -36,9 +36,7 @@ import Testing
             bytes: bytes, header: sealer.header, number: number, rawLength: chunk.length,
             chunks: [chunk]))
       }
-      let finished = try writer.finish()
-      try finished.publish()
-      forged.append(finished.entry)
+      forged.append(try writer.finish().publish())
     }
     try repository.publish(IndexObject(entries: forged).encoded(), as: .index, in: .index)
   }

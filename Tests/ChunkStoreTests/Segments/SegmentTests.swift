@@ -36,10 +36,9 @@ extension WrittenSegment {
           rawLength: UInt32(raw.count), chunks: chunks))
       blocks.append(raw)
     }
-    let finished = try writer.finish()
-    try finished.publish()
-    let bytes = try storage.get(.object(.segment, finished.entry.segment), range: nil)
-    return WrittenSegment(entry: finished.entry, bytes: bytes, blocks: blocks)
+    let entry = try writer.finish().publish()
+    let bytes = try storage.get(.object(.segment, entry.segment), range: nil)
+    return WrittenSegment(entry: entry, bytes: bytes, blocks: blocks)
   }
 
   static func sealer(_ keys: KeyRing, type: ObjectType = .contentSegment) throws -> BlockSealer {
@@ -123,11 +122,10 @@ extension WrittenSegment {
     let writer = try SegmentWriter(
       try WrittenSegment.sealer(keys), storage: storage, keys: keys)
     #expect(!writer.isFull)
-    let finished = try writer.finish()
-    try finished.publish()
-    #expect(finished.entry.size == 4096)
+    let entry = try writer.finish().publish()
+    #expect(entry.size == 4096)
     let directory = try SegmentReader.directory(
-      of: finished.entry.segment, size: 4096, storage: storage, keys: keys)
+      of: entry.segment, size: 4096, storage: storage, keys: keys)
     #expect(directory.blocks.isEmpty)
   }
 
@@ -182,7 +180,7 @@ extension WrittenSegment {
         directorySize += 50
       }
       let blocks = before + added - waiting.reduce(0) { $0 + $1.bytes.count }
-      let size = Int(try writer.finish().entry.size)
+      let size = Int(try writer.finish().size)
       #expect(size >= SegmentWriter.smallestSize)
       #expect(size <= SegmentWriter.largestSize + (3 << 20))
       #expect(size == Padding.padded(size))
@@ -216,12 +214,12 @@ extension WrittenSegment {
       #expect(count == most)
       let finished = try writer.finish()
       var encoded = ByteWriter()
-      finished.entry.directory.encode(to: &encoded)
+      finished.directory.encode(to: &encoded)
       #expect(throws: Never.self) {
         var reader = ByteReader(encoded.bytes)
         _ = try SegmentDirectory(decoding: &reader)
       }
-      #expect(finished.entry.size <= UInt64(Limits.writtenSegmentSize))
+      #expect(finished.size <= UInt64(Limits.writtenSegmentSize))
     }
   }
 

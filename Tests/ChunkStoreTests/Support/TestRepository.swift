@@ -75,9 +75,7 @@ final class TestRepository {
             ChunkReference(id: ChunkID(try hash.digest(of: $0)), length: UInt32($0.count))
           }))
     }
-    let finished = try writer.finish()
-    try finished.publish()
-    return finished.entry
+    return try writer.finish().publish()
   }
 
   @discardableResult

@@ -95,11 +95,10 @@ import Testing
             bytes: bytes, header: sealer.header, number: number, rawLength: chunk.length,
             chunks: [chunk]))
       }
-      let finished = try writer.finish()
-      try finished.publish()
-      let name = ObjectName.object(.segment, finished.entry.segment)
+      let entry = try writer.finish().publish()
+      let name = ObjectName.object(.segment, entry.segment)
       #expect(try client.upload(try scratch.get(name, range: nil), as: name))
-      return finished.entry
+      return entry
     }
   }
 
