@@ -93,7 +93,7 @@ public struct Item: Hashable, Sendable {
     public static let inlineLimit = 32
 
     /// At most `inlineLimit` references.
-    case inline([ChunkReference])
+    case inline(InlineChunks)
     /// The root of a tree of list nodes, how many chunks are below it, and how many bytes.
     case tree(root: ChunkID, count: UInt64, size: UInt64)
 

@@ -150,9 +150,7 @@ enum ItemCoding {
         item.user = value.rest(like: shared.user)
         shared.user = item.user
       case Field.chunks:
-        var references: [ChunkReference] = []
-        references.reserveCapacity(
-          min(value.remaining / (Digest256.size + 2), Item.ChunkList.inlineLimit))
+        var references = InlineChunks()
         while !value.isAtEnd {
           guard references.count < Item.ChunkList.inlineLimit else {
             throw .limitExceeded(

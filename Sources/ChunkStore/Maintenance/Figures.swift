@@ -151,7 +151,7 @@ private struct SubtreeSums {
     return sum
   }
 
-  private func add(_ references: [ChunkReference], to sum: inout Sum) {
+  private func add(_ references: some Sequence<ChunkReference>, to sum: inout Sum) {
     for chunk in references {
       sum.chunks += 1
       sum.compressedSize += repository.storedSize(of: chunk.id)

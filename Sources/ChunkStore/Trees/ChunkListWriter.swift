@@ -58,7 +58,7 @@ struct ChunkListWriter {
   }
 
   mutating func finish(store: any NodeStore) throws -> Item.ChunkList {
-    guard let tree, let root = try tree.finish(store) else { return .inline(inline) }
+    guard let tree, let root = try tree.finish(store) else { return .inline(InlineChunks(inline)) }
     return .tree(root: root.id, count: count, size: size)
   }
 }

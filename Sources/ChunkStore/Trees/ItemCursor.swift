@@ -84,6 +84,15 @@ public struct ItemCursor {
     }
   }
 
+  /// The next items, as many as stand in one leaf; `nil` behind the last one.
+  public mutating func nextItems() throws -> [Item]? {
+    while position >= items.count {
+      guard try advance() else { return nil }
+    }
+    defer { (items, position) = ([], 0) }
+    return position == 0 ? items : Array(items[position...])
+  }
+
   /// Passes over everything before `path`: the next item is at `path`, or the first behind it.
   public mutating func skip(to path: ArchivePath) throws {
     while true {
@@ -179,7 +188,7 @@ public struct ChunkCursor {
     switch list {
     case .inline(let references):
       self.source = nil
-      leaf = references
+      leaf = Array(references)
     case .tree(let root, let count, let size):
       self.source = try source()
       try enter(

@@ -108,20 +108,21 @@ struct List: ParsableCommand {
       repository: repository, isForPeople: session.output.isTerminal && !jsonLines)
     var selection = try Selection(
       paths: paths.map(\.bytes), rules: patterns.rules())
-    let items = ItemsAhead(archive, in: selection.places, of: repository)
     let mayLack = repository.hasKnownDamage
     var line: [UInt8] = []
-    while let item = try items.next() {
-      guard selection.contains(item.path) else { continue }
-      if jsonLines {
-        line = try lines.json(item).line + [0x0a]
-      } else {
-        line.removeAll(keepingCapacity: true)
-        try lines.append(item, to: &line)
-      }
-      try session.output.write(line)
-      if mayLack, let lost = try LostContent.description(item.content, in: repository) {
-        session.report.warning(.fileReadError, "\(name: item.path.bytes): \(lost)")
+    let items = ItemsAhead(archive, in: selection.places, of: repository)
+    while let some = try items.next() {
+      for item in some where selection.contains(item.path) {
+        if jsonLines {
+          line = try lines.json(item).line + [0x0a]
+        } else {
+          line.removeAll(keepingCapacity: true)
+          try lines.append(item, to: &line)
+        }
+        try session.output.write(line)
+        if mayLack, let lost = try LostContent.description(item.content, in: repository) {
+          session.report.warning(.fileReadError, "\(name: item.path.bytes): \(lost)")
+        }
       }
     }
   }

@@ -5,15 +5,16 @@ import ChunkStore
 /// Belongs to one thread; the other one ends with it.
 final class ItemsAhead {
   private enum Part: Sendable {
-    /// The last one first, so that each can be taken out without a copy of the others.
-    case items([Item])
+    /// As they were read together.
+    case items([[Item]])
     case failure(any Error)
   }
 
   private let queue = BoundedQueue<Part>(capacity: ItemsAhead.capacity)
   private let group = ThreadGroup()
-  /// What was taken out of the queue.
-  private var batch: [Item] = []
+  /// What was taken out of the queue, and handed out up to here.
+  private var batch: [[Item]] = []
+  private var position = 0
 
   // Small enough that the memory does not count, and that a batch is worth waking a thread for.
   private static let capacity = 4 << 20
@@ -41,36 +42,34 @@ final class ItemsAhead {
     try? group.join()
   }
 
-  /// The next item; `nil` behind the last one.
-  func next() throws -> Item? {
-    while true {
-      if let item = batch.popLast() { return item }
+  /// Some of the next items, in order; `nil` behind the last one.
+  func next() throws -> [Item]? {
+    while position == batch.count {
       switch queue.pop() {
       case nil:
         if let failure = group.failure { throw failure }
         return nil
-      case .items(let items): batch = items
+      case .items(let items): (batch, position) = (items, 0)
       case .failure(let error): throw error
       }
     }
+    defer { position += 1 }
+    return batch[position]
   }
 
   private static func read(
     _ archive: Archive, _ places: [ArchivePath]?, _ repository: Repository,
     _ hand: (Part, Int) throws(RepositoryError) -> Void
   ) throws(RepositoryError) {
-    var batch: [Item] = []
+    var batch: [[Item]] = []
     var size = 0
     var failure: (any Error)?
     do {
       var items = SelectedItems(try repository.items(of: archive), in: places)
-      while true {
-        guard let item = try items.next() else { break }
-        size += item.memorySize
-        // Not copied, reference by reference.
-        batch.append(consume item)
+      while let some = try items.nextItems() {
+        for i in some.indices { size += some[i].memorySize }
+        batch.append(some)
         guard size >= batchSize else { continue }
-        batch.reverse()
         do throws(RepositoryError) {
           try hand(.items(batch), size)
         } catch {
@@ -83,7 +82,6 @@ final class ItemsAhead {
       failure = error
     }
     // What was read before it is worth having.
-    batch.reverse()
     try hand(.items(batch), size)
     if let failure { try hand(.failure(failure), 0) }
   }

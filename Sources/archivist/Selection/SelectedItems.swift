@@ -20,6 +20,12 @@ struct SelectedItems {
     self.places = places
   }
 
+  /// The next items, as many as are at hand; the selection still has to be asked about them.
+  mutating func nextItems() throws -> [Item]? {
+    guard places != nil else { return try items.nextItems() }
+    return try next().map { [$0] }
+  }
+
   /// The next item; the selection still has to be asked about it.
   mutating func next() throws -> Item? {
     guard let places else { return try items.next() }

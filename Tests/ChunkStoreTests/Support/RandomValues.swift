@@ -108,7 +108,7 @@ extension PseudoRandomBytes {
       chunks.append(ChunkReference(id: chunkID(), length: length))
       size += UInt64(length)
     }
-    return Item.Content(size: size + sparse, chunks: .inline(chunks), holes: holes)
+    return Item.Content(size: size + sparse, chunks: .inline(InlineChunks(chunks)), holes: holes)
   }
 
   /// An item with any of its fields.

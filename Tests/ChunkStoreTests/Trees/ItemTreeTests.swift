@@ -58,6 +58,25 @@ import Testing
     #expect((root == nil) == items.isEmpty)
   }
 
+  @Test func `items come a leaf at a time, and what is left of one that was begun`() throws {
+    var random = PseudoRandomBytes(seed: 4)
+    let items = try machine(2000, &random)
+    var cursor = try ItemCursor(try write(items), source: nodes)
+    var found: [Item] = []
+    var counts: [Int] = []
+    for step in 0... {
+      if step % 3 == 1 { found += [try #require(try cursor.next())] }
+      if step == 4 { try cursor.skip(to: items[found.count].path) }
+      guard let some = try cursor.nextItems() else { break }
+      #expect(!some.isEmpty)
+      counts.append(some.count)
+      found += some
+    }
+    #expect(found == items)
+    #expect(counts.count > 20)
+    #expect(try cursor.nextItems() == nil)
+  }
+
   @Test func `twenty thousand items make a tree of two levels`() throws {
     var random = PseudoRandomBytes(seed: 1)
     let items = try machine(20_000, &random)
