@@ -1,5 +1,5 @@
 // Linux calls and constants that Swift's Glibc module does not show, because they are
-// variadic, macros, or hidden behind _GNU_SOURCE. Declarations and one-line wrappers only.
+// variadic, macros, or hidden behind _GNU_SOURCE. Declarations and short wrappers only.
 #pragma once
 #include <errno.h>
 #include <fcntl.h>
@@ -10,6 +10,7 @@
 #include <nss.h>
 #include <signal.h>
 #include <stdint.h>
+#include <stdlib.h>
 #include <sys/auxv.h>
 #include <sys/fsuid.h>
 #include <sys/ioctl.h>
@@ -84,6 +85,26 @@ static inline void linux_keep_freed_memory(void) {
   mallopt(M_ARENA_MAX, 2);
   mallopt(M_MMAP_THRESHOLD, 32 << 20);
   mallopt(M_TRIM_THRESHOLD, 256 << 20);
+}
+
+// The next block of memory of up to `size` bytes that this thread asks for is in huge pages, where
+// the kernel has them. It is taken from the heap, which is told so, and given back to it at once:
+// what is asked for next is where this was. Should it come from elsewhere, it is as it always is.
+static inline void linux_begin_large_block(size_t size) {
+  mallopt(M_MMAP_MAX, 0);
+  char *block = malloc(size);
+  if (block == NULL) return;
+  const uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
+  const uintptr_t start = ((uintptr_t)block + page - 1) & ~(page - 1);
+  const uintptr_t end = ((uintptr_t)block + size) & ~(page - 1);
+  if (start < end) madvise((void *)start, end - start, MADV_HUGEPAGE);
+  free(block);
+}
+
+// Gives that memory back to the kernel; to be called when it is free again.
+static inline void linux_end_large_block(void) {
+  malloc_trim(0);
+  mallopt(M_MMAP_MAX, 65536);  // as it was
 }
 
 // The kernel keeps the first 15 bytes.

@@ -52,6 +52,12 @@ public struct CheckReport: Sendable {
 
   /// Whether nothing was found.
   public var isClean: Bool { problems.isEmpty }
+
+  /// Notes an object that is damaged.
+  fileprivate mutating func found(_ object: ObjectName, _ error: any Error) {
+    damaged.insert(object)
+    problems.append("\(object.path): \(Check.text(error))")
+  }
 }
 
 /// Says whether a repository is whole.
@@ -103,11 +109,6 @@ struct Check {
     report.verifiedBytes += part.verifiedBytes
   }
 
-  private mutating func found(_ object: ObjectName, _ error: any Error) {
-    report.damaged.insert(object)
-    report.problems.append("\(object.path): \(Self.text(error))")
-  }
-
   static func text(_ error: any Error) -> String {
     switch error {
     case let error as FormatError: error.description
@@ -155,7 +156,7 @@ struct Check {
         problems.append((name, error))
       }
     }
-    for (name, error) in problems { found(name, error) }
+    for (name, error) in problems { report.found(name, error) }
   }
 
   /// Each segment's own directory, against what the index says of it.
@@ -172,7 +173,7 @@ struct Check {
         entries = try repository.indexEntries(object.id)
       } catch let error as Corruption {
         // One that the local table already covers was not read with the small objects.
-        if !report.damaged.contains(error.object) { found(error.object, error.cause) }
+        if !report.damaged.contains(error.object) { report.found(error.object, error.cause) }
         continue
       } catch StorageError.notFound {
         continue
@@ -208,7 +209,7 @@ struct Check {
     } catch StorageError.notFound {
       // Freed since it was listed: only what archives need is missed, and by them.
     } catch {
-      found(name, error)
+      report.found(name, error)
     }
   }
 
@@ -221,10 +222,7 @@ struct Check {
       if case .object(.label, _) = name { return }
       unreadable.append((name, error))
     }
-    for (name, error) in unreadable {
-      report.damaged.insert(name)
-      report.problems.append("\(name.path): \(Self.text(error))")
-    }
+    for (name, error) in unreadable { report.found(name, error) }
     if let selection = options.selection { archives = archives.filter(selection) }
     // The index after the archives: then it has what each of them refers to, also if it was made
     // just now.
@@ -352,9 +350,7 @@ struct Check {
         case .success(let figures):
           state.verifiedChunks += figures.chunks
           state.verifiedBytes += figures.bytes
-        case .failure(let error):
-          state.damaged.insert(name)
-          state.problems.append("\(name.path): \(Check.text(error))")
+        case .failure(let error): state.found(name, error)
         }
       }
     }

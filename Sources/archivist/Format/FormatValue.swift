@@ -132,7 +132,7 @@ struct FormatLayout: Sendable, BitwiseCopyable {
     }
     var digits: [UInt8]
     switch type {
-    case nil, UInt8(ascii: "d"): digits = Self.decimal(value)
+    case nil, UInt8(ascii: "d"): digits = Array(String(value).utf8)
     case UInt8(ascii: "x"): digits = Array(String(value, radix: 16).utf8)
     case UInt8(ascii: "X"): digits = Array(String(value, radix: 16, uppercase: true).utf8)
     case UInt8(ascii: "o"): digits = Array(String(value, radix: 8).utf8)
@@ -156,18 +156,6 @@ struct FormatLayout: Sendable, BitwiseCopyable {
     // There is no sign that zeros could come behind.
     let isFilled = align == nil || align == UInt8(ascii: "=") || align == UInt8(ascii: "0")
     return isFilled ? UInt8(ascii: ">") : nil
-  }
-
-  private static func decimal(_ value: UInt64) -> [UInt8] {
-    var digits: [UInt8] = []
-    digits.reserveCapacity(20)
-    var rest = value
-    repeat {
-      digits.append(UInt8(ascii: "0") + UInt8(truncatingIfNeeded: rest % 10))
-      rest /= 10
-    } while rest > 0
-    digits.reverse()
-    return digits
   }
 
   /// The usual way, without a text in between.
