@@ -12,7 +12,7 @@ final class ChunkWriter: Sendable {
   /// What has to be stored, and is not being stored already.
   let claims: Claims
   private let isVerifying: Bool
-  private let blocks = BoundedQueue<Step<SealedBlock>>(capacity: 8 << 20)
+  private let blocks = BoundedQueue<Step<SealedBlock>>(capacity: 4 << 20)
   private let written = BoundedQueue<Step<Written>>(capacity: 8 << 20)
   private let segments = BoundedQueue<Step<FinishedSegment>>(capacity: 2)
   private let contentSealers: SealerSource
