@@ -90,9 +90,10 @@ static inline void linux_keep_freed_memory(void) {
 // The next block of memory of up to `size` bytes that this thread asks for is in huge pages, where
 // the kernel has them. It is taken from the heap, which is told so, and given back to it at once:
 // what is asked for next is where this was. Should it come from elsewhere, it is as it always is.
-static inline void linux_begin_large_block(size_t size) {
+static inline void linux_prepare_large_block(size_t size) {
   mallopt(M_MMAP_MAX, 0);
   char *block = malloc(size);
+  mallopt(M_MMAP_MAX, 65536);  // as it was
   if (block == NULL) return;
   const uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
   const uintptr_t start = ((uintptr_t)block + page - 1) & ~(page - 1);
@@ -101,11 +102,8 @@ static inline void linux_begin_large_block(size_t size) {
   free(block);
 }
 
-// Gives that memory back to the kernel; to be called when it is free again.
-static inline void linux_end_large_block(void) {
-  malloc_trim(0);
-  mallopt(M_MMAP_MAX, 65536);  // as it was
-}
+// Gives what is free at the end of the heap back to the kernel.
+static inline void linux_trim_heap(void) { malloc_trim(0); }
 
 // The kernel keeps the first 15 bytes.
 static inline int linux_set_thread_name(const char *name) {

@@ -49,6 +49,8 @@ public struct ItemCursor {
   private var position = 0
   /// The last path of that leaf.
   private var end: ArchivePath?
+  /// Whether an item was asked for.
+  private var hasBegun = false
 
   private struct Frame {
     let children: [TreeNode.ItemChild]
@@ -72,6 +74,7 @@ public struct ItemCursor {
 
   /// The next item; `nil` behind the last one.
   public mutating func next() throws -> Item? {
+    hasBegun = true
     while true {
       if position < items.count {
         // Moved out: a copy would count references for each of its parts.
@@ -86,6 +89,7 @@ public struct ItemCursor {
 
   /// The next items, as many as stand in one leaf; `nil` behind the last one.
   public mutating func nextItems() throws -> [Item]? {
+    hasBegun = true
     while position >= items.count {
       guard try advance() else { return nil }
     }
@@ -116,6 +120,7 @@ public struct ItemCursor {
   private mutating func advance(to target: ArchivePath? = nil) throws -> Bool {
     while var frame = stack.popLast() {
       guard frame.next < frame.children.count else { continue }
+      let following = frame.next
       if let target {
         while frame.next + 1 < frame.children.count,
           !(target < frame.children[frame.next + 1].firstPath)
@@ -124,8 +129,11 @@ public struct ItemCursor {
         }
       }
       let child = frame.children[frame.next]
-      frame.ahead.reach(frame.next, of: frame.children.count) {
-        source.announce(frame.children[$0].id)
+      // Whoever has passed over some, or taken none, may want nothing of what follows.
+      if frame.next == following, hasBegun {
+        frame.ahead.reach(frame.next, of: frame.children.count) {
+          source.announce(frame.children[$0].id)
+        }
       }
       frame.next += 1
       stack.append(frame)

@@ -73,8 +73,7 @@ struct ItemDifferences {
         try old.open(source)
       case (.node(let before, let oldLevel), .node(let after, let newLevel)):
         if before.id == after.id {
-          try old.pass()
-          try new.pass()
+          old.passEqual(&new)
         } else if before.firstPath == after.firstPath {
           if oldLevel == 0, newLevel == 0, try openLeaves(before, after) { continue }
           // Equal nodes may stand below: of the same level both are opened, else the higher one.
@@ -213,6 +212,26 @@ struct ItemDifferences {
       } else if !frames.isEmpty {
         frames[frames.count - 1].next += 1
       }
+      leaveFrames()
+    }
+
+    /// Goes, on both sides, to what follows the nodes at the heads and behind them that are equal.
+    mutating func passEqual(_ other: inout Side) {
+      guard let mine = frames.last, let theirs = other.frames.last else { return }
+      let most = min(mine.children.count - mine.next, theirs.children.count - theirs.next)
+      var count = 0
+      while count < most,
+        mine.children[mine.next + count].id == theirs.children[theirs.next + count].id
+      {
+        count += 1
+      }
+      frames[frames.count - 1].next += count
+      other.frames[other.frames.count - 1].next += count
+      leaveFrames()
+      other.leaveFrames()
+    }
+
+    private mutating func leaveFrames() {
       while let frame = frames.last, frame.next >= frame.children.count { frames.removeLast() }
     }
 

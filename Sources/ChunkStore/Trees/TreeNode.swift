@@ -60,6 +60,7 @@ enum TreeNode {
       self = .items(items)
     case .itemNodes:
       var children: [ItemChild] = []
+      children.reserveCapacity(count)
       var paths = PathDecoder()
       for _ in 0..<count {
         children.append(
@@ -76,6 +77,7 @@ enum TreeNode {
       self = .chunks(references)
     case .chunkNodes:
       var children: [ChunkChild] = []
+      children.reserveCapacity(count)
       for _ in 0..<count {
         children.append(
           ChunkChild(

@@ -68,8 +68,8 @@ extension Scrypt {
   ) throws(CryptoError) -> Secret {
     Library.start()
     // In small pages a third of the time would be spent on finding them, twice.
-    linux_begin_large_block(Int(clamping: memory) + (1 << 20))
-    defer { linux_end_large_block() }
+    linux_prepare_large_block(Int(clamping: memory) + (1 << 20))
+    defer { linux_trim_heap() }
     return try unsafe Secret(count: count) { output throws(CryptoError) in
       let status = passphrase.withBytes { passphrase in
         unsafe passphrase.withUnsafeBytes { passphrase in

@@ -7,6 +7,8 @@ final class MemoryNodes: NodeStore, NodeSource {
   private(set) var nodes: [ChunkID: [UInt8]] = [:]
   private(set) var stored = 0
   private(set) var reads = 0
+  /// Those that were said to be read soon, in order.
+  private(set) var announced: [ChunkID] = []
   private var hash: KeyedHash
 
   init(_ keys: KeyRing) throws { hash = try keys.idHash(.tree) }
@@ -30,7 +32,12 @@ final class MemoryNodes: NodeStore, NodeSource {
     return bytes
   }
 
-  func forgetReads() { reads = 0 }
+  func announce(_ id: ChunkID) { announced.append(id) }
+
+  func forgetReads() {
+    reads = 0
+    announced = []
+  }
 }
 
 /// Nodes as an attacker would make them, who has the keys.

@@ -77,6 +77,39 @@ import Testing
     #expect(try cursor.nextItems() == nil)
   }
 
+  @Test func `leaves are announced ahead, once, to whoever reads on, and not to who leaps`() throws
+  {
+    var random = PseudoRandomBytes(seed: 5)
+    let items = try machine(20_000, &random)
+    let root = try #require(try write(items))
+    guard case .itemNodes(let children, 1) = try nodes.node(root.id) else {
+      Issue.record("the root is no inner node of level 1")
+      return
+    }
+    let leaves = children.map(\.id)
+
+    nodes.forgetReads()
+    var cursor = try ItemCursor(root, source: nodes)
+    #expect(try cursor.nextItems() != nil)
+    #expect(nodes.announced.isEmpty)
+    var read = 1
+    while try cursor.nextItems() != nil {
+      #expect(nodes.announced == Array(leaves.prefix(read + TreeWalk.ahead).dropFirst()))
+      read += 1
+    }
+    #expect(read == leaves.count)
+
+    nodes.forgetReads()
+    cursor = try ItemCursor(root, source: nodes)
+    try cursor.skip(to: items[15_000].path)
+    #expect(try cursor.next() == items[15_000])
+    try cursor.skip(to: items[18_000].path)
+    #expect(nodes.announced.isEmpty)
+    _ = try cursor.nextItems()
+    _ = try cursor.nextItems()
+    #expect(!nodes.announced.isEmpty)
+  }
+
   @Test func `twenty thousand items make a tree of two levels`() throws {
     var random = PseudoRandomBytes(seed: 1)
     let items = try machine(20_000, &random)
