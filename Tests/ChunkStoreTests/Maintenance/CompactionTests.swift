@@ -468,6 +468,11 @@ import Testing
     try repository.delete(named: ["all"])
     _ = try garbage()
     let kept = Array(files.prefix(10))
+    // How many there are depends on where the tree's nodes end.
+    let undisturbed = try test.copy()
+    _ = try undisturbed.open().compact(threshold: 0)
+    let segments = try undisturbed.storage.list(.segment).count
+    #expect((2...3).contains(segments))
     var rescued = 0
     for at in 0..<1000 {
       let copy = try test.copy()
@@ -484,7 +489,7 @@ import Testing
       guard case .success = result else { continue }
       // It was refused once, and went on: as if nothing had been.
       rescued += 1
-      #expect(try copy.storage.list(.segment).count == 2, "no space at \(at)")
+      #expect(try copy.storage.list(.segment).count == segments, "no space at \(at)")
     }
   }
 }
