@@ -53,7 +53,8 @@ final class RestoreRun: Sendable {
   ///   - target: Where they go.
   ///   - select: The path that an item gets, or `nil` to leave it out.
   ///   - visit: Told of each item that is restored.
-  /// - Throws: What keeps the run from going on; what concerns one item is reported.
+  /// - Throws: What keeps the run from going on; what concerns one item is reported. Where the
+  ///   archive cannot be read any further, what comes before that is restored all the same.
   func run(
     _ archive: Archive, in places: [ArchivePath]? = nil, to target: RestoreTarget,
     select: (Item) throws -> ArchivePath?,
@@ -65,22 +66,34 @@ final class RestoreRun: Sendable {
         while let work = work.pop() { restore(work, reader) }
       }
     }
+    var unreadable: (any Error)?
     do {
       let items = SelectedItems(try repository.items(of: archive), in: places)
-      try walk(items, target, select, visit)
+      unreadable = try walk(items, target, select, visit)
       work.close()
     } catch {
       group.fail(error)
     }
     try group.join()
     target.finishLinks(report: problem)
+    if let unreadable { throw unreadable }
   }
 
+  /// Makes what the items are, and hands out the work on their contents.
+  ///
+  /// - Returns: Why the items cannot be read to their end; everything before is on its way then.
   private func walk(
     _ selected: SelectedItems, _ target: RestoreTarget, _ select: (Item) throws -> ArchivePath?,
     _ visit: (Item) throws -> Void
-  ) throws {
+  ) throws -> (any Error)? {
     var items = selected
+    var unreadable: (any Error)?
+    func next() -> Item? {
+      do { return try items.next() } catch {
+        unreadable = error
+        return nil
+      }
+    }
     var batch: [File] = []
     var size: UInt64 = 0
     // What the items themselves take.
@@ -92,7 +105,7 @@ final class RestoreRun: Sendable {
       size = 0
       held = 0
     }
-    while var item = try items.next() {
+    while var item = next() {
       guard let path = try select(item) else { continue }
       try visit(item)
       item.path = path
@@ -136,6 +149,7 @@ final class RestoreRun: Sendable {
     }
     try dispatch()
     target.finish(report: problem)
+    return unreadable
   }
 
   /// What a worker will read may be on its way meanwhile.
