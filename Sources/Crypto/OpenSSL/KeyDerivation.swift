@@ -67,7 +67,7 @@ extension Scrypt {
     count: Int
   ) throws(CryptoError) -> Secret {
     Library.start()
-    // In small pages a third of the time would be spent on finding them, twice.
+    // In small pages a fifth of the time goes into faults, thousands of them.
     linux_prepare_large_block(Int(clamping: memory) + (1 << 20))
     defer { linux_trim_heap() }
     return try unsafe Secret(count: count) { output throws(CryptoError) in
