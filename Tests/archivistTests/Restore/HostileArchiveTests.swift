@@ -138,6 +138,47 @@ private struct Dice: RandomNumberGenerator {
     try attack.folder.shell("test -z \"$(ls -A t)\"; test ! -e /tmp/evil-of-archivist-tests")
   }
 
+  @Test func `what comes before a node that cannot be read is restored whole, and nothing else`()
+    throws
+  {
+    let attack = try Attack()
+    var archive = try attack.archive(
+      "a", try (1000..<1600).map { try item("file-\($0)", 0o100644) })
+    let repository = attack.repository
+    try repository.refresh()
+    let root = try #require(archive.manifest.tree)
+    guard case .itemNodes(var children, 1) = try TreeReader(repository).node(root.id) else {
+      Issue.record("the root is no inner node of level 1")
+      return
+    }
+    let lost = children.count / 2
+    let count = children[..<lost].reduce(0) { $0 + $1.itemCount }
+    #expect(count > 0)
+    children[lost].id = ChunkID(Digest256(bigEndianWords: 1, 2, 3, 4))
+    var builder = NodeBuilder(.itemNodes, level: 1)
+    var boundary = try repository.keys.boundaryHash()
+    for child in children {
+      _ = try builder.add(
+        path: child.path, key: child.key, value: child.value, boundary: &boundary)
+    }
+    let group = ThreadGroup()
+    let writer = ChunkWriter(repository, group: group)
+    let nodes = try NodeWriter(writer)
+    archive.manifest.tree?.id = try nodes.store(node: builder.finish())
+    try nodes.endBlock()
+    writer.close()
+    try group.join()
+    try repository.refresh()
+
+    let damaged = archive
+    #expect(throws: RepositoryError.self) { try attack.extract(damaged) }
+    try attack.folder.shell(
+      """
+      cd t; test $(ls -A | wc -l) = \(count) || exit 1
+      for file in *; do test "$(cat $file)" = $file || exit 1; done
+      """)
+  }
+
   @Test func `what lies under a file, a link, a FIFO or a device of the archive stays inside`()
     throws
   {
