@@ -35,7 +35,8 @@ public struct CheckOptions: Sendable {
 public struct CheckReport: Sendable {
   /// What is damaged or missing, in words.
   public var problems: [String] = []
-  /// Objects that are damaged.
+  /// Objects that are damaged: segments by their own bytes, and index objects also by an entry that
+  /// is false.
   public var damaged: Set<ObjectName> = []
   /// Segments that were looked at.
   public var segments = 0
@@ -55,8 +56,22 @@ public struct CheckReport: Sendable {
 
   /// Notes an object that is damaged.
   fileprivate mutating func found(_ object: ObjectName, _ error: any Error) {
+    found(object, Check.text(error))
+  }
+
+  private mutating func found(_ object: ObjectName, _ what: String) {
     damaged.insert(object)
-    problems.append("\(object.path): \(Check.text(error))")
+    problems.append("\(object.path): \(what)")
+  }
+
+  /// Notes an index object that says of segments what their own directories do not.
+  fileprivate mutating func foundFalseEntries(of segments: [Digest256], in index: Digest256) {
+    let named = segments.prefix(3).map { ObjectName.object(.segment, $0).path }
+    let rest = segments.count - named.count
+    found(
+      .object(.index, index),
+      "contradicts the directory of \(named.joined(separator: ", "))"
+        + (rest > 0 ? " and \(rest) more" : ""))
   }
 }
 
@@ -123,6 +138,13 @@ struct Check {
     }
   }
 
+  /// Whether an error speaks of one object, which is damaged or cannot be read, and not of the
+  /// whole storage.
+  static func concernsObject(_ error: any Error) -> Bool {
+    if case StorageError.system = error { return true }
+    return ChunkReader.isDamage(error)
+  }
+
   // MARK: Objects
 
   private mutating func smallObjects() throws {
@@ -159,14 +181,16 @@ struct Check {
     for (name, error) in problems { report.found(name, error) }
   }
 
-  /// Each segment's own directory, against what the index says of it.
+  /// Compares each segment's own directory with everything that index objects say of it.
   private mutating func segments() throws {
     let sizes = Dictionary(
       try repository.storage.list(.segment).map { ($0.id, $0.size) }
     ) { first, _ in first }
     progress("Checking \(sizes.count) segments")
     meter.begin(.checkingSegments, total: UInt64(sizes.count))
-    var seen: Set<Digest256> = []
+    // What is wrong with those in quarantine is known.
+    var directories = DirectoryCheck(
+      repository, sizes: sizes.filter { !quarantined.contains($0.key) })
     for object in try repository.storage.list(.index) {
       let entries: [IndexEntry]
       do {
@@ -178,39 +202,29 @@ struct Check {
       } catch StorageError.notFound {
         continue
       }
+      var contradicted: [Digest256] = []
       for entry in entries {
-        guard let size = sizes[entry.segment], seen.insert(entry.segment).inserted,
-          !quarantined.contains(entry.segment)
-        else { continue }
-        check(entry.segment, size: size, against: entry)
-      }
-    }
-    for (segment, size) in sizes where !seen.contains(segment) && !quarantined.contains(segment) {
-      check(segment, size: size, against: nil)
-    }
-    report.segments = sizes.count
-  }
-
-  private mutating func check(_ segment: Digest256, size: Int, against entry: IndexEntry?) {
-    defer { meter.advance() }
-    let name = ObjectName.object(.segment, segment)
-    do {
-      if let entry, entry.size != UInt64(size) {
-        throw FormatError.inconsistent("has \(size) bytes, and the index says \(entry.size)")
-      }
-      let directory = try SegmentReader.directory(
-        of: segment, size: size, storage: repository.storage, keys: repository.keys)
-      if let entry {
-        guard entry.directory == directory else {
-          throw FormatError.inconsistent("holds other chunks than the index says")
+        let judged = directories.judged
+        defer { meter.advance(by: UInt64(directories.judged - judged)) }
+        switch try directories.judge(entry) {
+        case .right: confirmed.insert(entry.segment)
+        case .wrong: contradicted.append(entry.segment)
+        case .damaged(let error): report.found(.object(.segment, entry.segment), error)
+        case .unknown: break
         }
-        confirmed.insert(segment)
       }
-    } catch StorageError.notFound {
-      // Freed since it was listed: only what archives need is missed, and by them.
-    } catch {
+      if !contradicted.isEmpty { report.foundFalseEntries(of: contradicted, in: object.id) }
+    }
+    for segment in directories.unjudged {
+      defer { meter.advance() }
+      let name = ObjectName.object(.segment, segment)
+      // Their directories were read with the index, unless they came meanwhile.
+      guard !report.damaged.contains(name),
+        let error = try directories.read(unindexed: segment)
+      else { continue }
       report.found(name, error)
     }
+    report.segments = sizes.count
   }
 
   /// What archives refer to, and whether it is there.

@@ -74,6 +74,12 @@ public enum StorageCheck {
     }
   }
 
+  /// Whether an object's bytes are those that its name is the SHA-256 of.
+  static func isWhole(_ name: ObjectName, _ storage: any Storage) throws -> Bool {
+    var size = 0
+    return try isWhole(name, storage, Meter(), size: &size)
+  }
+
   private static func isWhole(
     _ name: ObjectName, _ storage: any Storage, _ meter: Meter, size: inout Int
   ) throws -> Bool {
