@@ -309,6 +309,15 @@ final class ChunkIndex: Sendable {
     return usable + doomed + distrusted
   }
 
+  /// The places where a chunk is said to be that a new archive may rely on.
+  func usableLocations(of id: ChunkID) -> [ChunkLocation] {
+    runs.flatMap { run in
+      run.index.places(of: id)
+        .filter { run.standing($0.segment) == .usable }
+        .compactMap { run.index.location($0.row) }
+    }
+  }
+
   /// Whether a chunk is nowhere, except where it is known to be damaged.
   func isLost(_ id: ChunkID) -> Bool {
     !runs.contains { run in

@@ -57,17 +57,12 @@ final class Marks {
     return all
   }
 
-  /// Those of them that nothing lost is in: all that is referenced of them is somewhere else.
-  func healed() -> Set<Digest256> {
-    var all = quarantined
-    for id in lost {
-      for run in runs {
-        for place in run.index.places(of: id) {
-          all.remove(run.index.segment(place.segment).id)
-        }
-      }
+  /// Whether an archive refers to a chunk, wherever that is.
+  func isReferenced(_ id: ChunkID) -> Bool {
+    if toRescue.contains(id) || lost.contains(id) { return true }
+    return runs.indices.contains { number in
+      runs[number].index.hasPlace(of: id) { isMarked($0.row, of: number) }
     }
-    return all
   }
 
   /// Where a referenced chunk counts as stored; `nil` for one that is not referenced, or only where

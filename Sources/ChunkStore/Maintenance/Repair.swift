@@ -153,7 +153,10 @@ struct Repair {
     let group = ThreadGroup()
     let writer = ChunkWriter(repository, group: group)
     do {
-      for segment in segments { try salvage(segment, writer) }
+      let damaged = Set(segments)
+      for segment in try repository.storage.list(.segment) where damaged.contains(segment.id) {
+        try salvage(segment, writer)
+      }
       writer.close()
     } catch {
       group.fail(error)
@@ -168,44 +171,23 @@ struct Repair {
     try repository.refresh(knowsSizes: true)
   }
 
-  private mutating func salvage(_ segment: Digest256, _ writer: ChunkWriter) throws {
-    guard let directory = try directory(of: segment) else { return }
+  private mutating func salvage(_ segment: StoredObject, _ writer: ChunkWriter) throws {
     var verifier = try SegmentVerifier(repository)
-    try directory.forEachBlock(of: segment) { location, held in
-      guard held.contains(where: { !repository.index.contains($0.id) }) else { return }
-      do {
-        let sealed = try ChunkReader.sealedBlock(at: location, storage: repository.storage)
-        try verifier.verify(sealed, at: location, chunks: held)
-        try writer.write(
-          SealedBlock(
-            bytes: sealed, header: location.header, number: location.number,
-            rawLength: UInt32(truncatingIfNeeded: location.rawLength), chunks: held))
-        report.salvagedBlocks += 1
-      } catch let error where ChunkReader.isDamage(error) {
-        // This one is lost.
-      }
-    }
-  }
-
-  /// What stands in a segment, by its own account or else by the index's.
-  private func directory(of segment: Digest256) throws -> SegmentDirectory? {
-    do {
-      guard
-        let size = try repository.storage.list(.segment).first(where: { $0.id == segment })?.size
-      else { return nil }
-      return try SegmentReader.directory(
-        of: segment, size: size, storage: repository.storage, keys: repository.keys)
-    } catch let error where ChunkReader.isDamage(error) {
-      for object in try repository.storage.list(.index) {
-        let entries: [IndexEntry]
+    try repository.forEachDirectory(of: segment, isDamaged: true) { directory in
+      try directory.forEachBlock(of: segment.id) { location, held in
         do {
-          entries = try repository.indexEntries(object.id)
-        } catch is Corruption {
-          continue
+          if try verifier.hasOtherPlaces(held, type: directory.type) { return }
+          let sealed = try ChunkReader.sealedBlock(at: location, storage: repository.storage)
+          try verifier.verify(sealed, at: location, chunks: held)
+          try writer.write(
+            SealedBlock(
+              bytes: sealed, header: location.header, number: location.number,
+              rawLength: UInt32(truncatingIfNeeded: location.rawLength), chunks: held))
+          report.salvagedBlocks += 1
+        } catch let error where ChunkReader.isDamage(error) {
+          // This one is lost.
         }
-        if let entry = entries.first(where: { $0.segment == segment }) { return entry.directory }
       }
-      return nil
     }
   }
 

@@ -50,6 +50,20 @@ struct SegmentVerifier: ~Copyable {
     return (directory.chunks.count, segment.size)
   }
 
+  /// Whether each of these chunks was read, and is what its id says, in a segment that new archives
+  /// may rely on.
+  mutating func hasOtherPlaces(_ chunks: [ChunkReference], type: ObjectType) throws -> Bool {
+    for chunk in chunks {
+      var isThere = false
+      for location in repository.index.usableLocations(of: chunk.id) where !isThere {
+        isThere =
+          try reader.read(chunk.id, at: location, type: type, repository: repository) != nil
+      }
+      guard isThere else { return false }
+    }
+    return true
+  }
+
   /// Opens a block, and verifies its chunks against their ids.
   mutating func verify(
     _ sealed: [UInt8], at location: ChunkLocation, chunks: [ChunkReference]

@@ -56,9 +56,15 @@ struct ChunkReader: ~Copyable {
 
   /// Compares an unpacked block with the ids of the chunks that it is said to hold.
   ///
+  /// - Parameters:
+  ///   - raw: The block.
+  ///   - chunks: All its chunks, in order.
+  ///   - type: Decides the key of the ids.
+  ///   - isWanted: Whether a chunk matters; the others are not looked at.
   /// - Throws: `FormatError.authenticationFailed` for the first one that is something else.
   mutating func verify(
-    _ raw: PlacedBytes, holds chunks: some Sequence<ChunkReference>, type: ObjectType
+    _ raw: PlacedBytes, holds chunks: some Sequence<ChunkReference>, type: ObjectType,
+    where isWanted: (ChunkReference) -> Bool = { _ in true }
   ) throws {
     var start = raw.range.lowerBound
     for chunk in chunks {
@@ -66,24 +72,26 @@ struct ChunkReader: ~Copyable {
       guard end <= raw.range.upperBound else {
         throw FormatError.inconsistent("chunks that are longer than their block")
       }
+      defer { start = end }
+      guard isWanted(chunk) else { continue }
       let bytes = raw.whole.span.extracting(start..<end)
       let id = type == .treeSegment ? try treeHash.digest(bytes) : try contentHash.digest(bytes)
       guard ChunkID(id) == chunk.id else { throw FormatError.authenticationFailed }
-      start = end
     }
   }
 
-  /// Whether a chunk is whole in one place.
-  mutating func isReadable(
+  /// A chunk as it is in one place, compared with its id; `nil` if it is not whole there.
+  ///
+  /// - Throws: What speaks of the storage, and not of this place.
+  mutating func read(
     _ id: ChunkID, at location: ChunkLocation, type: ObjectType, repository: Repository
-  ) throws -> Bool {
+  ) throws -> PlacedBytes? {
     do {
-      _ = try read(
+      return try read(
         id, at: location, namespace: type == .treeSegment ? .tree : .content,
         repository: repository)
-      return true
     } catch let error where ChunkReader.isDamage(error) {
-      return false
+      return nil
     }
   }
 

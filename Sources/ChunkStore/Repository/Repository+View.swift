@@ -183,6 +183,48 @@ extension Repository {
     return entries
   }
 
+  /// Calls `body` with what stands in a segment, by its own account; for a damaged one whose
+  /// directory cannot be read, with every account that the index has of it.
+  ///
+  /// Not at all for a segment that is gone, or of which nothing is known.
+  func forEachDirectory(
+    of segment: StoredObject, isDamaged: Bool, _ body: (SegmentDirectory) throws -> Void
+  ) throws {
+    let own: SegmentDirectory
+    do {
+      own = try Corruption.locate(.object(.segment, segment.id)) {
+        try SegmentReader.directory(
+          of: segment.id, size: segment.size, storage: storage, keys: keys)
+      }
+    } catch StorageError.notFound {
+      return
+    } catch let error where isDamaged && ChunkReader.isDamage(error) {
+      return try forEachAccount(of: segment.id, body)
+    }
+    try body(own)
+  }
+
+  /// Calls `body` with each different directory that index objects have of a segment.
+  private func forEachAccount(
+    of segment: Digest256, _ body: (SegmentDirectory) throws -> Void
+  ) throws {
+    var seen: Set<Digest256> = []
+    for object in try storage.list(.index) {
+      let entries: [IndexEntry]
+      do {
+        entries = try indexEntries(object.id)
+      } catch let error where ChunkReader.isDamage(error) {
+        continue  // Gone, or said elsewhere to be damaged.
+      }
+      for entry in entries where entry.segment == segment {
+        var writer = ByteWriter()
+        entry.directory.encode(to: &writer)
+        guard seen.insert(try SHA256.digest(of: writer.bytes.span)).inserted else { continue }
+        try body(entry.directory)
+      }
+    }
+  }
+
   // MARK: Archives
 
   /// All archives, checkpoints among them, in the order of their start.

@@ -181,6 +181,8 @@ struct Doom: Hashable, Sendable {
 
   /// More segments are doomed by several objects.
   static let most = 10_000
+  /// More leases than this are not waited for: a record of them would be too large to be read.
+  static let mostLeases = 30_000
 
   func encoded() -> [UInt8] {
     var writer = ByteWriter()

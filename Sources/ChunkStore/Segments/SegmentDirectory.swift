@@ -51,6 +51,20 @@ struct SegmentDirectory: Hashable, Sendable {
     }
   }
 
+  /// Calls `body` with each chunk and its place.
+  func forEachChunk(
+    of segment: Digest256, _ body: (ChunkLocation, ChunkReference) throws -> Void
+  ) rethrows {
+    try forEachBlock(of: segment) { block, held in
+      var location = block
+      for chunk in held {
+        location.length = Int(chunk.length)
+        try body(location, chunk)
+        location.offset += location.length
+      }
+    }
+  }
+
   func encode(to writer: inout ByteWriter) {
     writer.varint(headers.count)
     for header in headers { writer.raw(header.encoded) }

@@ -1,5 +1,6 @@
 import ArgumentParser
 import ChunkStore
+import Crypto
 
 struct Compact: ParsableCommand {
   static let configuration = CommandConfiguration(
@@ -33,6 +34,19 @@ struct Compact: ParsableCommand {
     defer { progress?.finish() }
     let report = try compact(repository, meter)
     progress?.finish()
+    for segment in report.damagedSegments.sorted() {
+      session.report.warning(
+        .various,
+        "segments/\(segment.hex): does not hold what it should; nothing was removed on its word. "
+          + "`archivist check --verify-data --repair` sets it aside")
+    }
+    if report.keptSegments > 0 {
+      session.report.warning(
+        .various,
+        "\(HumanText.count(report.keptSegments, "segment")) stay, because archives need a chunk of "
+          + "them that cannot be read anywhere: `archivist check --verify-data` says what is affected"
+      )
+    }
     if !global.quiet {
       var text =
         report.waitingSegments > 0 ? "Nothing can be freed yet" : "There is nothing to free"

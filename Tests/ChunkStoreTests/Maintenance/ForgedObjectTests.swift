@@ -15,12 +15,20 @@ import Testing
     try test.open().backUp("a", files)
   }
 
+  /// The same, of a repository that is there.
+  private init(_ test: SharedRepository, _ files: [TestFile]) throws {
+    self.test = test
+    self.files = files
+  }
+
   private func entries(_ repository: Repository) throws -> [IndexEntry] {
     try test.storage.list(.index).flatMap { try repository.indexEntries($0.id) }
   }
 
   /// Segments of garbage whose directories, and index, say that they hold what the victim's do.
-  private func putLyingSegments(_ repository: Repository) throws {
+  ///
+  /// - Parameter padding: Bytes that nothing refers to, so that a compaction wants to move the rest.
+  private func putLyingSegments(_ repository: Repository, padding: Int = 0) throws {
     let keys = repository.keys
     var forged: [IndexEntry] = []
     for entry in try entries(repository) {
@@ -35,6 +43,19 @@ import Testing
           SealedBlock(
             bytes: bytes, header: sealer.header, number: number, rawLength: chunk.length,
             chunks: [chunk]))
+      }
+      if padding > 0 {
+        let unused = [UInt8](repeating: 0x77, count: padding)
+        let (bytes, number) = try sealer.seal(
+          try compressor.pack(unused, with: Compression(.none, isAutomatic: false)))
+        try writer.append(
+          SealedBlock(
+            bytes: bytes, header: sealer.header, number: number,
+            rawLength: UInt32(padding),
+            chunks: [
+              ChunkReference(
+                id: ChunkID(try SHA256.digest(of: unused.span)), length: UInt32(padding))
+            ]))
       }
       forged.append(try writer.finish().publish())
     }
@@ -70,26 +91,118 @@ import Testing
     }
   }
 
-  @Test func `an index object that says other things of the same segments`() throws {
-    let repository = try test.open()
-    let honest = try entries(repository)
+  @Test func `lying segments that a compaction moves, met first in the index`() throws {
+    // An owner who looks before and after, and one who does not, whose cache is of many sources.
+    for looksFirst in [true, false] {
+      let owner = try test.copy()
+      if looksFirst { try owner.expectClean() }
+      try ForgedObjectTests(owner, files).attackAndMaintain()
+      try owner.expect(["a": files])
+      try owner.copy().expect(["a": files])
+    }
+  }
+
+  private func attackAndMaintain() throws {
+    try putLyingSegments(try test.open(), padding: 900_000)
+    // Empty index objects change which part of the local index is asked first.
+    for _ in 0..<12 {
+      try test.open().publish(IndexObject(entries: []).encoded(), as: .index, in: .index)
+    }
+    for day in 0..<4 {
+      try test.storage.age()
+      var random = PseudoRandomBytes(seed: UInt64(day))
+      try test.open().backUp("day\(day)", files + random.files(1))
+      try test.storage.age()
+      let report = try test.open().compact()
+      if day > 0 { try test.open().delete(named: ["day\(day - 1)"]) }
+      // What was on the word of others does not go without being said.
+      #expect(day > 0 || !report.damagedSegments.isEmpty)
+    }
+  }
+
+  @Test func `a repair takes no place's word for another`() throws {
+    let honest = try entries(try test.open())
     for change in 0..<4 {
-      var forged = honest
-      for index in forged.indices {
-        switch change {
-        case 0: forged[index].size += 4096
-        case 1:
-          forged[index].directory.chunks = forged[index].directory.chunks.map {
-            ChunkReference(id: ChunkID(Digest256(bigEndianWords: 1, 2, 3, 4)), length: $0.length)
-          }
-        case 2: forged[index].directory = honest[(index + 1) % honest.count].directory
-        default: forged[index].directory.chunks.reverse()
-        }
+      let copy = try test.copy()
+      let attacked = try ForgedObjectTests(copy, files)
+      try attacked.putFalseEntries(about: honest, change)
+      if change % 2 == 0 { try attacked.putLyingSegments(try copy.open(), padding: 900_000) }
+      try copy.storage.age()
+      for _ in 0..<2 {
+        var options = CheckOptions()
+        options.verifyData = change < 2
+        _ = try copy.open().repair(options, isDryRun: false, confirm: { _ in true }) { _ in }
+        try attacked.expectNothingLost("repair after change \(change)")
       }
-      try repository.publish(IndexObject(entries: forged).encoded(), as: .index, in: .index)
+    }
+  }
+
+  @Test func `a compaction that finds a lie says where, and the repair ends it`() throws {
+    try putLyingSegments(try test.open(), padding: 900_000)
+    for _ in 0..<12 {
+      try test.open().publish(IndexObject(entries: []).encoded(), as: .index, in: .index)
+    }
+    try test.storage.age()
+    // From its second look on, the local index asks the part of most sources first.
+    try test.open().refresh()
+    #expect(try !test.open().compact().damagedSegments.isEmpty)
+    var options = CheckOptions()
+    options.verifyData = true
+    _ = try test.open().repair(options, isDryRun: false, confirm: { _ in true }) { _ in }
+    try test.storage.age()
+    _ = try test.open().compact()
+    _ = try test.open().compact()
+    let report = try test.open().compact()
+    #expect(report.damagedSegments.isEmpty)
+    #expect(report.removedSegments == 0)
+    try test.expect(["a": files])
+    try test.expectClean()
+  }
+
+  @Test func `more leases than can be recorded stop a compaction, and lose nothing`() throws {
+    try test.open().backUp("b", files)
+    try test.open().delete(named: ["a"])
+    // A segment that nobody needs, so that there is something to be recorded.
+    var random = PseudoRandomBytes(seed: 7)
+    try test.open().backUp("c", [TestFile(path: "y", bytes: random.bytes(50_000))])
+    try test.open().delete(named: ["c"])
+    for _ in 0...Doom.mostLeases {
+      try test.storage.put(
+        .object(.lease, Digest256(random.bytes(32).span)), [0])
+    }
+    try test.storage.age()
+    #expect(throws: RepositoryError.self) { try test.open().compact() }
+    for object in try test.storage.list(.doomed) {
+      #expect(object.size <= Limits.archiveSize)
+    }
+    _ = try test.open().breakLeases(all: true)
+    #expect(try test.open().compact().removedSegments > 0)
+    try test.expect(["b": files])
+  }
+
+  @Test func `an index object that says other things of the same segments`() throws {
+    let honest = try entries(try test.open())
+    for change in 0..<4 {
+      try putFalseEntries(about: honest, change)
       try test.storage.age()
       try expectNothingLost("change \(change)")
     }
+  }
+
+  private func putFalseEntries(about honest: [IndexEntry], _ change: Int) throws {
+    var forged = honest
+    for index in forged.indices {
+      switch change {
+      case 0: forged[index].size += 4096
+      case 1:
+        forged[index].directory.chunks = forged[index].directory.chunks.map {
+          ChunkReference(id: ChunkID(Digest256(bigEndianWords: 1, 2, 3, 4)), length: $0.length)
+        }
+      case 2: forged[index].directory = honest[(index + 1) % honest.count].directory
+      default: forged[index].directory.chunks.reverse()
+      }
+    }
+    try test.open().publish(IndexObject(entries: forged).encoded(), as: .index, in: .index)
   }
 
   @Test func `an archive of nothing, of the future and of the past`() throws {

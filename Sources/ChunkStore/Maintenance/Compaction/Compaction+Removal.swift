@@ -43,9 +43,9 @@ extension Compaction {
 
     // Whoever is not waited for began after the doom, and has seen it; whatever archives there
     // are now are all that can refer to these segments.
-    let hasRescued = try rescueWhatIsNeeded(of: Set(ready.flatMap(\.segments)))
+    let rescued = try rescueWhatIsNeeded(of: Set(ready.flatMap(\.segments)))
     if repository.config.grace > 0 {
-      if hasRescued {
+      if rescued.hasCopied {
         // Those copies are young: the time begins anew for what they were copied from.
         try doomAgain(ready)
         return
@@ -63,13 +63,15 @@ extension Compaction {
     for doomed in ready {
       for segment in doomed.segments {
         defer { meter.advance() }
-        guard let size = sizes[segment] else { continue }
+        guard let size = sizes[segment], !rescued.kept.contains(segment) else { continue }
         try repository.storage.delete(.object(.segment, segment))
         report.removedSegments += 1
         report.removedBytes += size
       }
-      try remove(doomed)
+      // One that stays is looked at again by the next compaction.
+      if rescued.kept.isDisjoint(with: doomed.segments) { try remove(doomed) }
     }
+    report.keptSegments = rescued.kept.count
   }
 
   /// A doomed object, and those that say who has to end before its segments may go.
@@ -102,6 +104,13 @@ extension Compaction {
   /// Records which operations run now, after the doom was published.
   private func recordLeases(about id: Digest256) throws -> (id: Digest256, leases: [Digest256]) {
     let leases = try repository.storage.list(.lease).map(\.id).filter { $0 != lease.name }
+    // A record that is larger than readers accept would be none.
+    guard leases.count <= Doom.mostLeases else {
+      throw RepositoryError.unsafeToDelete([
+        "locks/: \(leases.count) operations seem to run, and at most \(Doom.mostLeases) can be "
+          + "waited for. `archivist break-lock` ends those that are gone"
+      ])
+    }
     let record = try repository.publish(
       Doom(about: id, waitsFor: leases).encoded(), as: .doomed, in: .doomed)
     return (record, leases)
@@ -129,99 +138,14 @@ extension Compaction {
     return running
   }
 
-  /// The referenced chunks of doomed segments that are nowhere else, with what they are part of.
-  ///
-  /// By the segments' own directories: an index object may say that a chunk is somewhere else as
-  /// well, and may have been forged by a client that is allowed to add things. What it says is
-  /// believed when the chunk was read there.
-  private func chunksOnlyIn(
-    _ doomed: Set<Digest256>, _ marks: Marks
-  ) throws -> [ChunkID: ObjectType] {
-    var needed: [ChunkID: ObjectType] = [:]
-    var elsewhere: Set<ChunkID> = []
-    var reader = try ChunkReader(keys: repository.keys)
-    for object in try repository.storage.list(.segment) where doomed.contains(object.id) {
-      if marks.quarantined.contains(object.id) { continue }
-      let directory: SegmentDirectory
-      do {
-        directory = try Corruption.locate(.object(.segment, object.id)) {
-          try SegmentReader.directory(
-            of: object.id, size: object.size, storage: repository.storage, keys: repository.keys)
-        }
-      } catch StorageError.notFound {
-        // Another compaction has removed it, and has seen to it that nothing was lost.
-        continue
-      }
-      for chunk in directory.chunks where !elsewhere.contains(chunk.id) {
-        if marks.toRescue.contains(chunk.id) {
-          needed[chunk.id] = directory.type
-        } else if let place = marks.place(of: chunk.id) {
-          var isThere = written.contains(place.segment)
-          if !isThere {
-            isThere = try reader.isReadable(
-              chunk.id, at: place, type: directory.type, repository: repository)
-          }
-          if isThere { elsewhere.insert(chunk.id) } else { needed[chunk.id] = directory.type }
-        }
-      }
-    }
-    return needed
-  }
-
-  /// Copies out of doomed segments what archives need that are there now.
-  ///
-  /// - Returns: Whether there was anything.
-  private mutating func rescueWhatIsNeeded(of segments: Set<Digest256>) throws -> Bool {
-    var looks = 1
-    while true {
-      let marker = try mark()
-      let needed = try chunksOnlyIn(segments, marker.marks)
-      do {
-        try rescue(needed)
-        return !needed.isEmpty
-      } catch RepositoryError.missingChunk where looks < Self.mostLooks {
-        // The archive that needed it may have been deleted since we looked, and another compaction
-        // may have freed it. A new look tells; then only what is needed still is missed.
-        looks += 1
-      }
-    }
-  }
-
-  /// Others would have to be that much faster than we are each time.
-  private static let mostLooks = 4
-
-  /// Copies chunks out of doomed segments that archives refer to.
-  private mutating func rescue(_ chunks: [ChunkID: ObjectType]) throws {
-    guard !chunks.isEmpty else { return }
-    let group = ThreadGroup()
-    let writer = ChunkWriter(repository, group: group)
-    do {
-      var packer = try BlockPacker()
-      var reader = try ChunkReader(keys: repository.keys)
-      for (id, type) in chunks.sorted(by: { $0.key < $1.key }) {
-        let bytes = try reader.read(
-          id, namespace: type == .treeSegment ? .tree : .content, repository: repository)
-        try writer.write(
-          bytes,
-          chunks: [ChunkReference(id: id, length: UInt32(truncatingIfNeeded: bytes.count))],
-          type: type, compression: Compression(.zstd(level: 3), isAutomatic: true),
-          packer: &packer)
-      }
-      writer.close()
-    } catch {
-      group.fail(error)
-    }
-    try group.join()
-    report.movedBytes += Int(clamping: writer.statistics.storedSize)
-    written.formUnion(writer.published)
-  }
-
+  /// By the storage's dates alone: its present is the youngest of those among the leases, of which
+  /// one is our own.
   private func isTooYoung(_ doomed: [Digest256]) throws -> Bool {
-    let limit = repository.machine.now()
-      .earlier(bySeconds: Int64(clamping: repository.config.grace))
     let dates = Dictionary(
       try repository.storage.list(.doomed).map { ($0.id, $0.date) }
     ) { first, _ in first }
-    return doomed.contains { (dates[$0] ?? repository.machine.now()) > limit }
+    let limit = try repository.leases { _, _ in }.present
+      .earlier(bySeconds: Int64(clamping: repository.config.grace))
+    return doomed.contains { id in dates[id].map { $0 > limit } ?? true }
   }
 }

@@ -13,8 +13,6 @@ struct Compaction {
   var report = CompactionReport()
   /// The other operations that have been running since we began.
   private(set) var others: [Digest256: Leases.Entry] = [:]
-  /// Segments that we have written: what the index says of them is true.
-  var written: Set<Digest256> = []
 
   /// File systems that keep whole or even seconds only are given this much.
   private static let dateTolerance: Int64 = 2
@@ -55,6 +53,8 @@ struct Compaction {
     }
     try compaction.mergeIndex()
     try compaction.removeQuarantines()
+    // Those that are gone were not damaged, or it does not matter any more.
+    compaction.report.damagedSegments.formIntersection(try storage.list(.segment).map(\.id))
     return compaction.report
   }
 
@@ -126,13 +126,16 @@ struct Compaction {
     let listed = try repository.storage.list(.segment)
     let dates = Dictionary(listed.map { ($0.id, $0.date) }) { first, _ in first }
 
-    // Damaged ones go when nothing that is needed could still be had of them.
-    var victims = Array(marker.marks.healed().filter { dates[$0] != nil })
+    // Damaged ones go when all that archives need of them was read somewhere else.
+    let quarantined = marker.marks.quarantined
+    let stay = try unreplaced(in: quarantined, marker.marks).values.joined()
+    let healed = quarantined.subtracting(stay.map(\.location.segment)).filter { dates[$0] != nil }
+    var unused: [Digest256] = []
     var sparse: [(segment: Digest256, size: Int)] = []
     for (segment, usage) in marker.marks.usage() {
       if let begin, let date = dates[segment], date >= begin { continue }
       if usage.marked == 0 {
-        victims.append(segment)
+        unused.append(segment)
       } else if Double(usage.unusedSize) >= threshold * Double(usage.size),
         usage.unusedSize >= Self.leastFreed
       {
@@ -146,9 +149,9 @@ struct Compaction {
     }
     sparse.sort { isOlder($0.segment, $1.segment) }
     var isComplete = true
+    var victims = healed + unused
     do {
-      try move(from: sparse, marks: marker.marks)
-      victims += sparse.map(\.segment)
+      victims += try move(from: sparse, marks: marker.marks)
     } catch StorageError.noSpace where isDiskFullAllowed && !victims.isEmpty {
       isComplete = false
     }
@@ -180,10 +183,14 @@ struct Compaction {
   }
 
   /// Copies the referenced chunks of segments to new ones, and publishes those.
+  ///
+  /// - Returns: The segments; without those that do not hold what they should, which stay as they
+  ///   are.
   private mutating func move(
     from victims: [(segment: Digest256, size: Int)], marks: Marks
-  ) throws {
-    guard !victims.isEmpty else { return }
+  ) throws -> [Digest256] {
+    guard !victims.isEmpty else { return [] }
+    var moved: [Digest256] = []
     meter.begin(
       .movingChunks, total: victims.reduce(0) { $0 + UInt64(clamping: $1.size) }, unit: .bytes)
     let group = ThreadGroup()
@@ -192,8 +199,11 @@ struct Compaction {
       var packer = try BlockPacker()
       for (segment, size) in victims {
         defer { meter.advance(by: UInt64(clamping: size)) }
-        try Corruption.locate(.object(.segment, segment)) {
+        do {
           try move(segment, size: size, marks: marks, writer, &packer)
+          moved.append(segment)
+        } catch let error where ChunkReader.isDamage(error) {
+          report.damagedSegments.insert(segment)
         }
       }
       writer.close()
@@ -202,7 +212,7 @@ struct Compaction {
     }
     try group.join()
     report.movedBytes += Int(clamping: writer.statistics.storedSize)
-    written.formUnion(writer.published)
+    return moved
   }
 
   private func move(
@@ -213,21 +223,22 @@ struct Compaction {
       of: segment, size: size, storage: repository.storage, keys: repository.keys)
     var reader = try ChunkReader(keys: repository.keys)
     try directory.forEachBlock(of: segment) { location, held in
-      let kept = held.filter {
-        marks.isMarked($0.id, in: segment, blockOffset: location.blockOffset)
-      }
+      let kept = Set(
+        held.filter { marks.isMarked($0.id, in: segment, blockOffset: location.blockOffset) })
       guard !kept.isEmpty else { return }
       let sealed = try ChunkReader.sealedBlock(at: location, storage: repository.storage)
-      // Opened even where it moves as it is: damage must not get a new, valid name.
+      // Opened and compared even where it moves as it is: neither damage nor a false claim must
+      // get a new, valid name.
       let raw = try reader.open(sealed, at: location, keys: repository.keys)
-      if kept.count == held.count {
+      try reader.verify(raw, holds: held, type: directory.type) { kept.contains($0) }
+      if held.allSatisfy({ kept.contains($0) }) {
         try writer.write(
           SealedBlock(
             bytes: sealed, header: location.header, number: location.number,
             rawLength: UInt32(truncatingIfNeeded: location.rawLength), chunks: held))
       } else {
         try writer.write(
-          partOf: raw.bytes, holding: held, keeping: Set(kept), type: directory.type,
+          partOf: raw.bytes, holding: held, keeping: kept, type: directory.type,
           compression: Compression(.zstd(level: 3), isAutomatic: true), packer: &packer)
       }
     }

@@ -1,3 +1,5 @@
+public import Crypto
+
 /// What a compaction did.
 public struct CompactionReport: Sendable {
   /// Segments that were removed.
@@ -13,6 +15,13 @@ public struct CompactionReport: Sendable {
   /// What those operations are, for people.
   public var waitsFor: [String] = []
 
+  /// Segments that should go and stay, because archives need a chunk of them that cannot be read
+  /// anywhere.
+  public var keptSegments = 0
+  /// Segments in which a chunk is not what their directory or the index says. Nothing was removed
+  /// on their word.
+  public var damagedSegments: Set<Digest256> = []
+
   /// Adds what a later compaction did.
   public static func += (report: inout CompactionReport, later: CompactionReport) {
     report.removedSegments += later.removedSegments
@@ -20,5 +29,7 @@ public struct CompactionReport: Sendable {
     report.movedBytes += later.movedBytes
     report.waitingSegments = later.waitingSegments
     report.waitsFor = later.waitsFor
+    report.keptSegments = later.keptSegments
+    report.damagedSegments.formUnion(later.damagedSegments)
   }
 }
