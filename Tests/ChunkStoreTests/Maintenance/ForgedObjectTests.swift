@@ -27,7 +27,7 @@ import Testing
 
   /// Segments of garbage whose directories, and index, say that they hold what the victim's do.
   ///
-  /// - Parameter padding: Bytes that nothing refers to, so that a compaction wants to move the rest.
+  /// With `padding` bytes that nothing refers to, so that a compaction wants to move the rest.
   private func putLyingSegments(_ repository: Repository, padding: Int = 0) throws {
     let keys = repository.keys
     var forged: [IndexEntry] = []
@@ -96,13 +96,18 @@ import Testing
     for looksFirst in [true, false] {
       let owner = try test.copy()
       if looksFirst { try owner.expectClean() }
-      try ForgedObjectTests(owner, files).attackAndMaintain()
+      let hasFoundLie = try ForgedObjectTests(owner, files).attackAndMaintain()
+      // Whoever has looked before asks the part of the index first that the forger has made. What
+      // was on somebody's word does not go without being said.
+      #expect(hasFoundLie || !looksFirst)
       try owner.expect(["a": files])
       try owner.copy().expect(["a": files])
     }
   }
 
-  private func attackAndMaintain() throws {
+  /// Returns whether a compaction has said that something is not what it should be.
+  private func attackAndMaintain() throws -> Bool {
+    var hasFoundLie = false
     try putLyingSegments(try test.open(), padding: 900_000)
     // Empty index objects change which part of the local index is asked first.
     for _ in 0..<12 {
@@ -115,9 +120,9 @@ import Testing
       try test.storage.age()
       let report = try test.open().compact()
       if day > 0 { try test.open().delete(named: ["day\(day - 1)"]) }
-      // What was on the word of others does not go without being said.
-      #expect(day > 0 || !report.damagedSegments.isEmpty)
+      hasFoundLie = hasFoundLie || !report.damagedSegments.isEmpty
     }
+    return hasFoundLie
   }
 
   @Test func `a repair takes no place's word for another`() throws {

@@ -18,8 +18,9 @@ public struct CompactionReport: Sendable {
   /// Segments that should go and stay, because archives need a chunk of them that cannot be read
   /// anywhere.
   public var keptSegments = 0
-  /// Segments in which a chunk is not what their directory or the index says. Nothing was removed
-  /// on their word.
+  /// Segments in which a chunk is not what their directory or the index says.
+  ///
+  /// Nothing was removed on their word.
   public var damagedSegments: Set<Digest256> = []
 
   /// Adds what a later compaction did.
