@@ -853,14 +853,17 @@ class Repository:
         self.indexed = {}
         for _, entries in self.objects("index", 3, decode_index, INDEX_LIMIT):
             for name, size, directory in entries:
-                if present.get(name) == size:
-                    self.indexed[name] = directory
+                known = self.indexed.setdefault(name, [])
+                if present.get(name) == size and directory not in known:
+                    known.append(directory)
         for name in present:
-            directory = self.indexed.get(name)
-            if directory is None:
+            # Entries that contradict each other are all tried: at most one is true.
+            directories = self.indexed.get(name)
+            if not directories:
+                directories = []
                 with self.reporting("segments", name):
-                    directory = read_directory(self.folder, name, self.keys)
-            if directory is not None:
+                    directories.append(read_directory(self.folder, name, self.keys))
+            for directory in directories:
                 self.add_places(name, directory)
 
     def add_places(self, segment, directory):
@@ -894,7 +897,10 @@ class Repository:
         return self.cache[key]
 
     def archives(self):
-        """15, 16.1: name and manifest by id."""
+        """15, 16.1, 16.2: name and manifest by id, of those that were not removed."""
+        removed = set()
+        for _, record in self.objects("removed", 6, lambda body: decode_removal(body, self.keys)):
+            removed.update(record[2])
         names = {}
         for id, label in self.objects("labels", 9, decode_label):
             if label[2] == 1:
@@ -902,6 +908,8 @@ class Repository:
                 if known is None or (label[8], id) > known[:2]:
                     names[label[4]] = (label[8], id, label[6])
         for id, archive in self.objects("archives", 4, decode_archive):
+            if id in removed:
+                continue
             yield id, names[id][2] if id in names else archive[4], archive
 
     def archive(self, name):
@@ -984,8 +992,8 @@ class Repository:
                 data = self.folder.get_range("segments", segment, 0, size)
                 demand(hashlib.sha256(data).digest() == segment, "has another hash than its name")
                 directory = read_directory(self.folder, segment, self.keys)
-                known = self.indexed.get(segment)
-                demand(known is None or known == directory, "is not what the index says")
+                known = self.indexed.get(segment, [])
+                demand(all(one == directory for one in known), "is not what the index says")
                 id_key = self.keys.content_id if directory.type == 1 else self.keys.tree_id
                 for block in directory.blocks:
                     sealed = data[block.offset : block.offset + block.sealed]
@@ -1005,8 +1013,6 @@ class Repository:
                     if item.size is not None:
                         for chunk, _ in self.references(item):
                             demand(chunk in self.places, f"chunk {chunk.hex()} is in no segment")
-        for _ in self.objects("removed", 6, lambda body: decode_removal(body, self.keys)):
-            pass
         for _ in self.objects("quarantine", 6, lambda body: decode_quarantine(body, self.keys)):
             pass
         for kind, type, decode in (

@@ -44,6 +44,41 @@ struct IndexObject {
   }
 }
 
+/// Entries that become index objects, none of which is larger than readers accept.
+struct IndexBatch {
+  private(set) var entries: [IndexEntry] = []
+  private(set) var chunks = 0
+  private var size = 0
+
+  /// Well below `Limits.indexSize`, for header, padding and tag come on top of it.
+  private static let sizeLimit = Limits.indexSize / 4 * 3
+
+  /// Whether there is room for an entry beside those that are there.
+  func hasRoom(for entry: IndexEntry) -> Bool {
+    entries.isEmpty || size + entry.largestSize <= Self.sizeLimit
+  }
+
+  /// Whether an entry can stand in an index object at all; a hostile one may be too large.
+  static func canHold(_ entry: IndexEntry) -> Bool { entry.largestSize <= sizeLimit }
+
+  mutating func add(_ entry: IndexEntry) {
+    entries.append(entry)
+    chunks += entry.directory.chunks.count
+    size += entry.largestSize
+  }
+}
+
+extension IndexEntry {
+  /// Bytes that it takes, at most.
+  fileprivate var largestSize: Int {
+    let numbers = 10
+    return Digest256.size + numbers
+      + directory.headers.reduce(3 * numbers) { $0 + $1.encodedSize }
+      + directory.blocks.count * 5 * numbers
+      + directory.chunks.count * (Digest256.size + numbers)
+  }
+}
+
 /// One place where a chunk can be read.
 struct ChunkLocation: Sendable {
   var segment: Digest256

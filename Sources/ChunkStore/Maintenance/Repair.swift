@@ -135,16 +135,20 @@ struct Repair {
     // One that cannot be read is among the damaged segments, and in no index from now on.
     let entries = try repository.adopt(unindexed) { _, _ in }
     try repository.settleAdopted()
-    for start in stride(from: 0, to: entries.count, by: Self.entriesInIndex) {
-      let part = Array(entries[start..<min(start + Self.entriesInIndex, entries.count)])
-      try repository.publish(IndexObject(entries: part).encoded(), as: .index, in: .index)
+    var batch = IndexBatch()
+    func publish() throws {
+      guard !batch.entries.isEmpty else { return }
+      try repository.publish(IndexObject(entries: batch.entries).encoded(), as: .index, in: .index)
+      batch = IndexBatch()
     }
+    for entry in entries where IndexBatch.canHold(entry) {
+      if !batch.hasRoom(for: entry) || batch.chunks >= IndexObject.chunkTarget { try publish() }
+      batch.add(entry)
+    }
+    try publish()
     for id in indexes { try repository.storage.delete(.object(.index, id)) }
     try repository.refresh(isVerified: true)
   }
-
-  /// With the largest directories there are, still below the limit of an index object.
-  private static let entriesInIndex = 4
 
   /// Copies what is whole of the damaged segments, and records that they are damaged.
   private mutating func salvageSegments() throws {

@@ -238,6 +238,8 @@ extension Repository {
 
   /// All archives that can be read, checkpoints among them, in the order of their start.
   ///
+  /// Those that an owner has removed, and that are back, are none: see `returnedArchives`.
+  ///
   /// - Parameter problem: Hears of those that cannot, and of names that cannot: such an archive
   ///   comes with the name it was made with.
   /// - Returns: The archives.
@@ -247,7 +249,10 @@ extension Repository {
     let names = try labels(.archiveName) { unreadable.append(($0, $1)) }
     for (name, error) in unreadable { try problem(name, error) }
     var archives: [Archive] = []
-    let objects = try storage.list(.archive)
+    var objects = try storage.list(.archive)
+    // In this order: a removal is recorded before the archive goes.
+    let removed = objects.isEmpty ? [] : try removedArchives()
+    objects.removeAll { removed.contains($0.id) }
     var upcoming = UpcomingReads(.archive, objects, in: storage)
     for (position, object) in objects.enumerated() {
       upcoming.reach(position)
@@ -270,33 +275,6 @@ extension Repository {
   public func archiveDates() throws(StorageError) -> [Digest256: Timestamp] {
     let objects = try storage.list(.archive)
     return Dictionary(objects.map { ($0.id, $0.date) }) { first, _ in first }
-  }
-
-  /// Which of these archives are neither in the repository nor recorded as removed by an owner.
-  ///
-  /// - Parameter known: Ids of archives that have been in the repository, as hexadecimal digits.
-  /// - Returns: Those of them that were taken away, or that a storage withholds.
-  /// - Throws: Errors of the storage.
-  public func vanished(_ known: some Sequence<String>) throws -> Set<String> {
-    // In this order: a removal is recorded before the archive goes.
-    var missing = Set(known).subtracting(try storage.list(.archive).map(\.id.hex))
-    guard !missing.isEmpty else { return missing }
-    let removals = try storage.list(.removal)
-    var upcoming = UpcomingReads(.removal, removals, in: storage)
-    for (position, object) in removals.enumerated() {
-      upcoming.reach(position)
-      let name = ObjectName.object(.removal, object.id)
-      do {
-        var reader = try body(name, .removal)
-        let removal = try Removal(decoding: &reader, authority: authority)
-        missing.subtract(removal.archives.map(\.hex))
-      } catch is FormatError {
-        continue  // What cannot be read records nothing.
-      } catch is Corruption {
-        continue
-      }
-    }
-    return missing
   }
 
   /// Removes an archive that cannot be read any more, after recording that.

@@ -12,6 +12,7 @@ public final class Repository: Sendable {
   let machine: Machine
   let configState: Mutex<RepositoryConfig>
   let blockCache: BlockCache
+  let removalRecords = RemovalRecords()
   /// One look at the repository at a time: an older one must not take the place of a newer one,
   /// which has seen more segments doomed.
   let viewing = Mutex<Void>(())

@@ -95,6 +95,8 @@ struct Removal: Hashable, Sendable {
   private static let context = "archivist/1 removal signature"
   /// More archives are recorded in several objects.
   static let most = 10_000
+  /// More records than this are put together.
+  static let mostRecords = 64
 
   func signed(by authority: SigningKey) throws(CryptoError) -> [UInt8] {
     var fields = ByteWriter()

@@ -127,6 +127,7 @@ struct Check: ParsableCommand {
     if !repositoryOnly, let vanished = try ClientMemory(session).vanished(from: repository) {
       problems.append("\(vanished)")
     }
+    if !repositoryOnly { try session.warnOfReturnedArchives(in: repository) }
     for problem in problems { report.warning(.various, "\(problem)") }
     guard !global.quiet else { return }
     var text =

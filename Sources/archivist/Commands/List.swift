@@ -77,6 +77,7 @@ struct List: ParsableCommand {
     if let vanished = try ClientMemory(session).vanished(from: repository) {
       session.report.warning(.various, "\(vanished)")
     }
+    try session.warnOfReturnedArchives(in: repository)
     var archives = try repository.archives().filter {
       considerCheckpoints || $0.manifest.kind == .archive
     }

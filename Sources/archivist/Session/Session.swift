@@ -169,6 +169,18 @@ final class Session {
     return archive
   }
 
+  /// Says which archives an owner has removed and are there again.
+  func warnOfReturnedArchives(in repository: Repository) throws {
+    let returned = try repository.returnedArchives()
+    guard !returned.isEmpty else { return }
+    let ids = returned.prefix(8).map { "archives/\($0.hex)" }.joined(separator: ", ")
+    report.warning(
+      .various,
+      "\(HumanText.count(returned.count, "archive")) that had been deleted came back, with an older copy "
+        + "of the repository perhaps, and do not count: \(ids)"
+        + (returned.count > 8 ? ", …" : "") + ". `archivist compact` removes them")
+  }
+
   /// The passphrase that opened the last repository; `nil` if it needed none.
   private(set) var lastPassphrase: Secret?
 

@@ -185,6 +185,27 @@ import Testing
     try test.expect(["b": files])
   }
 
+  @Test func `index objects that are put together never exceed what readers accept`() throws {
+    // A directory as large as there can be: only its size matters here.
+    let repository = try test.open()
+    var entry = try #require(try entries(repository).first)
+    let chunk = try #require(entry.directory.chunks.first)
+    entry.directory.chunks = [ChunkReference](repeating: chunk, count: Limits.chunksInSegment)
+    var batch = IndexBatch()
+    var count = 0
+    while batch.hasRoom(for: entry) {
+      batch.add(entry)
+      count += 1
+    }
+    #expect(count > 1)
+    let object = try SealedObject.seal(
+      IndexObject(entries: batch.entries).encoded(), as: .index, keys: repository.keys)
+    #expect(object.count <= Limits.indexSize)
+    let header = entry.directory.headers[0]
+    entry.directory.headers = [ObjectHeader](repeating: header, count: Limits.headersInSegment * 10)
+    #expect(!IndexBatch.canHold(entry))
+  }
+
   @Test func `an index object that says other things of the same segments`() throws {
     let honest = try entries(try test.open())
     for change in 0..<4 {

@@ -143,6 +143,55 @@ import Testing
     #expect(try test.storage.list(.removal).count == 1)
   }
 
+  @Test func `an archive that was deleted, and is put back, stays deleted`() throws {
+    let a = try test.addArchive("a")
+    try test.addArchive("b")
+    try repository.rename(a, to: "c")
+    let saved = try test.storage.copy()
+    try repository.delete([a])
+    _ = try repository.compact()
+    for kind in [ObjectName.Kind.archive, .label] {
+      for object in try saved.list(kind) {
+        let name = ObjectName.object(kind, object.id)
+        try test.storage.put(name, try saved.get(name, range: nil))
+      }
+    }
+    let opened = try test.reopen()
+    #expect(try opened.archives().map(\.name) == ["b"])
+    #expect(try opened.returnedArchives() == [a.id])
+    #expect(throws: RepositoryError.self) { try opened.archive(named: "c") }
+    // Its chunks are gone: that stops nobody.
+    _ = try opened.compact()
+    #expect(try opened.returnedArchives().isEmpty)
+    #expect(try test.storage.list(.archive).count == 1)
+    #expect(try test.storage.list(.label).isEmpty)
+  }
+
+  @Test func `many records of removals become few, and say the same`() throws {
+    var removed: Set<Digest256> = []
+    for number in 0..<(Removal.mostRecords + 3) {
+      let id = Digest256(bigEndianWords: 0, 0, 0, UInt64(number))
+      removed.insert(id)
+      let removal = Removal(archives: [id], time: Timestamp(seconds: 1))
+      try repository.publish(
+        try removal.signed(by: repository.keys.authority), as: .removal, in: .removal)
+    }
+    // One that is full stays as it is.
+    let full = (0..<UInt64(Removal.most)).map { Digest256(bigEndianWords: 1, 0, 0, $0) }
+    let large = try repository.publish(
+      try Removal(archives: full, time: Timestamp(seconds: 1)).signed(
+        by: repository.keys.authority), as: .removal, in: .removal)
+    #expect(try repository.removedArchives() == removed.union(full))
+    _ = try repository.compact()
+    let left = try test.storage.list(.removal)
+    #expect(left.count == 2)
+    #expect(left.contains { $0.id == large })
+    #expect(left.allSatisfy { $0.size <= Limits.archiveSize })
+    let opened = try test.reopen()
+    #expect(try opened.removedArchives() == removed.union(full))
+    #expect(try opened.vanished(removed.map(\.hex)).isEmpty)
+  }
+
   @Test func `a removal that somebody else has signed is refused`() throws {
     let stranger = try Structure.authority
     let removal = Removal(

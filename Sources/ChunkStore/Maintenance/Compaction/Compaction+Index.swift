@@ -15,19 +15,18 @@ extension Compaction {
     ) { first, _ in first }
     var unindexed = present
     var unreadable: [String] = []
-    var merged: [IndexEntry] = []
+    var merged = IndexBatch()
     var sources: [Digest256] = []
-    var chunks = 0
     func publish() throws {
-      if !merged.isEmpty {
+      if !merged.entries.isEmpty {
         try repository.settleAdopted()
         let name = try repository.publish(
-          IndexObject(entries: merged).encoded(), as: .index, in: .index)
+          IndexObject(entries: merged.entries).encoded(), as: .index, in: .index)
         // The same facts give another object, for its salt is new; but never delete what we put.
         sources.removeAll { $0 == name }
       }
       for source in sources { try storage.delete(.object(.index, source)) }
-      (merged, sources, chunks) = ([], [], 0)
+      (merged, sources) = (IndexBatch(), [])
     }
     for name in names {
       let entries: [IndexEntry]
@@ -47,18 +46,24 @@ extension Compaction {
         living.count < entries.count
           || (names.count > Self.indexLimit && size < IndexObject.chunkTarget)
       else { continue }
-      merged += living
+      // One that cannot be put together with others stays as it is.
+      guard living.allSatisfy({ IndexBatch.canHold($0) }) else { continue }
+      for entry in living {
+        // A part of an index object may be put before the rest: only then may it go.
+        if !merged.hasRoom(for: entry) { try publish() }
+        merged.add(entry)
+      }
       sources.append(name)
-      chunks += size
-      if chunks >= IndexObject.chunkTarget { try publish() }
+      if merged.chunks >= IndexObject.chunkTarget { try publish() }
     }
     // Segments that a writer left without an index object, unless it is still at work: everybody
     // would have to read their directories each time. What cannot be read is for `check` to tell.
     if others.isEmpty {
       for entry in try repository.adopt(unindexed, problem: { _, _ in }) {
-        merged.append(entry)
-        chunks += entry.directory.chunks.count
-        if chunks >= IndexObject.chunkTarget { try publish() }
+        guard IndexBatch.canHold(entry) else { continue }
+        if !merged.hasRoom(for: entry) { try publish() }
+        merged.add(entry)
+        if merged.chunks >= IndexObject.chunkTarget { try publish() }
       }
     }
     try publish()

@@ -43,6 +43,7 @@ struct Compaction {
     var compaction = try Compaction(repository, threshold: threshold, meter: meter)
     defer { compaction.lease.release() }
     try storage.removeAbandonedUploads()
+    try repository.removeReturnedArchives()
     try compaction.noteOthers()
     let isComplete = try compaction.doomSparseSegments(isDiskFullAllowed: true)
     try compaction.removeDoomedSegments()
@@ -53,6 +54,7 @@ struct Compaction {
     }
     try compaction.mergeIndex()
     try compaction.removeQuarantines()
+    try repository.mergeRemovals()
     // Those that are gone were not damaged, or it does not matter any more.
     compaction.report.damagedSegments.formIntersection(try storage.list(.segment).map(\.id))
     return compaction.report
