@@ -32,6 +32,8 @@ MEBI = 1 << 20
 MEMORY, SECONDS = 768 * MEBI, 20 * float(os.environ.get("LIMITS_FACTOR", "1"))
 # A key slot may ask for 1 GiB, and for ten seconds of a machine of 2023.
 KEY_MEMORY, KEY_SECONDS = 1280 * MEBI, 60 * float(os.environ.get("LIMITS_FACTOR", "1"))
+# What opening costs when one of them is good, and of the default cost.
+GOOD_MEMORY, GOOD_SECONDS = 160 * MEBI, 3 * float(os.environ.get("LIMITS_FACTOR", "1"))
 varint, blob, fields, node = format.varint, format.blob, format.fields, format.node
 
 
@@ -250,11 +252,32 @@ def costly_slots(repository, number, log_n, p):
         repository.named("keys", head + bytes(1040))
 
 
+def beside_a_good_one(number, log_n, p):
+    """The good slot is the youngest, and the passphrase is its own."""
+    def case(repository):
+        costly_slots(repository, number, log_n, p)
+        for name in os.listdir(os.path.join(repository.path, "keys")):
+            os.utime(os.path.join(repository.path, "keys", name), (1, 1))
+        repository.named("keys", format.slot(format.bundle_fields(1), b"secret"))
+    return case
+
+
+def of_every_cost(repository):
+    for log_n in range(15, 21):
+        for p in range(1, 5):
+            costly_slots(repository, 1, log_n, p)
+
+
 KEYS = {
     "32 slots that take the most": lambda r: costly_slots(r, 32, 20, 4),
     "one slot that takes the most": lambda r: costly_slots(r, 1, 20, 4),
     "a slot that takes more": lambda r: costly_slots(r, 1, 30, 200),
     "1000 slots": lambda r: costly_slots(r, 1000, 15, 1),
+    "slots of every cost": of_every_cost,
+}
+GOOD = {
+    "a good slot beside 32 that take the most": beside_a_good_one(32, 20, 4),
+    "a good slot beside 2000 of its cost": beside_a_good_one(2000, 15, 1),
 }
 CASES = [
     zstd_bomb, zstd_bomb_of_full_size, zstd_window, wide_tree, wide_tree_of_nothing,
@@ -297,7 +320,7 @@ def main():
         with open(os.path.join(folder, "tree/file"), "w", encoding="ascii") as file:
             file.write("something\n")
 
-        def examine(title, commands, memory, seconds):
+        def examine(title, commands, memory, seconds, statuses=(0, 1, 2)):
             nonlocal most_memory, most_seconds, runs
             worst = 0, 0
             for name in commands:
@@ -309,7 +332,7 @@ def main():
                     os.path.join(folder, "home"), seconds)
                 runs += 1
                 worst = max(worst[0], used), max(worst[1], took)
-                if status not in (0, 1, 2) or re.search(r"Fatal|\.swift:|Stack dump", text):
+                if status not in statuses or re.search(r"Fatal|\.swift:|Stack dump", text):
                     problems.append(f"{title}: {name}: exit status {status}: {text[:300]}")
                 if took > seconds or used > memory:
                     problems.append(
@@ -326,18 +349,21 @@ def main():
         usual = most_memory, most_seconds
         for title, case in KEYS.items():
             case(Repository(os.path.join(folder, "repo"), 1))
-            examine(title, ["list"], KEY_MEMORY, KEY_SECONDS)
+            examine(title, ["list"], KEY_MEMORY, KEY_SECONDS, {2})
+        for title, case in GOOD.items():
+            case(Repository(os.path.join(folder, "repo"), 1))
+            examine(title, ["list"], GOOD_MEMORY, GOOD_SECONDS, {0})
     finally:
         shutil.rmtree(folder, ignore_errors=True)
     for problem in problems:
         print(problem)
-    print(f"  {len(CASES) + len(KEYS)} hostile repositories, {runs} commands: at most "
+    print(f"  {len(CASES) + len(KEYS) + len(GOOD)} hostile repositories, {runs} commands: at most "
           f"{usual[0] // MEBI} MiB and {usual[1]:.1f} s, with costly key slots "
           f"{most_memory // MEBI} MiB and {most_seconds:.1f} s")
     figures = os.path.join(HERE, "../../.build/figures")
     os.makedirs(figures, exist_ok=True)
     with open(os.path.join(figures, "check_limits"), "w", encoding="ascii") as file:
-        file.write(f"hostile repositories\t{len(CASES) + len(KEYS)}\n")
+        file.write(f"hostile repositories\t{len(CASES) + len(KEYS) + len(GOOD)}\n")
         file.write(f"most memory for one of them, MiB (bound {MEMORY // MEBI})\t{usual[0] // MEBI}\n")
         file.write(f"longest command on one of them, s\t{usual[1]:.1f}\n")
         file.write(f"most memory for a hostile key slot, MiB\t{most_memory // MEBI}\n")

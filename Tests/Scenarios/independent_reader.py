@@ -196,6 +196,9 @@ class Folder:
         name = name.hex()
         return os.path.join(self.path, kind, *([name[:2]] if kind == "segments" else []), name)
 
+    def date(self, kind, name):
+        return os.stat(self.file(kind, name)).st_mtime_ns
+
     def size(self, kind, name):
         return os.stat(self.file(kind, name)).st_size
 
@@ -275,8 +278,8 @@ class Keys:
 # 5 Key slots
 
 
-def open_slot(data, repository_id, passphrase):
-    """The bundle of a slot; None if the slot is not for this repository and passphrase."""
+def slot_parameters(data):
+    """What a slot says in the clear: its repository, and kdf, log2 N and p."""
     demand(len(data) <= 16384, "is too large for a slot")
     reader = Reader(data)
     demand(reader.take(8) == b"arcvslot", "is not a slot")
@@ -288,19 +291,35 @@ def open_slot(data, repository_id, passphrase):
         demand(kdf == 1, "uses an unknown derivation")
         demand(15 <= log_n <= 20 and 1 <= p <= 4 and r == 8, "asks for too little or too much work")
     owner = reader.digest()
-    if owner != repository_id:
+    demand(reader.remaining >= 64 + 16, "ends too early")
+    return owner, (kdf, log_n, p)
+
+
+def slot_work(parameters):
+    kdf, log_n, p = parameters
+    return p << log_n if kdf else 0
+
+
+def stretch(passphrase, repository_id, parameters):
+    kdf, log_n, p = parameters
+    if kdf == 0:
+        return bytes(32)
+    return hashlib.scrypt(
+        passphrase, salt=repository_id, n=1 << log_n, r=8, p=p,
+        maxmem=128 * 8 * ((1 << log_n) + p + 2) + 4096, dklen=32,
+    )
+
+
+def open_slot(data, repository_id, passphrase, stretched=None):
+    """The bundle of a slot; None if the slot is not for this repository and passphrase."""
+    owner, parameters = slot_parameters(data)
+    if owner != repository_id or (parameters[0] and passphrase is None):
         return None
+    if stretched is None:
+        stretched = stretch(passphrase, repository_id, parameters)
+    reader = Reader(data[48:])
     salt = reader.take(32)
     commitment = reader.take(32)
-    if kdf == 0:
-        stretched = bytes(32)
-    elif passphrase is None:
-        return None
-    else:
-        memory = 128 * r * ((1 << log_n) + p + 2)
-        stretched = hashlib.scrypt(
-            passphrase, salt=salt, n=1 << log_n, r=r, p=p, maxmem=memory + 4096, dklen=32
-        )
     both = hkdf(stretched, salt, b"archivist/1 slot", 64)
     if not hmac.compare_digest(both[32:], commitment):
         return None
@@ -311,7 +330,7 @@ def open_slot(data, repository_id, passphrase):
     inner = Reader(plaintext)
     bundle = decode_bundle(inner.take(inner.integer(4)))
     demand(bundle[4] == repository_id, "holds the keys of another repository")
-    demand(kdf != 0 or bundle[6] == 4, "opens without a passphrase, and is not for suite 4")
+    demand(parameters[0] or bundle[6] == 4, "opens without a passphrase, and is not for suite 4")
     return bundle
 
 
@@ -812,17 +831,42 @@ class Repository:
         self.load_index()
 
     def find_bundle(self, repository_id, passphrase, client_slots):
-        slots = list(client_slots)
-        names = self.folder.list("keys")
-        demand(len(names) + len(slots) <= 32, "there are too many key slots")
-        for name in names:
+        """5: the first bundle that opens, and that the configuration is sealed with."""
+        slots = []
+        names = sorted(self.folder.list("keys"), key=lambda name: (self.folder.date("keys", name), name))
+        if len(names) > 4096:
+            self.problems.append(f"keys/: {len(names) - 4096} files were not looked at")
+        for number, data in enumerate(client_slots):
+            with self.reporting("client slot", bytes([number])):
+                slots.append((True, bytes([number]), data, *slot_parameters(data)))
+        for name in names[:4096]:
             with self.reporting("keys", name):
-                slots.append(self.folder.get("keys", name, 16384))
-        for slot in slots:
-            bundle = open_slot(slot, repository_id, passphrase)
-            if bundle:
+                data = self.folder.get("keys", name, 16384)
+                slots.append((False, name, data, *slot_parameters(data)))
+        stretched, work = {}, 0
+        rejection = Refused("no key slot opens")
+        # Sorting keeps the order of equals: the client's first, then the oldest.
+        for is_client, name, data, owner, parameters in sorted(
+                slots, key=lambda slot: slot_work(slot[4])):
+            with self.reporting("client slot" if is_client else "keys", name):
+                demand(owner == repository_id, "is a slot of another repository")
+                if parameters not in stretched:
+                    if parameters[0] and passphrase is None:
+                        continue
+                    if not is_client:
+                        demand(work + slot_work(parameters) <= 1 << 22, "asks for too much work")
+                        work += slot_work(parameters)
+                    stretched[parameters] = stretch(passphrase, repository_id, parameters)
+                bundle = open_slot(data, repository_id, passphrase, stretched[parameters])
+                if not bundle:
+                    continue
+                try:
+                    load_config(self.folder, Keys(bundle))
+                except Refused as error:
+                    rejection = error
+                    raise
                 return bundle
-        raise Refused("no key slot opens")
+        raise rejection
 
     def reporting(self, kind, name):
         repository = self

@@ -24,6 +24,7 @@ status 2 archivist key remove repo nonsense
 says 'nonsense'
 status 0 archivist key remove repo "$second"
 opens second && fail "a removed passphrase still opens it"
+[ -z "$(ls repo/locks)" ]
 status 2 archivist key remove repo "$first"
 says 'last key slot'
 opens secret
@@ -82,7 +83,10 @@ status 2 archivist key import other exported.key
 says 'another repository'
 status 45 archivist key import --exit-codes modern other exported.key
 cp repo/keys/* other/keys/
-status 0 archivist list other # A slot that belongs elsewhere opens nothing, and breaks nothing.
+status 1 archivist list other # A slot that belongs elsewhere opens nothing, and breaks nothing.
+says 'is a key slot of another repository' 'archivist key remove other'
+status 0 archivist key remove other "$(basename repo/keys/*)"
+status 0 archivist list other
 rm other/keys/*
 cp repo/keys/* other/keys/
 status 2 archivist list other
@@ -105,3 +109,96 @@ status 2 archivist list kept
 status 0 env ARCHIVIST_PASSPHRASE=changed "$ARCHIVIST" list kept
 status 0 env ARCHIVIST_PASSPHRASE=changed "$ARCHIVIST" check --verify-data kept
 status 0 archivist check --verify-data repo
+
+say "files that anybody can put among the slots"
+archivist init hostile
+archivist create hostile::first tree
+cp -r hostile sound
+# forge KIND: a slot that looks like the good one, named so that it sorts first, and older.
+forge() {
+  python3 - "$1" <<'PYTHON'
+import hashlib, os, sys
+folder, kind = "hostile/keys", sys.argv[1]
+good = os.path.join(folder, min(os.listdir("sound/keys")))
+slot = open(good, "rb").read()
+make = {
+    "noise": lambda: slot[:112] + os.urandom(len(slot) - 112),
+    "work": lambda: slot[:10] + bytes([20, 4]) + slot[12:48] + os.urandom(len(slot) - 48),
+    "alike": lambda: slot[:48] + os.urandom(len(slot) - 48),
+    "version": lambda: slot[:8] + b"\7" + os.urandom(32) + slot[41:],
+    "clear": lambda: slot[:8] + bytes([1, 0, 0, 0, 0, 0, 0, 0]) + slot[16:48] + os.urandom(len(slot) - 48),
+    "nothing": lambda: b"",
+}[kind]
+data = make()
+while kind != "nothing" and hashlib.sha256(data).hexdigest() > os.path.basename(good):
+    data = make()
+name = os.path.join(folder, hashlib.sha256(data).hexdigest())
+open(name, "wb").write(data)
+os.utime(name, (1, 1))
+PYTHON
+}
+for kind in noise work alike version clear nothing; do
+  forge $kind
+  wanted=1
+  case $kind in work | alike | clear) wanted=0 ;; esac # They could be of other passphrases.
+  status $wanted archivist list hostile
+  prints '^first '
+  rm -r hostile/keys
+  cp -r sound/keys hostile/keys
+done
+
+say "more files than slots there may be"
+for number in $(seq 35); do forge alike; done
+for number in $(seq 20); do echo "$number" >"hostile/keys/$(printf '%064x' "$number")"; done
+mkdir -m 0 "hostile/keys/$(printf '%064x' 0)"
+status 1 archivist create hostile::second tree
+says 'damaged or forged'
+status 1 archivist extract --dry-run hostile::second
+status 2 env ARCHIVIST_PASSPHRASE=wrong "$ARCHIVIST" list hostile
+says 'passphrase is wrong'
+status 2 env ARCHIVIST_NEW_PASSPHRASE=second "$ARCHIVIST" key add hostile
+says '32 key slots'
+status 1 env ARCHIVIST_NEW_PASSPHRASE=changed "$ARCHIVIST" key change-passphrase hostile
+status 1 env ARCHIVIST_PASSPHRASE=changed "$ARCHIVIST" key list hostile
+[ "$(grep -c 'not usable' out)" = 20 ]
+[ "$(grep -c 'opened now' out)" = 1 ]
+for slot in $(awk '!/opened now/ { print $1 }' out); do
+  # Of names that begin alike the whole one is needed.
+  [ "$slot" = 0000000000000000 ] && continue
+  status 0 env ARCHIVIST_PASSPHRASE=changed "$ARCHIVIST" key remove hostile "$slot"
+done
+for number in $(seq 20); do
+  status 0 env ARCHIVIST_PASSPHRASE=changed "$ARCHIVIST" \
+    key remove hostile "$(printf '%064x' "$number")"
+done
+rmdir "hostile/keys/$(printf '%064x' 0)"
+[ "$(ls hostile/keys | wc -l)" = 1 ]
+status 0 env ARCHIVIST_PASSPHRASE=changed "$ARCHIVIST" check --verify-data hostile
+
+say "owners who remove each other's slot at the same moment"
+export ARCHIVIST_PASSPHRASE=changed
+for round in 1 2 3; do
+  status 0 env ARCHIVIST_NEW_PASSPHRASE=other "$ARCHIVIST" key add hostile
+  status 0 archivist key list hostile
+  mine=$(grep 'opened now' out | cut -c1-16)
+  other=$(grep -v 'opened now' out | cut -c1-16)
+  status 2 archivist key remove hostile "$mine"
+  says 'passphrase of another one'
+  archivist key remove hostile "$other" 2>mine.err & first=$!
+  ARCHIVIST_PASSPHRASE=other archivist key remove hostile "$mine" 2>other.err & second=$!
+  one=0
+  two=0
+  wait $first || one=$?
+  wait $second || two=$?
+  [ "$one" != 0 ] || [ "$two" != 0 ] || fail "both have removed the other"
+  if ! archivist list hostile >/dev/null 2>&1; then
+    ARCHIVIST_PASSPHRASE=other archivist list hostile >/dev/null
+    export ARCHIVIST_PASSPHRASE=other
+  fi
+  [ -z "$(ls hostile/locks)" ]
+  # Back to one slot, under the first passphrase.
+  status 0 archivist key list hostile
+  for slot in $(awk '!/opened now/ { print $1 }' out); do archivist key remove hostile "$slot"; done
+  ARCHIVIST_NEW_PASSPHRASE=changed archivist key change-passphrase hostile
+  export ARCHIVIST_PASSPHRASE=changed
+done

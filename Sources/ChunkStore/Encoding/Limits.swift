@@ -28,12 +28,15 @@ enum Limits {
   static let headerExtension = 4096
   /// Different headers that one segment's blocks were sealed under.
   static let headersInSegment = 1 << 16
-  /// What all key slots that are tried may cost together: the sum of their N · p.
+  /// What all key slots of a storage that are tried may cost together: the sum of their N · p, where
+  /// those of equal parameters count once.
   ///
-  /// The default is 2^15 for a slot; 2^22 takes some ten seconds.
+  /// The default is 2^15; 2^22 takes some ten seconds.
   static let derivationWork: UInt64 = 1 << 22
+  /// Files among the key slots that a reader looks at.
+  static let examinedSlots = 4096
   /// Bytes of a list of objects, from a server: five million of them.
   static let listing = 256 << 20
-  /// Key slots in a repository.
+  /// Key slots that writers make in a repository.
   static let slots = 32
 }

@@ -5,9 +5,11 @@ import Crypto
 ///     magic 8 | version u8 | kdf u8 | log2 N u8 | p u8 | r u32 | repository id 32 | salt 32
 ///     | commitment 32 | sealed bundle
 ///
-/// The passphrase key comes from scrypt (RFC 7914); HKDF makes of it a wrapping key and a
-/// commitment. The commitment is compared before anything is decrypted: plain GCM can be made to
-/// open under several passphrases. All bytes before the sealed bundle are associated data.
+/// The passphrase is stretched by scrypt (RFC 7914), salted with the repository's id; HKDF, salted
+/// with the slot's own salt, makes of the result a wrapping key and a commitment. So a passphrase is
+/// stretched once for all slots of equal parameters, and nobody can make opening slow by adding
+/// slots. The commitment is compared before anything is decrypted: plain GCM can be made to open
+/// under several passphrases. All bytes before the sealed bundle are associated data.
 /// kdf 0 stands for no passphrase: repositories that do not encrypt keep their keys in the clear.
 struct KeySlot {
   static let magic: [UInt8] = Array("arcvslot".utf8)
@@ -22,6 +24,14 @@ struct KeySlot {
   enum Derivation: Equatable {
     case none
     case scrypt(ScryptParameters)
+
+    /// N · p: what trying a passphrase costs.
+    var work: UInt64 {
+      switch self {
+      case .none: 0
+      case .scrypt(let parameters): UInt64(parameters.p) << UInt64(parameters.logN)
+      }
+    }
   }
 
   let derivation: Derivation
@@ -86,7 +96,8 @@ struct KeySlot {
     }
     head.digest(bundle.repositoryID)
     head.raw(salt)
-    let keys = try Self.keys(passphrase, derivation: derivation, salt: salt)
+    let stretched = try Self.stretch(passphrase, as: derivation, for: repositoryID)
+    let keys = try Self.keys(from: stretched, salt: salt)
     head.raw(keys.commitment)
 
     var plaintext = ByteWriter(reserving: Self.bundleSize)
@@ -109,8 +120,15 @@ struct KeySlot {
   ///
   /// - Throws: `FormatError` when the passphrase fits and the contents do not.
   func open(passphrase: Secret?) throws -> KeyBundle? {
+    try open(stretched: try Self.stretch(passphrase, as: derivation, for: repositoryID))
+  }
+
+  /// Opens the slot with a passphrase that has been stretched; `nil` if it is not for this one.
+  ///
+  /// - Throws: `FormatError` when the passphrase fits and the contents do not.
+  func open(stretched: Secret) throws -> KeyBundle? {
     let salt = Array(bytes[(Self.headSize - 64)..<(Self.headSize - 32)])
-    let keys = try Self.keys(passphrase, derivation: derivation, salt: salt)
+    let keys = try Self.keys(from: stretched, salt: salt)
     let commitment = bytes.span.extracting((Self.headSize - 32)..<Self.headSize)
     guard constantTimeEquals(keys.commitment.span, commitment) else { return nil }
     var context = try SealingContext(
@@ -131,19 +149,27 @@ struct KeySlot {
     return bundle
   }
 
-  private static func keys(
-    _ passphrase: Secret?, derivation: Derivation, salt: [UInt8]
-  ) throws -> (wrapping: Secret, commitment: [UInt8]) {
-    let stretched: Secret
+  /// The work that a passphrase costs: the same for all slots of a repository with these parameters.
+  ///
+  /// - Throws: `KeyError.passphraseNeeded` if there is none, and the derivation takes one.
+  static func stretch(
+    _ passphrase: Secret?, as derivation: Derivation, for repository: RepositoryID
+  ) throws -> Secret {
     switch derivation {
     case .none:
       // Known to everybody, as these keys are meant to be.
-      stretched = Secret(copying: [UInt8](repeating: 0, count: 32).span)
+      return Secret(copying: [UInt8](repeating: 0, count: 32).span)
     case .scrypt(let parameters):
       guard let passphrase else { throw KeyError.passphraseNeeded }
-      stretched = try Scrypt.derive(
+      let salt = repository.bytes
+      return try Scrypt.derive(
         passphrase: passphrase, salt: salt.span, parameters: parameters, count: 32)
     }
+  }
+
+  private static func keys(
+    from stretched: Secret, salt: [UInt8]
+  ) throws(CryptoError) -> (wrapping: Secret, commitment: [UInt8]) {
     let both = try HKDF.derive(
       from: stretched, salt: salt.span, info: Array("archivist/1 slot".utf8).span, count: 64)
     return both.withBytes { bytes in
@@ -159,20 +185,32 @@ struct KeySlot {
 public enum KeyError: Error, Equatable, Sendable {
   /// No slot opens under the passphrase.
   case wrongPassphrase
-  /// No slot opens under the passphrase; but these are damaged, and might have.
-  case noneOpens(damaged: [String])
+  /// No slot opens under the passphrase; but these were passed over, and might have.
+  case noneOpens(passedOver: [String])
   /// The keys are protected by a passphrase, and none was given.
   case passphraseNeeded
   /// There is no slot at all: neither in the repository nor in the key folder.
   case noSlot
-  /// The key slots demand more work than any honest ones.
-  case tooCostly
   /// Too many slots.
   case tooManySlots(limit: Int)
   /// No slot has this name.
   case unknownSlot(String)
   /// The last slot cannot be removed: nobody could open the repository again.
   case lastSlot
+  /// The slot that was opened cannot be removed: it is the only one that is known to open.
+  case openedSlot
+  /// Somebody else is removing a slot: the operation, for people.
+  case beingChanged(by: String)
+  /// The slot that was opened has been removed by somebody else, and may have been put back.
+  case slotVanished(isPutBack: Bool)
   /// A repository whose keys are no secret cannot share one with a repository whose keys are.
   case wouldBecomePublic
+
+  /// Whether another passphrase may open the repository.
+  public var isWrongPassphrase: Bool {
+    switch self {
+    case .wrongPassphrase, .noneOpens: true
+    default: false
+    }
+  }
 }

@@ -22,6 +22,10 @@ public final class Repository: Sendable {
   /// others nobody knows: their writer may have died, or be about to make them so.
   let hasAdopted = Atomic(false)
 
+  /// What stands among the key slots and was passed over when the repository was opened: damaged,
+  /// out of reach, of another repository, or too costly to try.
+  public let passedOverSlots: [PassedOverSlot]
+
   /// What tells this repository from all others.
   public var id: RepositoryID { keys.repositoryID }
 
@@ -44,9 +48,10 @@ public final class Repository: Sendable {
 
   private init(
     storage: any Storage, keys: KeyRing, config: RepositoryConfig, cacheFolder: String,
-    machine: Machine
+    machine: Machine, passedOver: [PassedOverSlot] = []
   ) throws {
     self.storage = storage
+    passedOverSlots = passedOver
     self.keys = keys
     self.machine = machine
     // What the storage holds for readers is not held twice.
@@ -151,91 +156,36 @@ public final class Repository: Sendable {
     passphrase: () throws -> Secret
   ) throws -> Repository {
     let id = try identify(storage)
-    let opened = try openSlot(storage, id: id, clientSlots: clientSlots, passphrase: passphrase)
-    let keys = try KeyRing(opened, fresh: machine.fresh)
-    let config = try loadConfig(storage, keys: keys)
+    let stored = try configs(storage)
+    var slots = try SlotSearch(storage, of: id, clientSlots: clientSlots)
+    let (keys, config) = try slots.open(passphrase: passphrase) { bundle in
+      let keys = try KeyRing(bundle, fresh: machine.fresh)
+      return (keys, try newestConfig(of: stored, in: storage, keys: keys))
+    }.value
     let unknown = config.unknownFeatures(for: .read)
     guard unknown.isEmpty else { throw RepositoryError.unknownFeatures("read", unknown) }
     return try Repository(
-      storage: storage, keys: keys, config: config, cacheFolder: cacheFolder, machine: machine)
+      storage: storage, keys: keys, config: config, cacheFolder: cacheFolder, machine: machine,
+      passedOver: slots.passedOver)
   }
 
-  private static func openSlot(
-    _ storage: any Storage, id: RepositoryID, clientSlots: [[UInt8]],
-    passphrase: () throws -> Secret
-  ) throws -> KeyBundle {
-    var secret: Secret?
-    var tried = 0
-    var work: UInt64 = 0
-    var damage: [(name: ObjectName, error: any Error)] = []
-    for slot in try loadSlots(
-      storage, clientSlots: clientSlots, damage: { damage.append(($0, $1)) })
-    {
-      guard slot.repositoryID == id else { continue }
-      tried += 1
-      if slot.derivation != .none, secret == nil { secret = try passphrase() }
-      // Hostile slots must not keep us busy for ever: all together they cost this much at most.
-      if case .scrypt(let parameters) = slot.derivation {
-        work += UInt64(parameters.p) << UInt64(parameters.logN)
-        guard work <= Limits.derivationWork else { throw KeyError.tooCostly }
-      }
-      if let bundle = try slot.open(passphrase: secret) { return bundle }
+  /// The generations of the configuration, ascending, as they are stored.
+  private static func configs(
+    _ storage: any Storage
+  ) throws -> [(generation: UInt32, bytes: [UInt8])] {
+    try storage.generations().map { generation in
+      let name = ObjectName.config(generation)
+      return (generation, try Corruption.locate(name) { try storage.get(name, range: nil) })
     }
-    guard let first = damage.first else {
-      throw tried == 0 ? KeyError.noSlot : KeyError.wrongPassphrase
-    }
-    if tried == 0 { throw first.error }
-    throw KeyError.noneOpens(damaged: damage.map(\.name.path))
   }
 
-  /// The slots of a storage and of a client.
-  ///
-  /// One that is damaged does not hide the others.
-  static func loadSlots(
-    _ storage: any Storage, clientSlots: [[UInt8]], damage: (ObjectName, any Error) -> Void
-  ) throws -> [KeySlot] {
-    let listed = try storage.list(.key)
-    guard listed.count + clientSlots.count <= Limits.slots else {
-      throw KeyError.tooManySlots(limit: Limits.slots)
-    }
-    var slots: [KeySlot] = []
-    for bytes in clientSlots {
-      let name = ObjectName.object(.key, try SHA256.digest(of: bytes.span))
-      do {
-        slots.append(try Corruption.locate(name) { try KeySlot(decoding: bytes) })
-      } catch let error as Corruption {
-        damage(name, error)
-      }
-    }
-    for object in listed.sorted(by: { $0.id < $1.id }) {
-      let name = ObjectName.object(.key, object.id)
-      do {
-        slots.append(
-          try Corruption.locate(name) {
-            let bytes = try storage.get(name, range: 0..<(KeySlot.maximumSize + 1))
-            guard try SHA256.digest(of: bytes.span) == object.id else {
-              throw FormatError.authenticationFailed
-            }
-            return try KeySlot(decoding: bytes)
-          })
-      } catch StorageError.notFound {
-        continue  // Replaced since it was listed.
-      } catch let error as Corruption {
-        damage(name, error)
-      }
-    }
-    return slots
-  }
-
-  private static func loadConfig(
-    _ storage: any Storage, keys: KeyRing
+  private static func newestConfig(
+    of stored: [(generation: UInt32, bytes: [UInt8])], in storage: any Storage, keys: KeyRing
   ) throws -> RepositoryConfig {
     var previous: (bytes: [UInt8], config: RepositoryConfig)?
     // Each generation has to name the one before: the whole chain is short, and checked.
-    for generation in try storage.generations() {
-      let name = ObjectName.config(generation)
-      previous = try Corruption.locate(name) {
-        let bytes = try storage.get(name, range: nil)
+    for (generation, bytes) in stored {
+      previous = try Corruption.locate(.config(generation)) {
         var reader = try SealedObject.open(bytes, as: .config, keys: keys)
         let config = try RepositoryConfig(decoding: &reader)
         guard config.repositoryID == keys.repositoryID,

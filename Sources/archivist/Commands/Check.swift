@@ -86,7 +86,8 @@ struct Check: ParsableCommand {
     if storageOnly {
       try checkStorage(path, session, meter)
     } else {
-      let repository = try session.open(path)
+      // A check names key slots that cannot be used among all that is wrong.
+      let repository = try session.open(path, namesSlots: false)
       if repair {
         try RepairCommand(session: session, repository: repository, isDryRun: dryRun)
           .run(try checkOptions(repository, session), meter)

@@ -20,10 +20,10 @@ struct Key: ParsableCommand {
 extension Session {
   /// A repository, and its key slots.
   func openSlots(
-    _ argument: BytesArgument?, as which: Which = .own
+    _ argument: BytesArgument?, as which: Which = .own, namesSlots: Bool = true
   ) throws -> (slots: KeySlots, repository: Repository) {
     let path = try repositoryLocation(argument).path
-    let repository = try open(path, as: which)
+    let repository = try open(path, as: which, namesSlots: namesSlots)
     let slots = try KeySlots(
       repository, clientSlots: try clientSlots(try storage(at: path)),
       passphrase: lastPassphrase)
@@ -45,7 +45,9 @@ struct KeyList: ParsableCommand {
     let session = Session(global)
     for slot in try session.openSlots(location).slots.entries() {
       let cost: String
-      if let parameters = slot.parameters {
+      if let problem = slot.problem {
+        cost = "not usable: \(Exit.reason(problem))"
+      } else if let parameters = slot.parameters {
         cost = "scrypt N=2^\(parameters.logN) r=\(parameters.r) p=\(parameters.p)"
       } else {
         cost = "no passphrase"
@@ -97,6 +99,9 @@ struct KeyRemove: ParsableCommand {
       archivist key list /backup/repo
       archivist key remove /backup/repo 3f9a
 
+      The slot that you open the repository with stays: give the passphrase of another one to remove \
+      it. What `key list` shows as not usable can be removed, too.
+
       Whoever has a copy of the slot and its passphrase can still open copies of the repository.
       """)
 
@@ -110,7 +115,8 @@ struct KeyRemove: ParsableCommand {
 
   func run() throws {
     let session = Session(global)
-    try session.openSlots(location).slots.remove(slot)
+    // Who removes what cannot be used need not be warned of it.
+    try session.openSlots(location, namesSlots: false).slots.remove(slot)
   }
 }
 
@@ -163,7 +169,7 @@ struct KeyExport: ParsableCommand {
   func run() throws {
     let session = Session(global)
     let (slots, repository) = try session.openSlots(location)
-    let slot = try slots.export()
+    let slot = slots.export()
     let text = try paper ? PaperKey.page(slot, repository: repository.id.hex) : PaperKey.file(slot)
     if let path {
       try PrivateFile.write(text, to: path.bytes)

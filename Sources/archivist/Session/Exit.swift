@@ -64,14 +64,26 @@ enum Exit {
     return String(describing: error)
   }
 
+  /// What is wrong with an object, as the end of a sentence that begins with it.
+  static func reason(_ error: any Error) -> String {
+    switch error {
+    case StorageError.system(_, let operation, let code):
+      "cannot be read: \(StorageError.reason(code)) (\(operation))"
+    case StorageError.damaged(_, let what): what
+    case let error as Corruption: reason(error.cause)
+    default: text(error)
+    }
+  }
+
   private static func describe(_ error: KeyError) -> (Message, ExitStatus) {
     switch error {
     case .wrongPassphrase: ("the passphrase is wrong", .failure(.wrongPassphrase))
-    case .noneOpens(let damaged):
+    case .noneOpens(let passedOver):
       (
-        "the passphrase is wrong, or it is that of a key slot that is damaged: "
-          + "\(damaged.joined(separator: ", ")). Another passphrase may open the repository; "
-          + "`archivist key import` puts an exported key back", .failure(.keyInvalid)
+        "the passphrase is wrong, or it is that of a key slot that cannot be used: "
+          + "\(passedOver.prefix(20).joined(separator: ", ")). `archivist check --storage-only` says "
+          + "which objects are damaged; `archivist key import` puts an exported key back",
+        .failure(.keyInvalid)
       )
     case .passphraseNeeded:
       (
@@ -84,11 +96,6 @@ enum Exit {
         "no key for this repository: neither in it nor in this client's key folder. "
           + "`archivist key import` puts an exported one back", .failure(.keyFileMissing)
       )
-    case .tooCostly:
-      (
-        "the key slots of this repository demand more work than those that archivist makes: "
-          + "they were not made by it, or there are too many strong ones", .failure(.keyInvalid)
-      )
     case .tooManySlots(let limit):
       (
         "the repository has \(limit) key slots, which is the most there may be: "
@@ -100,6 +107,23 @@ enum Exit {
       (
         "this is the last key slot: without it nobody could ever open the repository again",
         .failure(.keyInvalid)
+      )
+    case .openedSlot:
+      (
+        "this is the key slot that you opened the repository with, and the only one that is known "
+          + "to open: give the passphrase of another one to remove it", .failure(.keyInvalid)
+      )
+    case .beingChanged(let who):
+      (
+        "no key slot was removed, because another operation is removing one: \(who). Try again when "
+          + "it has ended; `archivist break-lock` helps if it never will", .failure(.lockFailed)
+      )
+    case .slotVanished(let isPutBack):
+      (
+        "somebody else has removed the key slot that you opened the repository with"
+          + (isPutBack
+            ? " at the same moment: it was put back, and the other one removed" : "")
+          + ". `archivist key list` shows those there are", .failure(.keyInvalid)
       )
     case .wouldBecomePublic:
       (

@@ -117,7 +117,16 @@ final class Session {
   }
 
   /// Opens a repository, with whatever passphrase it takes.
-  func open(_ path: String, as which: Which = .own) throws -> Repository {
+  ///
+  /// - Parameters:
+  ///   - path: Where it is.
+  ///   - which: Which of the command's repositories it is.
+  ///   - namesSlots: Whether to warn of what was passed over among the key slots of the storage.
+  /// - Returns: The repository.
+  /// - Throws: What keeps it from being opened; `ClientMemory.Mismatch` if it is another one.
+  func open(
+    _ path: String, as which: Which = .own, namesSlots: Bool = true
+  ) throws -> Repository {
     let storage = try storage(at: path)
     let slots = try clientSlots(storage)
     var tries = 0
@@ -133,11 +142,14 @@ final class Session {
         }
         lastPassphrase = asked?.secret
         try ClientMemory(self).verify(repository)
+        warn(
+          of: repository.passedOverSlots.filter { namesSlots || $0.isWithClient },
+          in: repository, at: path)
         return repository
-      } catch KeyError.wrongPassphrase {
+      } catch let error as KeyError where error.isWrongPassphrase {
         tries += 1
         guard asked?.canAskAgain == true, tries < 3 else {
-          guard which == .other else { throw KeyError.wrongPassphrase }
+          guard which == .other, error == .wrongPassphrase else { throw error }
           throw CommandFailure(
             "\(name: Array(path.utf8)): the passphrase is wrong. That of this repository is taken "
               + "from ARCHIVIST_OTHER_PASSPHRASE, ARCHIVIST_OTHER_PASSCOMMAND or "
@@ -147,6 +159,32 @@ final class Session {
       }
     }
   }
+
+  /// Names what is among the key slots and cannot be used, and how to be rid of it.
+  private func warn(of slots: [PassedOverSlot], in repository: Repository, at path: String) {
+    for slot in slots.prefix(Self.namedSlots) {
+      let reason = Exit.reason(slot.error)
+      guard !slot.isWithClient, case .object(_, let id) = slot.name else {
+        report.warning(
+          .various,
+          "\(name: Array(folders.keyFile(repository.id).utf8)): \(reason). It was passed over; "
+            + "`archivist key import --keyfile` puts an exported key in its place")
+        continue
+      }
+      report.warning(
+        .various,
+        "\(slot.name): \(reason). It was passed over; "
+          + "`archivist key remove \(name: Array(path.utf8)) \(id.hex.prefix(16))` removes it")
+    }
+    if slots.count > Self.namedSlots {
+      report.warning(
+        .various, "\(slots.count - Self.namedSlots) more files among the key slots were passed over"
+      )
+    }
+  }
+
+  /// Of so many key slots that were passed over each one is named.
+  private static let namedSlots = 20
 
   /// The archive that the text behind `::` names: by its name, its id, or a time.
   func archive(_ text: [UInt8], in repository: Repository) throws -> Archive {

@@ -132,17 +132,6 @@ import Testing
     #expect(throws: KeyError.noSlot) { try test.reopen() }
   }
 
-  @Test func `more than 32 slots are refused before any work`() throws {
-    let test = try TestRepository(suite: .aes256GCM, passphrase: Secret("x"))
-    for number: UInt64 in 0..<32 {
-      test.storage.replace(
-        .object(.key, Digest256(bigEndianWords: 0, 0, 0, number)), try test.slot)
-    }
-    #expect(throws: KeyError.tooManySlots(limit: 32)) {
-      try test.reopen(passphrase: Secret("x"))
-    }
-  }
-
   @Test func `any of several slots opens`() throws {
     let test = try TestRepository(suite: .chacha20Poly1305, passphrase: Secret("one"))
     let bundle = try test.bundle(passphrase: Secret("one"))
@@ -176,6 +165,185 @@ import Testing
       let error = #expect(throws: Corruption.self) { try test.reopen() }
       #expect(error?.object == .config(1))
     }
+  }
+}
+
+/// What somebody without a key, or with another one, puts among the key slots keeps nobody out.
+@Suite struct HostileSlotTests {
+  private let test: TestRepository
+  private let good: [UInt8]
+  private let secret = Secret("right")
+
+  init() throws {
+    test = try TestRepository(suite: .aes256GCM, passphrase: Secret("right"))
+    good = try test.slot
+  }
+
+  private func open(
+    _ passphrase: String = "right", clientSlots: [[UInt8]] = []
+  ) throws -> Repository {
+    try test.reopen(passphrase: Secret(passphrase), clientSlots: clientSlots)
+  }
+
+  /// Puts a file among the slots, under the name that its bytes have, older than all others.
+  @discardableResult
+  private func put(_ bytes: [UInt8], age: Int64 = 3600) throws -> ObjectName {
+    let name = ObjectName.object(.key, try SHA256.digest(of: bytes.span))
+    test.storage.replace(name, bytes)
+    test.storage.setAge(name, seconds: age)
+    return name
+  }
+
+  /// A slot that looks like a good one of this cost, and opens under no passphrase.
+  private func noise(logN: UInt8, p: UInt8, _ number: Int = 0) -> [UInt8] {
+    var random = PseudoRandomBytes(seed: UInt64(number) << 16 | UInt64(logN) << 8 | UInt64(p))
+    return Array(good[..<10]) + [logN, p] + good[12..<48] + random.bytes(64 + 1040)
+  }
+
+  private func reasons(_ repository: Repository) -> [ObjectName: String] {
+    Dictionary(repository.passedOverSlots.map { ($0.name, "\($0.error)") }) { first, _ in first }
+  }
+
+  @Test func `the clear part of a good slot before noise is passed over and named`() throws {
+    for age: Int64 in [3600, -3600] {
+      let name = try put(Array(good[..<112]) + [UInt8](repeating: 7, count: 1040), age: age)
+      let opened = try open()
+      #expect(opened.id == test.repository.id)
+      #expect(reasons(opened)[name]?.contains("damaged or forged") == true)
+      #expect(opened.passedOverSlots.count == 1)
+    }
+  }
+
+  @Test func `slots that cost more are not tried before a good one`() throws {
+    for logN: UInt8 in 15...20 {
+      for p: UInt8 in 1...4 { try put(noise(logN: logN, p: p)) }
+    }
+    let started = Clock.monotonicSeconds
+    #expect(try open().passedOverSlots.isEmpty)
+    #expect(Clock.monotonicSeconds - started < 3)
+  }
+
+  @Test func `any number of slots of one cost are tried for the work of one`() throws {
+    for number in 0..<2000 { try put(noise(logN: 15, p: 1, number)) }
+    let started = Clock.monotonicSeconds
+    #expect(try open().id == test.repository.id)
+    #expect(throws: KeyError.wrongPassphrase) { try open("wrong") }
+    // One for each would take minutes.
+    #expect(Clock.monotonicSeconds - started < 20)
+  }
+
+  @Test func `slots beyond the bound of all work are passed over`() throws {
+    let name = try #require(try test.storage.list(.key).first)
+    try test.storage.delete(.object(.key, name.id))
+    try put(noise(logN: 15, p: 1))
+    let costly = try put(noise(logN: 20, p: 4))
+    #expect(throws: KeyError.noneOpens(passedOver: [costly.path])) { try open() }
+    // The client's own slot has a bound of its own.
+    #expect(try open(clientSlots: [good]).id == test.repository.id)
+  }
+
+  @Test func `more files than are read keep out later ones only`() throws {
+    let own = try #require(try test.storage.list(.key).first)
+    test.storage.setAge(.object(.key, own.id), seconds: 5)
+    for number in 0..<5000 { try put([1, UInt8(number >> 8), UInt8(number & 0xFF)], age: 1) }
+    let opened = try open()
+    #expect(opened.id == test.repository.id)
+    #expect(opened.passedOverSlots.count == 4096)
+    let last = try #require(opened.passedOverSlots.last)
+    #expect(last.error as? PassedOverSlot.Reason == .notExamined(count: 905))
+  }
+
+  @Test func `a slot without passphrase that holds other keys is passed over`() throws {
+    var stranger = TestKeys.bundle(suite: .none, seed: 5)
+    stranger.repositoryID = test.repository.id
+    let name = try put(
+      try KeySlot(sealing: stranger, passphrase: nil, parameters: TestKeys.scrypt).encoded)
+    let opened = try open()
+    #expect(opened.suite == .aes256GCM)
+    #expect(opened.passedOverSlots.map(\.name) == [name])
+    #expect(opened.passedOverSlots.first?.error as? PassedOverSlot.Reason == .otherKeys)
+    let error = #expect(throws: KeyError.self) { try open("wrong") }
+    #expect(error == .noneOpens(passedOver: [name.path]))
+    #expect(error?.isWrongPassphrase == true)
+  }
+
+  @Test func `of two bundles under one passphrase that of the repository is taken`() throws {
+    for age: Int64 in [3600, -3600] {
+      var stranger = TestKeys.bundle(seed: 5)
+      stranger.repositoryID = test.repository.id
+      let name = try put(
+        try KeySlot(sealing: stranger, passphrase: secret, parameters: TestKeys.scrypt).encoded,
+        age: age)
+      let opened = try open()
+      #expect(opened.authority == test.repository.authority)
+      // Behind the one that opens it is of no interest what else would.
+      #expect(opened.passedOverSlots.map(\.name) == (age > 0 ? [name] : []))
+      let slots = try KeySlots(opened, clientSlots: [], passphrase: secret)
+      #expect(slots.export() == good)
+      try test.storage.delete(name)
+    }
+  }
+
+  @Test func `a slot of another repository is passed over and named`() throws {
+    let other = try TestRepository(suite: .aes256GCM, passphrase: secret)
+    let name = try put(try other.slot)
+    let opened = try open()
+    #expect(opened.passedOverSlots.map(\.name) == [name])
+    #expect(
+      opened.passedOverSlots.first?.error as? PassedOverSlot.Reason
+        == .otherRepository(other.repository.id))
+    #expect(throws: KeyError.wrongPassphrase) { try open("wrong") }
+  }
+
+  @Test func `a file that cannot be read is passed over and named`() throws {
+    let bad = try put([1, 2, 3])
+    let storage = UnreadableStorage(test.storage, bad)
+    let opened = try Repository.open(storage, cacheFolder: "\(test.folder.path)/x") { secret }
+    #expect(opened.passedOverSlots.map(\.name) == [bad])
+    #expect(opened.passedOverSlots.first?.error as? StorageError == storage.error)
+  }
+
+  @Test func `a damaged configuration is not taken for a wrong passphrase`() throws {
+    let bundle = try test.bundle(passphrase: secret)
+    let second = try KeySlot(
+      sealing: bundle, passphrase: Secret("two"), parameters: TestKeys.scrypt)
+    try put(second.encoded)
+    try test.damage(.config(1), at: 300)
+    for passphrase in ["right", "two"] {
+      let error = #expect(throws: Corruption.self) { try open(passphrase) }
+      #expect(error?.object == .config(1))
+    }
+    #expect(throws: KeyError.wrongPassphrase) { try open("wrong") }
+  }
+
+  @Test func `no passphrase is asked where the keys are no secret`() throws {
+    let test = try TestRepository(suite: .none)
+    let clear = try #require(try test.storage.list(.key).first)
+    let slot = try KeySlot(
+      sealing: try test.bundle(), passphrase: secret, parameters: TestKeys.scrypt)
+    test.storage.replace(
+      .object(.key, try SHA256.digest(of: slot.encoded.span)), slot.encoded)
+    #expect(try test.reopen().id == test.repository.id)
+    try test.storage.delete(.object(.key, clear.id))
+    #expect(throws: KeyError.passphraseNeeded) { try test.reopen() }
+    #expect(try test.reopen(passphrase: secret).suite == .none)
+  }
+}
+
+/// Cannot read one object.
+private final class UnreadableStorage: PassingStorage {
+  let inner: any Storage
+  private let bad: ObjectName
+  let error = StorageError.system(path: "keys", operation: "read", code: 5)
+
+  init(_ inner: any Storage, _ bad: ObjectName) {
+    self.inner = inner
+    self.bad = bad
+  }
+
+  func get(_ name: ObjectName, range: Range<Int>?) throws(StorageError) -> [UInt8] {
+    if name == bad { throw error }
+    return try inner.get(name, range: range)
   }
 }
 

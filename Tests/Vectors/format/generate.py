@@ -170,7 +170,7 @@ def slot(bundle, passphrase, log_n=15, p=1, salt=fixed("slot salt"), padded=1024
     else:
         r = 8
         stretched = hashlib.scrypt(
-            passphrase, salt=salt, n=1 << log_n, r=r, p=p, maxmem=1 << 30, dklen=32
+            passphrase, salt=ID, n=1 << log_n, r=r, p=p, maxmem=1 << 30, dklen=32
         )
     both = reader.hkdf(stretched, salt, b"archivist/1 slot", 64)
     head = b"arcvslot" + struct.pack(">BBBBI", 1, kdf, log_n, p, r) + ID + salt + both[32:]
@@ -183,7 +183,7 @@ def key_slots():
     for name, passphrase, log_n, p in (
         ("a passphrase", b"correct horse battery staple", 15, 1),
         ("bytes that are no text, p = 2", b"\xff\xfe \n\x01", 15, 2),
-        ("the default cost", b"x", 16, 1),
+        ("twice the default cost", b"x", 16, 1),
     ):
         data = slot(bundle_fields(1, ((1, S1), (3, S3))), passphrase, log_n, p)
         assert reader.open_slot(data, ID, passphrase)[8] == D
