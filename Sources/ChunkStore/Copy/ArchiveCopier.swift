@@ -46,7 +46,7 @@ public final class ArchiveCopier {
   ///   - destination: Where they are to be.
   ///   - options: How their contents are stored there.
   ///   - meter: Shows how far it is.
-  ///   - problem: Told of archives that cannot be read.
+  ///   - problem: Told of archives, and of other objects, that cannot be had.
   /// - Throws: `CopyError.sameRepository`, and errors of the storages.
   public init(
     from source: Repository, to destination: Repository, options: Options = Options(),
@@ -62,7 +62,9 @@ public final class ArchiveCopier {
     // The lease first: whoever deletes segments then waits for us.
     lease = try HeldLease(destination, operation: "copy")
     do {
-      try destination.refreshForWriting()
+      var unreadable: [Corruption] = []
+      try destination.refreshForWriting { unreadable.append($0) }
+      for found in unreadable { try problem(found.object, found.cause) }
       for archive in try destination.archives(problem: problem)
       where archive.manifest.kind == .archive {
         note(archive)

@@ -52,7 +52,8 @@ final class ChunkIndex: Sendable {
   /// - Parameters:
   ///   - view: The listing that entries are judged by.
   ///   - isVerified: Whether every byte of what is cached has to be looked at before it is used.
-  ///   - read: Reads one index object; `nil` if it is gone by now.
+  ///   - read: Reads one index object; `nil` if it is gone by now. Throws `Corruption` for one that
+  ///     cannot be had.
   ///   - problem: Told of an index object that cannot be read.
   /// - Returns: The segments that are in no index object, with their sizes.
   /// - Throws: Errors of the storage and of the local cache.
@@ -90,8 +91,8 @@ final class ChunkIndex: Sendable {
         entries += found
         sources.append(name)
         chunks += found.reduce(0) { $0 + $1.directory.chunks.count }
-      } catch let error as FormatError {
-        problems.append((name, error))
+      } catch let error as Corruption {
+        problems.append((name, error.cause))
       }
       if chunks > 4 * IndexObject.chunkTarget { try flush() }
     }

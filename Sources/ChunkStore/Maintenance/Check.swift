@@ -1,4 +1,5 @@
 public import Crypto
+internal import Glibc
 import Synchronization
 
 /// What a check looks at.
@@ -38,6 +39,8 @@ public struct CheckReport: Sendable {
   /// Objects that are damaged: segments by their own bytes, and index objects also by an entry that
   /// is false.
   public var damaged: Set<ObjectName> = []
+  /// Objects that cannot be read: nothing is known of them, and a repair leaves them alone.
+  public var unread: [ObjectName: Corruption] = [:]
   /// Segments that were looked at.
   public var segments = 0
   /// Segments that an earlier repair has found damaged, and set aside.
@@ -54,9 +57,15 @@ public struct CheckReport: Sendable {
   /// Whether nothing was found.
   public var isClean: Bool { problems.isEmpty }
 
-  /// Notes an object that is damaged.
+  /// Notes an object that is damaged, or cannot be read.
   fileprivate mutating func found(_ object: ObjectName, _ error: any Error) {
-    found(object, Check.text(error))
+    let corruption = Corruption(object: object, cause: error)
+    if corruption.isUnread, !Self.isBadSector(corruption) {
+      unread[object] = corruption
+      problems.append("\(object.path): \(Check.text(error))")
+    } else {
+      found(object, Check.text(error))
+    }
   }
 
   private mutating func found(_ object: ObjectName, _ what: String) {
@@ -72,6 +81,15 @@ public struct CheckReport: Sendable {
       .object(.index, index),
       "contradicts the directory of \(named.joined(separator: ", "))"
         + (rest > 0 ? " and \(rest) more" : ""))
+  }
+
+  /// A segment with a bad sector counts as damaged: what is whole of it is copied while it can be,
+  /// and it is kept.
+  private static func isBadSector(_ corruption: Corruption) -> Bool {
+    guard case .object(.segment, _) = corruption.object,
+      case StorageError.system(_, _, EIO) = corruption.cause
+    else { return false }
+    return true
   }
 }
 
@@ -118,6 +136,7 @@ struct Check {
 
   private mutating func add(_ part: CheckReport) {
     report.damaged.formUnion(part.damaged)
+    report.unread.merge(part.unread) { first, _ in first }
     report.problems += part.problems.filter { !report.problems.contains($0) }
     report.archives += part.archives
     report.verifiedChunks += part.verifiedChunks
@@ -136,13 +155,6 @@ struct Check {
     case RepositoryError.damagedChunk(_, let cause): text(cause)
     default: "\(error)"
     }
-  }
-
-  /// Whether an error speaks of one object, which is damaged or cannot be read, and not of the
-  /// whole storage.
-  static func concernsObject(_ error: any Error) -> Bool {
-    if case StorageError.system = error { return true }
-    return ChunkReader.isDamage(error)
   }
 
   // MARK: Objects
@@ -167,17 +179,7 @@ struct Check {
         if !problems.contains(where: { $0.0 == name }) { problems.append((name, error)) }
       }
     }
-    for object in try repository.storage.list(.removal) {
-      let name = ObjectName.object(.removal, object.id)
-      do {
-        try Corruption.locate(name) {
-          var reader = try repository.body(name, .removal)
-          _ = try Removal(decoding: &reader, authority: repository.authority)
-        }
-      } catch let error as Corruption {
-        problems.append((name, error))
-      }
-    }
+    _ = try repository.removedArchives { problems.append(($0, $1)) }
     for (name, error) in problems { report.found(name, error) }
   }
 
@@ -197,7 +199,9 @@ struct Check {
         entries = try repository.indexEntries(object.id)
       } catch let error as Corruption {
         // One that the local table already covers was not read with the small objects.
-        if !report.damaged.contains(error.object) { report.found(error.object, error.cause) }
+        if !report.damaged.contains(error.object), report.unread[error.object] == nil {
+          report.found(error.object, error.cause)
+        }
         continue
       } catch StorageError.notFound {
         continue
@@ -310,10 +314,7 @@ struct Check {
               try verifier.verify(segment, hashesName: !confirmed.contains(segment.id)))
           } catch StorageError.notFound {
             continue
-          } catch {
-            guard error is FormatError || error is CryptoError || error is StorageError else {
-              throw error
-            }
+          } catch let error where ChunkReader.isDamage(error) {
             result = .failure(error)
           }
           shared.add(result, name)

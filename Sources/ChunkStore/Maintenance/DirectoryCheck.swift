@@ -58,7 +58,7 @@ struct DirectoryCheck {
       own = IndexEntry(segment: entry.segment, size: UInt64(size), directory: directory)
     case .failure(let error)?:
       return .damaged(
-        entry.size == UInt64(size)
+        entry.size == UInt64(size) || error is StorageError
           ? error
           : FormatError.inconsistent("has \(size) bytes, and the index says \(entry.size)"))
     case nil: return .unknown
@@ -94,7 +94,7 @@ struct DirectoryCheck {
     } catch StorageError.notFound {
       known[segment] = .unreadable
       return nil
-    } catch let error where Check.concernsObject(error) {
+    } catch let error where ChunkReader.isDamage(error) {
       known[segment] = .unreadable
       return .failure(error)
     }
@@ -113,7 +113,7 @@ struct DirectoryCheck {
     } catch StorageError.notFound {
       known[entry.segment] = .unreadable
       return .unknown
-    } catch let error where Check.concernsObject(error) {
+    } catch let error where ChunkReader.isDamage(error) {
       known[entry.segment] = .unreadable
       return .damaged(error)
     }

@@ -35,18 +35,23 @@ public struct RepositoryTotals: Sendable {
 extension Repository {
   /// Adds up what an archive refers to.
   ///
-  /// - Parameter archive: The archive.
+  /// - Parameters:
+  ///   - archive: The archive.
+  ///   - problem: Told of archives, and of nodes of their trees, that cannot be had: the figures
+  ///     are without them.
   /// - Returns: Its figures, as of now: what only this archive needs depends on the others.
-  /// - Throws: Errors of the storage, and damage to the archives' trees.
-  public func figures(of archive: Archive) throws -> ArchiveFigures {
+  /// - Throws: Errors of the storage.
+  public func figures(
+    of archive: Archive, problem: (any Error) -> Void
+  ) throws -> ArchiveFigures {
     var figures = ArchiveFigures()
     figures.files = archive.manifest.statistics.files
     figures.originalSize = archive.manifest.statistics.originalSize
     var sums = try SubtreeSums(self)
-    figures.compressedSize = try sums.sum(archive.manifest.tree).compressedSize
+    figures.compressedSize = try sums.sum(archive.manifest.tree, problem).compressedSize
     // First everything that the others refer to; what is new after that is only this one's.
     let marker = try Marker(self)
-    for other in try archives() where other.id != archive.id {
+    for other in try archives(whatever: problem) where other.id != archive.id {
       try marker.mark(other.manifest.tree) { _ in }
     }
     let before = marker.marks.contentSize()
@@ -55,11 +60,21 @@ extension Repository {
     return figures
   }
 
+  /// The archives that can be had, under whatever names.
+  private func archives(whatever problem: (any Error) -> Void) throws -> [Archive] {
+    try archives { name, error in
+      if case .object(.label, _) = name { return }
+      problem(Corruption(object: name, cause: error))
+    }
+  }
+
   /// Adds up what is in the repository.
   ///
+  /// - Parameter problem: Told of archives, and of nodes of their trees, that cannot be had: the
+  ///   totals are without them.
   /// - Returns: The totals of all archives and all segments.
-  /// - Throws: Errors of the storage, and damage to the archives' trees.
-  public func totals() throws -> RepositoryTotals {
+  /// - Throws: Errors of the storage.
+  public func totals(problem: (any Error) -> Void) throws -> RepositoryTotals {
     var totals = RepositoryTotals()
     for segment in try storage.list(.segment) {
       totals.segments += 1
@@ -76,8 +91,8 @@ extension Repository {
       }
     }
     var sums = try SubtreeSums(self)
-    for archive in try archives() where archive.manifest.kind == .archive {
-      let sum = try sums.sum(archive.manifest.tree)
+    for archive in try archives(whatever: problem) where archive.manifest.kind == .archive {
+      let sum = try sums.sum(archive.manifest.tree, problem)
       totals.originalSize += archive.manifest.statistics.originalSize
       totals.compressedSize += sum.compressedSize
       totals.chunks += sum.chunks
@@ -122,30 +137,46 @@ private struct SubtreeSums {
     nodes = try TreeReader(repository)
   }
 
-  mutating func sum(_ root: ItemTreeRoot?) throws -> Sum {
+  mutating func sum(_ root: ItemTreeRoot?, _ problem: (any Error) -> Void) throws -> Sum {
     guard let root else { return Sum() }
-    return try sum(root.id, below: Limits.treeDepth)
+    return try sum(root.id, below: Limits.treeDepth, problem)
   }
 
-  private mutating func sum(_ id: ChunkID, below level: Int) throws -> Sum {
+  private mutating func sum(
+    _ id: ChunkID, below level: Int, _ problem: (any Error) -> Void
+  ) throws -> Sum {
     if let sum = known[id] { return sum }
     var sum = Sum()
-    switch try nodes.node(id) {
+    let node: TreeNode
+    do {
+      node = try nodes.node(id)
+    } catch let error as RepositoryError {
+      problem(error)
+      known[id] = sum
+      return sum
+    }
+    switch node {
     case .items(let items):
       for item in items {
         switch item.content?.chunks {
         case nil: break
         case .inline(let references): add(references, to: &sum)
-        case .tree(let root, _, _): sum += try self.sum(root, below: Limits.treeDepth)
+        case .tree(let root, _, _): sum += try self.sum(root, below: Limits.treeDepth, problem)
         }
       }
     case .itemNodes(let children, let own):
-      guard own < level else { throw FormatError.inconsistent("a node at the wrong level") }
-      for child in children { sum += try self.sum(child.id, below: own) }
+      guard own < level else {
+        problem(nodes.damage(id, .inconsistent("a node at the wrong level")))
+        break
+      }
+      for child in children { sum += try self.sum(child.id, below: own, problem) }
     case .chunks(let references): add(references, to: &sum)
     case .chunkNodes(let children, let own):
-      guard own < level else { throw FormatError.inconsistent("a node at the wrong level") }
-      for child in children { sum += try self.sum(child.id, below: own) }
+      guard own < level else {
+        problem(nodes.damage(id, .inconsistent("a node at the wrong level")))
+        break
+      }
+      for child in children { sum += try self.sum(child.id, below: own, problem) }
     }
     known[id] = sum
     return sum

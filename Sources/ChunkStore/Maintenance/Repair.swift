@@ -95,6 +95,12 @@ struct Repair {
     for name in report.check.damaged.sorted(by: { $0.path < $1.path }) {
       if let advice = Self.advice(name) { report.remaining.append("\(name): \(advice)") }
     }
+    // It may be whole, and be read the next time, or by another user.
+    for name in report.check.unread.keys.sorted(by: { $0.path < $1.path }) {
+      if let found = report.check.unread[name] {
+        report.remaining.append("left as it is, because it cannot be read: \(found)")
+      }
+    }
   }
 
   /// What an owner can do about what we do not touch.
@@ -115,6 +121,7 @@ struct Repair {
 
   private func isAlone() throws -> Bool {
     let leases = try repository.leases { _, _ in }
+    guard leases.unreadable.isEmpty else { return false }
     return leases.entries.values.allSatisfy { entry in
       entry.id == lease.name || leases.isAbandoned(entry, seenFrom: repository.machine)
     }
@@ -130,7 +137,13 @@ struct Repair {
     for object in try repository.storage.list(.segment) { unindexed[object.id] = object.size }
     let damaged = Set(indexes)
     for object in try repository.storage.list(.index) where !damaged.contains(object.id) {
-      for entry in try repository.indexEntries(object.id) { unindexed[entry.segment] = nil }
+      let entries: [IndexEntry]
+      do {
+        entries = try repository.indexEntries(object.id)
+      } catch let error as Corruption where error.isUnread {
+        continue
+      }
+      for entry in entries { unindexed[entry.segment] = nil }
     }
     // One that cannot be read is among the damaged segments, and in no index from now on.
     let entries = try repository.adopt(unindexed) { _, _ in }

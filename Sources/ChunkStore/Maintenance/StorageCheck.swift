@@ -50,7 +50,7 @@ public enum StorageCheck {
               ? nil : FormatError.authenticationFailed.description
           } catch StorageError.notFound {
             continue  // Removed since it was listed.
-          } catch let error as StorageError {
+          } catch let error as StorageError where error.isOfOneObject {
             problem = Check.text(error)
           }
           report.withLock { report in

@@ -1,5 +1,4 @@
 import Crypto
-internal import Glibc
 
 /// Reads chunks: finds, fetches, opens, unpacks, verifies.
 ///
@@ -98,11 +97,8 @@ struct ChunkReader: ~Copyable {
   /// Whether an error speaks of one place only, so that another one is worth a try.
   static func isDamage(_ error: any Error) -> Bool {
     switch error {
-    case is Corruption, is FormatError, is CryptoError: true
-    case StorageError.notFound, StorageError.damaged: true
-    // A bad sector. Other codes speak of the storage, not of this object.
-    case StorageError.system(_, _, EIO): true
-    default: false
+    case is Corruption, StorageError.notFound: true
+    default: Corruption.isCause(error)
     }
   }
 

@@ -106,13 +106,18 @@ extension Repository {
   ///
   /// - Parameters:
   ///   - operation: What is being done, for others to see.
+  ///   - problem: Told of objects that cannot be had, and are made do without.
   ///   - body: Reads.
   /// - Returns: What `body` returns.
   /// - Throws: What `body` throws, and errors of the storage.
-  public func reading<R>(_ operation: String, _ body: () throws -> R) throws -> R {
+  public func reading<R>(
+    _ operation: String, problem: (Corruption) -> Void = { _ in }, _ body: () throws -> R
+  ) throws -> R {
     let lease = try leaseIfPossible(operation)
     defer { lease?.release() }
-    try refresh()
+    for found in try refresh() {
+      problem(Corruption(object: found.object, cause: found.error))
+    }
     return try body()
   }
 

@@ -119,12 +119,18 @@ struct Leases: Sendable {
   var ordered: [Entry] { entries.values.sorted { $0.id < $1.id } }
   /// Heartbeats of operations that have ended.
   private(set) var stale: [Digest256] = []
+  /// Leases or heartbeats that cannot be read, and when they were put: each may be of an operation
+  /// that runs.
+  let unreadable: [Digest256: Timestamp]
   /// The youngest date of the listing: not later than the storage's present, and not much earlier
   /// for whoever holds a lease of its own.
   private(set) var present = Timestamp(seconds: .min)
 
   /// Sorts what stands among the leases.
-  init(_ objects: [(object: StoredObject, value: LeaseObject)]) {
+  init(
+    _ objects: [(object: StoredObject, value: LeaseObject)], unreadable: [StoredObject] = []
+  ) {
+    self.unreadable = Dictionary(unreadable.map { ($0.id, $0.date) }) { first, _ in first }
     for (object, value) in objects {
       present = max(present, object.date)
       guard case .lease(let lease) = value else { continue }

@@ -57,11 +57,14 @@ extension Repository {
   ///
   /// They do not count as archives; the next compaction removes them.
   ///
+  /// - Parameter problem: Told of records of removals that cannot be read.
   /// - Returns: Their ids.
   /// - Throws: Errors of the storage.
-  public func returnedArchives() throws -> [Digest256] {
+  public func returnedArchives(
+    problem: (Corruption) -> Void = { _ in }
+  ) throws -> [Digest256] {
     let listed = try storage.list(.archive).map(\.id)
-    let removed = try removedArchives()
+    let removed = try removedArchives { problem(Corruption(object: $0, cause: $1)) }
     return listed.filter { removed.contains($0) }.sorted()
   }
 
@@ -108,13 +111,18 @@ extension Repository {
 
   /// Which of these archives are neither in the repository nor recorded as removed by an owner.
   ///
-  /// - Parameter known: Ids of archives that have been in the repository, as hexadecimal digits.
+  /// - Parameters:
+  ///   - known: Ids of archives that have been in the repository, as hexadecimal digits.
+  ///   - problem: Told of records of removals that cannot be read.
   /// - Returns: Those of them that were taken away, or that a storage withholds.
   /// - Throws: Errors of the storage.
-  public func vanished(_ known: some Sequence<String>) throws -> Set<String> {
+  public func vanished(
+    _ known: some Sequence<String>, problem: (Corruption) -> Void = { _ in }
+  ) throws -> Set<String> {
     // In this order: a removal is recorded before the archive goes.
     let missing = Set(known).subtracting(try storage.list(.archive).map(\.id.hex))
     guard !missing.isEmpty else { return missing }
-    return missing.subtracting(try removedArchives().map(\.hex))
+    let removed = try removedArchives { problem(Corruption(object: $0, cause: $1)) }
+    return missing.subtracting(removed.map(\.hex))
   }
 }

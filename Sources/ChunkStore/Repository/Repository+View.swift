@@ -54,8 +54,6 @@ extension Repository {
       if let position = positions[name] { upcoming.reach(position) }
       do {
         return try self.indexEntries(name)
-      } catch let error as Corruption {
-        throw error.cause
       } catch StorageError.notFound {
         return nil  // Merged since it was listed; its facts are in another one.
       }
@@ -72,17 +70,16 @@ extension Repository {
   /// A doomed object that is damaged dooms nothing: nobody can read it, and whoever deletes stops
   /// at it.
   ///
-  /// - Throws: `Corruption` for a doomed object of a later version of the format: a program that
-  ///   can read it may free what it names at any time.
-  func refreshForWriting() throws {
-    for problem in try refresh() {
-      guard case .object(.doomed, _) = problem.object, let error = problem.error as? FormatError
-      else { continue }
-      switch error {
-      case .unknownVersion, .unknownAlgorithm, .unknownCriticalField:
-        throw Corruption(object: problem.object, cause: error)
-      default: continue
+  /// - Parameter problem: Told of objects that cannot be had, and are made do without.
+  /// - Throws: `Corruption` for a doomed object that others may be able to read: they may free what
+  ///   it names at any time.
+  func refreshForWriting(problem: (Corruption) -> Void = { _ in }) throws {
+    for found in try refresh() {
+      let corruption = Corruption(object: found.object, cause: found.error)
+      if case .object(.doomed, _) = found.object, corruption.mayBeReadByOthers {
+        throw corruption
       }
+      problem(corruption)
     }
   }
 
@@ -106,8 +103,11 @@ extension Repository {
 
   /// The leases that are there.
   func leases(problem: (ObjectName, any Error) -> Void) throws -> Leases {
-    Leases(
-      try smallObjects(.lease, .lease, problem: problem) { try LeaseObject(decoding: $0) })
+    var unreadable: [StoredObject] = []
+    let found = try smallObjects(
+      .lease, .lease, problem: problem, unreadable: { unreadable.append($0) }
+    ) { try LeaseObject(decoding: $0) }
+    return Leases(found, unreadable: unreadable)
   }
 
   /// The labels for one purpose: the newest one for each target.
@@ -131,8 +131,9 @@ extension Repository {
 
   /// All objects of one kind that are small and whole.
   private func smallObjects<Value>(
-    _ kind: ObjectName.Kind, _ type: ObjectType, problem: (ObjectName, any Error) -> Void,
-    decode: (ByteReader) throws -> Value
+    _ kind: ObjectName.Kind, _ type: ObjectType,
+    problem: (ObjectName, any Error) -> Void,
+    unreadable: (StoredObject) -> Void = { _ in }, decode: (ByteReader) throws -> Value
   ) throws -> [(object: StoredObject, value: Value)] {
     var found: [(object: StoredObject, value: Value)] = []
     let objects = try storage.list(kind)
@@ -146,6 +147,7 @@ extension Repository {
       } catch StorageError.notFound {
         continue  // Deleted since it was listed.
       } catch let error as Corruption {
+        unreadable(object)
         problem(name, error.cause)
       }
     }
@@ -231,9 +233,14 @@ extension Repository {
   ///
   /// For whoever decides by it what to remove: nothing is left out, and no name is a guess.
   ///
-  /// - Throws: `Corruption` for the first archive, or name of an archive, that cannot be read.
+  /// - Throws: `RepositoryError.unsafeToDelete` if an archive, or the name of one, cannot be read.
   public func archives() throws -> [Archive] {
-    try archives { name, error in throw Corruption(object: name, cause: error) }
+    var unreadable: [Corruption] = []
+    let all = try archives { unreadable.append(Corruption(object: $0, cause: $1)) }
+    guard unreadable.isEmpty else {
+      throw RepositoryError.unsafeToDelete(unreadable.map(\.description))
+    }
+    return all
   }
 
   /// All archives that can be read, checkpoints among them, in the order of their start.
@@ -312,20 +319,38 @@ extension Repository {
   ///
   /// Others that cannot be read do not matter, as long as this one is found.
   ///
-  /// - Throws: `RepositoryError.archiveMissing`, `RepositoryError.archiveAmbiguous`; `Corruption`
-  ///   if it may be one that cannot be read.
-  public func archive(named name: String) throws -> Archive {
-    var damage: Corruption?
-    let readable = try archives { damage = Corruption(object: $0, cause: $1) }
+  /// - Parameters:
+  ///   - name: The name, or `id:` and the beginning of the id.
+  ///   - problem: Told of archives, and of names of archives, that cannot be read.
+  /// - Returns: The archive.
+  /// - Throws: `RepositoryError.archiveMissing`, `RepositoryError.archiveAmbiguous`,
+  ///   `RepositoryError.archiveUnreadable` if it may be one that cannot be read; what `problem`
+  ///   throws.
+  public func archive(
+    named name: String, problem: (Corruption) throws -> Void = { _ in }
+  ) throws -> Archive {
+    var unreadable: [Corruption] = []
+    let readable = try archives { unreadable.append(Corruption(object: $0, cause: $1)) }
     let finished = readable.filter { $0.manifest.kind == .archive }
     let found =
       name.hasPrefix("id:")
       ? finished.filter { $0.id.hex.hasPrefix(name.dropFirst(3)) && name.utf8.count > 3 }
       : finished.filter { Array($0.name.utf8) == Array(name.utf8) }
-    guard let archive = found.first else { throw damage ?? RepositoryError.archiveMissing(name) }
+    guard let archive = found.first else {
+      if name.hasPrefix("id:") {
+        // A label is no part of what is asked for.
+        unreadable = unreadable.filter {
+          guard case .object(.archive, let id) = $0.object else { return false }
+          return id.hex.hasPrefix(name.dropFirst(3))
+        }
+      }
+      throw unreadable.isEmpty
+        ? RepositoryError.archiveMissing(name) : .archiveUnreadable(name, unreadable)
+    }
     guard found.count == 1 else {
       throw RepositoryError.archiveAmbiguous(name, found.map(\.id))
     }
+    for other in unreadable { try problem(other) }
     return archive
   }
 
@@ -341,11 +366,18 @@ extension Repository {
 
   /// Gives an archive another name.
   ///
+  /// - Parameters:
+  ///   - archive: The archive.
+  ///   - name: Its new name.
+  ///   - problem: Told of archives that cannot be read: one of them may have that name.
   /// - Throws: `RepositoryError.archiveExists`, `RepositoryError.invalidArchiveName`.
-  public func rename(_ archive: Archive, to name: String) throws {
+  public func rename(
+    _ archive: Archive, to name: String, problem: (Corruption) throws -> Void = { _ in }
+  ) throws {
     try demand(.write)
     try Self.checkArchiveName(name)
-    if try archives().contains(where: { Array($0.name.utf8) == Array(name.utf8) }) {
+    let others = try archives { try problem(Corruption(object: $0, cause: $1)) }
+    if others.contains(where: { Array($0.name.utf8) == Array(name.utf8) }) {
       throw RepositoryError.archiveExists(name)
     }
     try setLabel(.archiveName, of: archive.id, to: name)

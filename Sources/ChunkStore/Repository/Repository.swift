@@ -277,28 +277,6 @@ public final class Repository: Sendable {
   }
 }
 
-/// A `FormatError`, and the object it was met in.
-public struct Corruption: Error, Sendable {
-  /// The object.
-  public let object: ObjectName
-  /// What is wrong with it.
-  public let cause: any Error
-
-  /// Runs `body`, and names the object in the format and cryptography errors it throws.
-  static func locate<R>(_ object: ObjectName, _ body: () throws -> R) throws -> R {
-    do {
-      return try body()
-    } catch let error as FormatError {
-      throw Corruption(object: object, cause: error)
-    } catch let error as CryptoError {
-      throw Corruption(object: object, cause: error)
-    } catch let error as StorageError {
-      guard case .damaged = error else { throw error }
-      throw Corruption(object: object, cause: error)
-    }
-  }
-}
-
 /// What a repository refuses, or cannot do.
 public enum RepositoryError: Error, Sendable {
   /// It uses features that this version does not know.
@@ -307,6 +285,8 @@ public enum RepositoryError: Error, Sendable {
   case archiveExists(String)
   /// There is no archive of this name.
   case archiveMissing(String)
+  /// There is none among the archives that can be read; what cannot be read may be it, or name it.
+  case archiveUnreadable(String, [Corruption])
   /// Several archives have this name; they have to be told apart by id.
   case archiveAmbiguous(String, [Digest256])
   /// Text that cannot be the name of an archive.

@@ -36,12 +36,10 @@ public protocol Storage: Sendable {
   func beginUpload() throws(StorageError) -> any Upload
 
   /// The objects of one kind, in no particular order. Files with names of another form are no
-  /// objects.
+  /// objects; what has the name of an object is listed also if it cannot be read.
   func list(_ kind: ObjectName.Kind) throws(StorageError) -> [StoredObject]
 
   /// What `list` would show, without the sizes where these cost more than the names.
-  ///
-  /// What has the name of an object and is none may be among them; it has no size.
   func names(_ kind: ObjectName.Kind) throws(StorageError) -> [(id: Digest256, size: Int?)]
 
   /// The size of an object, for those that `names` does not tell.
@@ -149,7 +147,7 @@ public enum StorageError: Error, Equatable, Sendable {
   case noSpace(String)
   /// The system refused: the path, what was tried, and its error number.
   case system(path: String, operation: String, code: Int32)
-  /// A file that an object stands in ends too early or is larger than any object.
+  /// What has the name of an object is no file, or larger than any object: the path, and which.
   case damaged(String, String)
   /// The storage does not permit it: what, and why.
   case refused(String)

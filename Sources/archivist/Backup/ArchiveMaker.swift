@@ -78,14 +78,13 @@ struct ArchiveMaker {
     options.checkpoints = ArchiveBuilder.Checkpoints(
       interval: Double(checkpointInterval), describe: { [new] in new.describe(&$0) },
       made: { [repository] in try memory.remember($0, in: repository) })
-    let builder = try ArchiveBuilder(repository, options: options, report: reporter())
+    let builder = try ArchiveBuilder(
+      repository, options: options, problem: tell, report: reporter())
     signals.handle { [interrupt = builder.interruption] in interrupt() }
     defer { signals.handle(nil) }
     do {
       // One that is damaged keeps nobody from making another.
-      let archives = try repository.archives { object, error in
-        report.warning(.various, "\(object): \(Exit.describe(error).0)")
-      }
+      let archives = try session.archives(in: repository)
       guard !archives.contains(where: { Array($0.name.utf8) == Array(new.name.utf8) }) else {
         throw RepositoryError.archiveExists(new.name)
       }
@@ -119,6 +118,15 @@ struct ArchiveMaker {
     } catch {
       builder.cancel()
       throw error
+    }
+  }
+
+  /// Tells of what the backup makes do without; nothing is missed that is in no index object.
+  private func tell(_ object: Corruption) {
+    if case .object(.segment, _) = object.object {
+      session.note(object)
+    } else {
+      session.warn(object)
     }
   }
 

@@ -108,7 +108,9 @@ struct Check: ParsableCommand {
     if let sample { options.part.share = sample / 100 }
     if let maxDuration { options.part.seconds = maxDuration }
     if selection.isGiven {
-      let chosen = Set(try selection.select(try repository.archives(), session).map(\.id))
+      // The check itself tells of those that cannot be read.
+      let readable = try repository.archives { _, _ in }
+      let chosen = Set(try selection.select(readable, session).map(\.id))
       options.selection = { chosen.contains($0.id) }
     }
     return options

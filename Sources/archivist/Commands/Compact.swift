@@ -47,6 +47,11 @@ struct Compact: ParsableCommand {
           + "them that cannot be read anywhere: `archivist check --verify-data` says what is affected"
       )
     }
+    for lease in report.unreadableLeases {
+      session.report.warning(
+        .various,
+        "\(lease). Until then it counts as a running operation, and what that may need is kept")
+    }
     if !global.quiet {
       var text =
         report.waitingSegments > 0 ? "Nothing can be freed yet" : "There is nothing to free"

@@ -67,7 +67,7 @@ struct Copy: ParsableCommand {
       session.report.warning(.various, "\(vanished)")
     }
     let signals = SignalWatch()
-    try source.reading("copy") {
+    try source.reading("copy", problem: session.note) {
       let chosen = try choose(source, session)
       var options = ArchiveCopier.Options()
       options.compression = compression
@@ -76,7 +76,7 @@ struct Copy: ParsableCommand {
       let copier = try ArchiveCopier(
         from: source, to: destination, options: options, meter: meter
       ) { object, error in
-        session.report.warning(.various, "\(object): \(Exit.describe(error).0)")
+        session.warn(Corruption(object: object, cause: error))
       }
       defer { copier.finish() }
       signals.handle(copier.interruption)

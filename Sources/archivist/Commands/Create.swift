@@ -198,11 +198,11 @@ struct Create: ParsableCommand {
   private func printFigures(
     _ archive: Archive, _ repository: Repository, _ session: Session
   ) throws {
-    let figures = try repository.figures(of: archive)
+    let figures = try repository.figures(of: archive, problem: session.warn(about:))
     if output.json {
       let document = JSON.object([
         ("archive", ArchiveJSON.archive(archive, figures, long: false)),
-        ArchiveJSON.cache(session.folders, repository, try repository.totals()),
+        ArchiveJSON.cache(session.folders, repository, try repository.totals(problem: session.warn(about:))),
         ArchiveJSON.encryption(repository), try ArchiveJSON.repository(repository),
       ])
       try session.output.write(document.lines() + [0x0a])

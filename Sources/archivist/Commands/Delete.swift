@@ -38,8 +38,7 @@ struct Delete: ParsableCommand {
     let session = Session(global)
     let location = try session.location(self.location)
     let repository = try session.open(location.path)
-    // What is missing may be what the rest of the decision depends on.
-    if let vanished = try ClientMemory(session).vanished(from: repository) { throw vanished }
+    try warnOrStop(repository, session)
     var named = archives.map(\.bytes)
     if let name = location.archive, !name.isEmpty { named.insert(name, at: 0) }
     if damaged { return try giveUp(named, repository, session) }
@@ -47,7 +46,7 @@ struct Delete: ParsableCommand {
       throw CommandFailure(
         "which archives are to be deleted? Name them, or select them with --glob-archives")
     }
-    var chosen = try named.map { try session.archive($0, in: repository) }
+    var chosen = try named.map { try session.archive($0, in: repository, for: .deletion) }
     if selection.isGiven {
       let known = Set(chosen.map(\.id))
       chosen += try selection.select(
@@ -64,6 +63,21 @@ struct Delete: ParsableCommand {
 }
 
 extension Delete {
+  /// Looks for archives that are gone: what is missing may be what a decision depends on.
+  ///
+  /// Who names archives one by one need not know what became of others; nobody is kept from giving
+  /// up a damaged one.
+  private func warnOrStop(_ repository: Repository, _ session: Session) throws {
+    guard let vanished = try ClientMemory(session).vanished(from: repository) else { return }
+    if case .vanished(_, _, let unreadable, _) = vanished,
+      damaged || !selection.isGiven && !unreadable.isEmpty
+    {
+      session.report.warning(.various, "\(vanished)")
+    } else {
+      throw vanished
+    }
+  }
+
   /// Deletes archives that cannot be read, so that `compact` can go on.
   private func giveUp(
     _ names: [[UInt8]], _ repository: Repository, _ session: Session

@@ -40,7 +40,7 @@ struct Diff: ParsableCommand {
     let location = try session.archiveLocation(location)
     let repository = try session.open(location.path)
     var selection = try Selection(paths: paths.map(\.bytes), rules: patterns.rules())
-    try repository.reading("diff") {
+    try repository.reading("diff", problem: session.note) {
       let old = try session.archive(location.archive, in: repository)
       let new = try session.archive(other.bytes, in: repository)
       let format = try DifferenceFormat(

@@ -44,7 +44,7 @@ struct Extract: ParsableCommand {
     let archive = try session.archive(name, in: repository)
     var selection = try Selection(paths: paths.map(\.bytes), rules: patterns.rules())
     let report = session.report
-    try repository.reading("extract") {
+    try repository.reading("extract", problem: session.note) {
       let progress = try RestoreProgress(
         session, archive, in: repository,
         selection: selection.isEverything ? nil : selection)

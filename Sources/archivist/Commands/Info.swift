@@ -24,15 +24,17 @@ struct Info: ParsableCommand {
     let session = Session(global)
     let location = try session.location(self.location)
     let repository = try session.open(location.path)
-    try repository.reading("info") {
+    try repository.reading("info", problem: session.note) {
       var archives: [Archive] = []
       if let name = location.archive, !name.isEmpty {
         archives = [try session.archive(name, in: repository)]
       } else if selection.isGiven {
         archives = try selection.select(
-          try repository.archives().filter { $0.manifest.kind == .archive }, session)
+          try session.archives(in: repository).filter { $0.manifest.kind == .archive }, session)
       }
-      let figures = try archives.map { ($0, try repository.figures(of: $0)) }
+      let figures = try archives.map {
+        ($0, try repository.figures(of: $0, problem: session.warn(about:)))
+      }
       if json {
         try printJSON(figures, repository, session)
       } else {
@@ -54,7 +56,7 @@ struct Info: ParsableCommand {
         ))
     }
     members += [
-      ArchiveJSON.cache(session.folders, repository, try repository.totals()),
+      ArchiveJSON.cache(session.folders, repository, try repository.totals(problem: session.warn(about:))),
       ArchiveJSON.encryption(repository), try ArchiveJSON.repository(repository),
     ]
     if archives.isEmpty { members.append(("security_dir", .string(session.folders.config))) }
@@ -71,8 +73,8 @@ struct Info: ParsableCommand {
           + Array("\n\n".utf8))
     }
     guard archives.isEmpty else { return }
-    let totals = try repository.totals()
-    let count = try repository.archives().filter { $0.manifest.kind == .archive }.count
+    let totals = try repository.totals(problem: session.warn(about:))
+    let count = try session.archives(in: repository).filter { $0.manifest.kind == .archive }.count
     let lines: [Message] = [
       "Repository ID: \(repository.id.hex)",
       "Location: \(name: AbsolutePath.of(Array(repository.location.utf8)))",

@@ -51,7 +51,9 @@ struct List: ParsableCommand {
     if let name = location.archive, !name.isEmpty {
       try checkItemOptions()
       let archive = try session.archive(name, in: repository)
-      try repository.reading("list") { try listItems(archive, repository, session) }
+      try repository.reading("list", problem: session.note) {
+        try listItems(archive, repository, session)
+      }
     } else {
       guard paths.isEmpty else {
         throw CommandFailure("paths can be listed only of an archive: REPOSITORY::ARCHIVE")
@@ -78,7 +80,7 @@ struct List: ParsableCommand {
       session.report.warning(.various, "\(vanished)")
     }
     try session.warnOfReturnedArchives(in: repository)
-    var archives = try repository.archives().filter {
+    var archives = try session.archives(in: repository).filter {
       considerCheckpoints || $0.manifest.kind == .archive
     }
     if let asOf {

@@ -22,6 +22,7 @@ struct Rename: ParsableCommand {
       throw CommandFailure("\(name: expanded): the name of an archive has to be UTF-8")
     }
     let repository = try session.open(path)
-    try repository.rename(try session.archive(name, in: repository), to: new)
+    try repository.rename(
+      try session.archive(name, in: repository), to: new, problem: session.warn)
   }
 }

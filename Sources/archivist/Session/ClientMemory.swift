@@ -21,7 +21,8 @@ struct ClientMemory {
     case otherAuthority(location: String, file: String)
     case rolledBack(location: String, known: UInt32, found: UInt32, file: String)
     case unknownUnencrypted(location: String)
-    case vanished(location: String, archives: [String], file: String)
+    /// `unreadable` are records of removals, which may say that the archives were deleted.
+    case vanished(location: String, archives: [String], unreadable: [Corruption], file: String)
 
     var description: String {
       switch self {
@@ -41,7 +42,12 @@ struct ClientMemory {
         "\(location): this repository is not encrypted, and this client has not seen it before. "
           + "If that is what you expect, set "
           + "ARCHIVIST_UNKNOWN_UNENCRYPTED_REPO_ACCESS_IS_OK=yes"
-      case .vanished(let location, let archives, let file):
+      case .vanished(let location, let archives, let unreadable, _) where !unreadable.isEmpty:
+        "\(location): \(archives.count) archives that this client made are gone "
+          + "(\(archives.prefix(3).joined(separator: ", "))). Whether they were deleted is not "
+          + "known, because records of that cannot be read:"
+          + unreadable.prefix(20).map { "\n  \($0)" }.joined()
+      case .vanished(let location, let archives, _, let file):
         "\(location): \(archives.count) archives that this client made are gone, and nobody with "
           + "the key has deleted them: \(archives.prefix(3).joined(separator: ", ")). They were "
           + "taken away, or an old copy of the repository was put in its place. If you did that, "
@@ -128,10 +134,12 @@ struct ClientMemory {
   /// - Returns: What is wrong; `nil` if all are there, or were removed by an owner.
   func vanished(from repository: Repository) throws -> Mismatch? {
     let id = repository.id.hex
-    let gone = try repository.vanished(try load(id).made)
+    var unreadable: [Corruption] = []
+    let gone = try repository.vanished(try load(id).made) { unreadable.append($0) }
     guard !gone.isEmpty else { return nil }
     return .vanished(
-      location: repository.location, archives: gone.sorted(), file: repositoryFile(id))
+      location: repository.location, archives: gone.sorted(), unreadable: unreadable,
+      file: repositoryFile(id))
   }
 
   /// Remembers that this client has made an archive, or a checkpoint of one.

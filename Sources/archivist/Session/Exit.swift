@@ -35,11 +35,7 @@ enum Exit {
     case let error as RepositoryError: describe(error)
     case let error as ConnectionFailure: describe(error)
     case let error as Corruption:
-      (
-        "\(error.object): \(text(error.cause)). Run `archivist check` to see what else is "
-          + "affected; archives that do not need this object can still be extracted",
-        .failure(.integrity)
-      )
+      ("\(error.description)", .failure(isDenied(error.cause) ? .repositoryPermissionDenied : .integrity))
     case let error as CopyError: describe(error)
     case let error as RepositoryLocation.Invalid: ("\(error)", .failure(.commandLine))
     case let error as ClientMemory.Mismatch: ("\(error)", .failure(.repositoryReplayed))
@@ -59,9 +55,9 @@ enum Exit {
     }
   }
 
-  private static func text(_ error: any Error) -> String {
-    if let error = error as? any CustomStringConvertible { return error.description }
-    return String(describing: error)
+  private static func isDenied(_ error: any Error) -> Bool {
+    guard case StorageError.system(_, _, let code) = error else { return false }
+    return code == EACCES || code == EPERM
   }
 
   /// What is wrong with an object, as the end of a sentence that begins with it.
@@ -190,11 +186,14 @@ enum Exit {
           + "`archivist delete` or `prune`, then `compact`, make room even now",
         .failure(.noSpace)
       )
-    case .system(let path, let operation, let code):
+    case .system(let path, let operation, let code) where code == EACCES || code == EPERM:
       (
-        "\(path): \(StorageError.reason(code)) (\(operation))",
-        .failure(code == EACCES || code == EPERM ? .repositoryPermissionDenied : .other)
+        "\(path): \(StorageError.reason(code)) (\(operation)). This user may not do that here: run "
+          + "archivist as the owner of the repository, or give it back to that user with `chown -R`",
+        .failure(.repositoryPermissionDenied)
       )
+    case .system(let path, let operation, let code):
+      ("\(path): \(StorageError.reason(code)) (\(operation))", .failure(.other))
     case .damaged(let path, let what): ("\(path): \(what)", .failure(.integrity))
     case .refused(let what): ("\(what)", .failure(.pathNotAllowed))
     case .quotaExceeded(let what):
@@ -261,6 +260,13 @@ enum Exit {
     case .archiveMissing(let name):
       (
         "there is no archive \(name: Array(name.utf8)): `archivist list` shows those there are",
+        .failure(.archiveMissing)
+      )
+    case .archiveUnreadable(let name, let objects):
+      (
+        "there is no archive \(name: Array(name.utf8)) among those that can be read. What cannot be "
+          + "read may be it, or tell its name:"
+          + "\(objects.prefix(20).map { "\n  \($0)" }.joined())\n`archivist list` shows the others",
         .failure(.archiveMissing)
       )
     case .archiveAmbiguous(let name, let ids):

@@ -12,6 +12,8 @@ final class Session {
   let folders: Folders
   let output: OutputWriter
   private var passphrases: PassphraseSources
+  /// What was said of objects that cannot be had.
+  private var told: Set<[UInt8]> = []
   /// The server that was connected to last: one connection serves a whole run.
   private var connected: RemoteStorage?
 
@@ -163,6 +165,11 @@ final class Session {
   /// Names what is among the key slots and cannot be used, and how to be rid of it.
   private func warn(of slots: [PassedOverSlot], in repository: Repository, at path: String) {
     for slot in slots.prefix(Self.namedSlots) {
+      let found = Corruption(object: slot.name, cause: slot.error)
+      guard slot.isWithClient || !found.isUnread else {
+        warn(found)
+        continue
+      }
       let reason = Exit.reason(slot.error)
       guard !slot.isWithClient, case .object(_, let id) = slot.name else {
         report.warning(
@@ -186,30 +193,67 @@ final class Session {
   /// Of so many key slots that were passed over each one is named.
   private static let namedSlots = 20
 
+  // MARK: Archives
+
+  /// All archives that can be read.
+  ///
+  /// What is wrong with the others, and with names, is told in a warning: whoever sees a list may
+  /// believe that it is all there is.
+  func archives(in repository: Repository) throws -> [Archive] {
+    try repository.archives { warn(Corruption(object: $0, cause: $1)) }
+  }
+
+  /// What an archive is looked up for.
+  enum Purpose {
+    case reading
+    /// Then it must be certain that it is the one that is meant.
+    case deletion
+  }
+
   /// The archive that the text behind `::` names: by its name, its id, or a time.
-  func archive(_ text: [UInt8], in repository: Repository) throws -> Archive {
+  ///
+  /// Others that cannot be read are none of its business, unless one of them may be the newest. A
+  /// label that cannot be read may be the name of any archive.
+  func archive(
+    _ text: [UInt8], in repository: Repository, for purpose: Purpose = .reading
+  ) throws -> Archive {
     let now = Clock.now
     let expanded = try placeholders(now: now).expand(text)
     guard let name = String(validating: expanded, as: UTF8.self) else {
       throw CommandFailure("\(name: expanded): the name of an archive is UTF-8")
     }
-    guard let moment = try ArchiveMoment(expanded) else {
-      return try repository.archive(named: name)
+    if let moment = try ArchiveMoment(expanded) {
+      var unreadable: [Corruption] = []
+      let archives = try repository.archives {
+        unreadable.append(Corruption(object: $0, cause: $1))
+      }
+      // A name with an @ in it is a name first.
+      if !archives.contains(where: { Array($0.name.utf8) == expanded }) {
+        if purpose == .deletion, !unreadable.isEmpty {
+          throw RepositoryError.unsafeToDelete(unreadable.map(\.description))
+        }
+        for other in unreadable { warn(other) }
+        let archive = try moment.choose(
+          from: archives.filter { $0.manifest.kind == .archive }, now: now)
+        report.info("Archive \(name: Array(archive.name.utf8)), id:\(archive.id.hex.prefix(16))")
+        return archive
+      }
     }
-    let archives = try repository.archives()
-    // A name with an @ in it is a name first.
-    if let exact = archives.first(where: { Array($0.name.utf8) == expanded }) {
-      return try repository.archive(named: exact.name)
+    return try repository.archive(named: name) { other in
+      guard case .object(.label, _) = other.object, !name.hasPrefix("id:") else {
+        return note(other)
+      }
+      guard purpose == .reading else {
+        throw RepositoryError.unsafeToDelete(
+          ["\(other) (an archive that is named by id:… can be deleted meanwhile)"])
+      }
+      warn(other)
     }
-    let archive = try moment.choose(
-      from: archives.filter { $0.manifest.kind == .archive }, now: now)
-    report.info("Archive \(name: Array(archive.name.utf8)), id:\(archive.id.hex.prefix(16))")
-    return archive
   }
 
   /// Says which archives an owner has removed and are there again.
   func warnOfReturnedArchives(in repository: Repository) throws {
-    let returned = try repository.returnedArchives()
+    let returned = try repository.returnedArchives(problem: warn)
     guard !returned.isEmpty else { return }
     let ids = returned.prefix(8).map { "archives/\($0.hex)" }.joined(separator: ", ")
     report.warning(
@@ -218,6 +262,27 @@ final class Session {
         + "of the repository perhaps, and do not count: \(ids)"
         + (returned.count > 8 ? ", …" : "") + ". `archivist compact` removes them")
   }
+
+  // MARK: Objects that cannot be had
+
+  /// Tells of an object that is made do without, where that may be noticed in the result.
+  func warn(_ object: Corruption) { warn(about: object) }
+
+  /// Tells of something that is made do without, where that may be noticed in the result.
+  func warn(about error: any Error) {
+    let (message, _) = Exit.describe(error)
+    guard isNew(message) else { return }
+    report.warning(.various, message)
+  }
+
+  /// Tells those who want to know of an object that the command does not need.
+  func note(_ object: Corruption) {
+    let (message, _) = Exit.describe(object)
+    if isNew(message) { report.info(message) }
+  }
+
+  /// Several parts of a command may come across the same object.
+  private func isNew(_ message: Message) -> Bool { told.insert(message.bytes).inserted }
 
   /// The passphrase that opened the last repository; `nil` if it needed none.
   private(set) var lastPassphrase: Secret?

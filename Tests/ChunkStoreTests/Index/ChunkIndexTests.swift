@@ -47,7 +47,10 @@ private struct Listing {
     var read: Set<Digest256> = []
     let unindexed = try index.update(to: listing.view(of: index)) { name in
       read.insert(name)
-      if listing.unreadable.contains(name) { throw FormatError.authenticationFailed }
+      if listing.unreadable.contains(name) {
+        throw Corruption(
+          object: .object(.index, name), cause: FormatError.authenticationFailed)
+      }
       return listing.objects[name]
     } problem: { name, _ in
       problem(name)

@@ -230,10 +230,27 @@ import Testing
 
   @Test func `a lease that cannot be read is waited for, until it is broken`() throws {
     let garbage = try garbage()
-    test.storage.replace(.object(.lease, try Digest256.random()), [1, 2, 3])
-    #expect(try compact().waitingSegments == garbage.segments.count)
+    try test.storage.age()
+    let lease = ObjectName.object(.lease, try Digest256.random())
+    test.storage.replace(lease, [1, 2, 3])
+    let report = try compact()
+    #expect(report.waitingSegments == garbage.segments.count)
+    #expect(report.unreadableLeases.map(\.object) == [lease])
     #expect(try test.open().breakLeases(all: false).isEmpty)
     #expect(try test.open().breakLeases(all: true).count == 1)
+    #expect(try compact().removedSegments == garbage.segments.count)
+  }
+
+  @Test func `what is younger than a lease that cannot be read is left alone`() throws {
+    let lease = ObjectName.object(.lease, try Digest256.random())
+    test.storage.replace(lease, [1, 2, 3])
+    test.storage.setAge(lease, seconds: 60)
+    let garbage = try garbage()
+    let report = try compact()
+    #expect(report.waitingSegments == 0)
+    #expect(report.unreadableLeases.map(\.object) == [lease])
+    #expect(try test.storage.ids(.segment) == garbage.segments)
+    try test.storage.delete(lease)
     #expect(try compact().removedSegments == garbage.segments.count)
   }
 

@@ -76,10 +76,14 @@ import Testing
     #expect(problems.contains { $0.contains("and the index says") })
   }
 
-  @Test mutating func `a folder with the name of a segment is none`() throws {
+  @Test mutating func `a folder with the name of a segment is told of, and nothing else`() throws {
     _ = try backUp([TestFile(path: "a", bytes: random.bytes(50_000))], as: "first")
     let name = ObjectName.object(.segment, random.digest())
     try LocalFile.makePrivateDirectories("\(folder.path)/r/\(name.path)")
-    #expect(try open().refresh().isEmpty)
+    #expect(try open().refresh().map(\.object) == [name])
+    let archive = try open().archive(named: "first")
+    let reader = try open()
+    try reader.refresh()
+    #expect(try reader.contents(of: archive).count == 1)
   }
 }

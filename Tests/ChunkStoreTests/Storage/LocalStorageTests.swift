@@ -51,7 +51,7 @@ import Testing
     #expect(throws: StorageError.self) { try LocalStorage.create(path: "\(folder.path)/no/where") }
   }
 
-  @Test func `a name whose file has gone, or is a folder, has no size`() throws {
+  @Test func `a name whose file has gone has no size, and a folder is of none`() throws {
     var random = PseudoRandomBytes(seed: 1)
     let segment = random.digest()
     let name = ObjectName.object(.segment, segment)
@@ -62,7 +62,39 @@ import Testing
     #expect(throws: StorageError.notFound("\(root)/\(name.path)")) { try storage.size(name) }
     TemporaryFolder.remove("\(root)/\(name.path)")
     try LocalFile.makePrivateDirectories("\(root)/\(name.path)")
-    #expect(throws: StorageError.notFound("\(root)/\(name.path)")) { try storage.size(name) }
+    #expect(try storage.size(name) == 0)
+  }
+
+  @Test(arguments: [ObjectName.Kind.archive, .segment, .lease])
+  func `what has the name of an object and is none is listed, and never waited for`(
+    kind: ObjectName.Kind
+  ) throws {
+    var random = PseudoRandomBytes(seed: 5)
+    let whole = try put([1, 2, 3], kind)
+    func path() -> (ObjectName, String) {
+      let name = ObjectName.object(kind, random.digest())
+      return (name, "\(root)/\(name.path)")
+    }
+    var planted: Set<ObjectName> = [whole]
+    func plant(_ make: (String) throws -> Void) throws {
+      let (name, path) = path()
+      try make(path)
+      planted.insert(name)
+      let error = #expect(throws: StorageError.self) { try storage.get(name, range: 0..<10) }
+      #expect(error?.isOfOneObject == true, "\(String(describing: error))")
+      #expect(throws: StorageError.self) { try storage.get(name, range: nil) }
+      #expect(throws: StorageError.self) { try storage.file(name) }
+    }
+    try plant { try LocalFile.makePrivateDirectories($0) }
+    try plant { #expect(unsafe mkfifo($0, 0o600) == 0) }
+    try plant { #expect(unsafe symlink("nowhere", $0) == 0) }
+    try plant { #expect(unsafe symlink("/dev/zero", $0) == 0) }
+    try plant { path in #expect(unsafe symlink(path, path) == 0) }
+    #expect(
+      Set(try storage.list(kind).map { ObjectName.object(kind, $0.id) }) == planted)
+    #expect(
+      Set(try storage.names(kind).map { ObjectName.object(kind, $0.id) }) == planted)
+    #expect(try storage.list(kind).filter { $0.size > 0 }.count == 1)
   }
 
   @Test func `settling passes over folders that a copy has dropped`() throws {
@@ -107,7 +139,7 @@ import Testing
     // A second copy does not make two of one.
     let twin = hex.hasPrefix("ab") ? "cd" : "ab"
     try folder.write("r/segments/\(twin)/\(hex)", [1])
-    try LocalFile.makePrivateDirectories("\(root)/archives/\(other)")
+    try folder.write("r/segments/xy", [1])
     #expect(try storage.list(.segment).map(\.id) == [id])
     #expect(try storage.list(.index).isEmpty)
     #expect(try storage.list(.archive).isEmpty)

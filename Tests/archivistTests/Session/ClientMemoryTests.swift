@@ -154,7 +154,7 @@ import Testing
     try repository.delete([one])
     #expect(try memory.vanished(from: repository) == nil)
     try repository.storage.delete(.object(.archive, two.id))
-    guard case .vanished(_, let archives, _)? = try memory.vanished(from: repository) else {
+    guard case .vanished(_, let archives, _, _)? = try memory.vanished(from: repository) else {
       Issue.record("nobody misses it")
       return
     }
@@ -190,7 +190,7 @@ import Testing
     try storage.put(.object(.archive, try SHA256.digest(of: archive.span)), archive)
     try storage.put(.object(.index, try SHA256.digest(of: index.span)), index)
     try storage.put(.object(.doomed, try Digest256.random()), doom)
-    #expect(throws: Corruption.self) { try repository.archives() }
+    #expect(throws: RepositoryError.self) { try repository.archives() }
     #expect(try repository.refresh().count == 2)
     #expect(throws: RepositoryError.self) { try repository.compact() }
     let problems = try repository.check(CheckOptions()) { _ in }.problems

@@ -58,7 +58,7 @@ extension Compaction {
     }
     // Segments that a writer left without an index object, unless it is still at work: everybody
     // would have to read their directories each time. What cannot be read is for `check` to tell.
-    if others.isEmpty {
+    if others.isEmpty, unreadableLeases.isEmpty {
       for entry in try repository.adopt(unindexed, problem: { _, _ in }) {
         guard IndexBatch.canHold(entry) else { continue }
         if !merged.hasRoom(for: entry) { try publish() }

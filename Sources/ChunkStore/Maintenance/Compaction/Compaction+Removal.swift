@@ -5,7 +5,9 @@ extension Compaction {
   mutating func removeDoomedSegments() throws {
     (report.waitingSegments, report.waitsFor) = (0, [])
     var unreadable: [String] = []
-    let found = try repository.doomed { unreadable.append("\($0.path): \($1)") }
+    let found = try repository.doomed {
+      unreadable.append(Corruption(object: $0, cause: $1).description)
+    }
     guard unreadable.isEmpty else { throw RepositoryError.unsafeToDelete(unreadable) }
     // Several compactions may have recorded the same at the same time.
     let records = Dictionary(
@@ -125,7 +127,7 @@ extension Compaction {
     let leases = try repository.leases { name, error in
       // One that cannot be read is taken as alive.
       if case .object(_, let id) = name, waited.contains(id) {
-        running[id] = "\(name.path) (\(error))"
+        running[id] = "\(name.path) (\(Check.text(error)))"
       }
     }
     for entry in leases.ordered where waited.contains(entry.id) {

@@ -13,6 +13,8 @@ struct Compaction {
   var report = CompactionReport()
   /// The other operations that have been running since we began.
   private(set) var others: [Digest256: Leases.Entry] = [:]
+  /// When the leases were put that cannot be read: they count as those of running operations.
+  private(set) var unreadableLeases: [Digest256: Timestamp] = [:]
 
   /// File systems that keep whole or even seconds only are given this much.
   private static let dateTolerance: Int64 = 2
@@ -62,7 +64,11 @@ struct Compaction {
 
   /// Sees who else is at work, and ends the leases of those who are gone.
   private mutating func noteOthers() throws {
-    let leases = try repository.leases { _, _ in }
+    report.unreadableLeases = []
+    let leases = try repository.leases {
+      report.unreadableLeases.append(Corruption(object: $0, cause: $1))
+    }
+    unreadableLeases.merge(leases.unreadable) { first, _ in first }
     for entry in leases.ordered where entry.id != lease.name {
       if leases.isAbandoned(entry, seenFrom: repository.machine) {
         try repository.end(entry)
@@ -123,7 +129,8 @@ struct Compaction {
     // Once more: whoever has begun since the first look may have stored what was seen just now.
     try noteOthers()
     // Segments that came after a running operation, or an interrupted one, may be of its making.
-    let begin = (others.values.map(\.begun) + (try beginningsOfInterrupted())).min()?
+    let begun = others.values.map(\.begun) + Array(unreadableLeases.values)
+    let begin = (begun + (try beginningsOfInterrupted())).min()?
       .earlier(bySeconds: Self.dateTolerance)
     let listed = try repository.storage.list(.segment)
     let dates = Dictionary(listed.map { ($0.id, $0.date) }) { first, _ in first }

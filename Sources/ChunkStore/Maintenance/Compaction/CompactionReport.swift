@@ -14,6 +14,8 @@ public struct CompactionReport: Sendable {
   public var waitingSegments = 0
   /// What those operations are, for people.
   public var waitsFor: [String] = []
+  /// Leases that cannot be read, and so count as those of running operations.
+  public var unreadableLeases: [Corruption] = []
 
   /// Segments that should go and stay, because archives need a chunk of them that cannot be read
   /// anywhere.
@@ -32,5 +34,6 @@ public struct CompactionReport: Sendable {
     report.waitsFor = later.waitsFor
     report.keptSegments = later.keptSegments
     report.damagedSegments.formUnion(later.damagedSegments)
+    report.unreadableLeases = later.unreadableLeases
   }
 }

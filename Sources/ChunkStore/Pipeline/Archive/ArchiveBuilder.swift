@@ -39,10 +39,11 @@ public final class ArchiveBuilder {
   /// - Parameters:
   ///   - repository: Where it will be.
   ///   - options: How contents are cut and compressed.
+  ///   - problem: Told of objects that cannot be had: what they tell of may be stored again.
   ///   - report: Told of every item, with the tag that `add` was given.
   /// - Throws: What keeps us from writing to the repository.
   public init(
-    _ repository: Repository, options: Options,
+    _ repository: Repository, options: Options, problem: (Corruption) -> Void = { _ in },
     report: @escaping @Sendable (Outcome, UInt8) -> Void
   ) throws {
     try repository.demand(.write)
@@ -51,7 +52,7 @@ public final class ArchiveBuilder {
     // The lease first: whoever deletes segments then waits for us.
     lease = try HeldLease(repository, operation: "create")
     do {
-      try repository.refreshForWriting()
+      try repository.refreshForWriting(problem: problem)
     } catch {
       lease.release()
       throw error

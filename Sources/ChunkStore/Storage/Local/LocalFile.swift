@@ -28,6 +28,21 @@ final class LocalFile: Sendable {
     }
   }
 
+  /// Opens the file that an object stands in, for reading.
+  ///
+  /// Anything may lie under the name of an object. What is no file is never opened: a FIFO would
+  /// be waited for, and a device may begin to move.
+  static func openObject(_ path: String) throws(StorageError) -> LocalFile {
+    guard let status = try status(path) else {
+      throw isSymbolicLink(path)
+        ? .damaged(path, "is a symbolic link to nothing") : .notFound(path)
+    }
+    guard status.kind == .file else {
+      throw .damaged(path, "is a \(status.kind.rawValue), not a file")
+    }
+    return try open(path, flags: O_RDONLY)
+  }
+
   /// Appends all of `bytes` where the file's position is.
   func write(_ bytes: Span<UInt8>) throws(StorageError) {
     var done = 0
@@ -125,21 +140,37 @@ final class LocalFile: Sendable {
     return try result.get()
   }
 
+  /// Sorts of what may have a name.
+  enum Kind: String {
+    case file, directory, socket, device, FIFO
+    case link = "symbolic link"
+  }
+
   struct Status {
     var size: Int
     var mode: mode_t
     var modified: Timestamp
-    var isDirectory: Bool
+    var kind: Kind
     var device: UInt64
     var inode: UInt64
 
+    var isDirectory: Bool { kind == .directory }
+
     init(_ info: stat) {
+      kind =
+        switch info.st_mode & S_IFMT {
+        case S_IFREG: .file
+        case S_IFDIR: .directory
+        case S_IFLNK: .link
+        case S_IFSOCK: .socket
+        case S_IFIFO: .FIFO
+        default: .device
+        }
       size = Int(info.st_size)
       mode = info.st_mode & 0o7777
       modified = Timestamp(
         seconds: Int64(info.st_mtim.tv_sec),
         nanoseconds: UInt32(truncatingIfNeeded: info.st_mtim.tv_nsec))
-      isDirectory = info.st_mode & S_IFMT == S_IFDIR
       device = UInt64(info.st_dev)
       inode = UInt64(info.st_ino)
     }
@@ -262,7 +293,7 @@ final class LocalFile: Sendable {
   /// The names in a folder, as bytes, without `.` and `..`; none if there is no such folder.
   static func names(in path: String) throws(StorageError) -> [[UInt8]] {
     var names: [[UInt8]] = []
-    try forEachName(in: path) { name, _ in
+    try forEachName(in: path) { name in
       var copy: [UInt8] = []
       copy.reserveCapacity(name.count)
       for index in name.indices { copy.append(name[index]) }
@@ -271,10 +302,10 @@ final class LocalFile: Sendable {
     return names
   }
 
-  /// Calls `body` with each name in a folder, but `.` and `..`, and with whether it is known to be
-  /// that of a folder; not at all if there is no such folder.
+  /// Calls `body` with each name in a folder, but `.` and `..`; not at all if there is no such
+  /// folder.
   static func forEachName(
-    in path: String, _ body: (_ name: Span<UInt8>, _ isFolder: Bool) -> Void
+    in path: String, _ body: (_ name: Span<UInt8>) -> Void
   ) throws(StorageError) {
     guard let stream = unsafe opendir(path) else {
       if errno == ENOENT { return }
@@ -287,7 +318,6 @@ final class LocalFile: Sendable {
         if errno != 0 { throw .last("readdir", path) }
         return
       }
-      let isFolder = unsafe entry.pointee.d_type == UInt8(DT_DIR)
       unsafe withUnsafeBytes(of: &entry.pointee.d_name) { field in
         // The kernel ends each name with a zero, within d_name, and it stays until the next one is
         // asked for.
@@ -295,17 +325,20 @@ final class LocalFile: Sendable {
         let end = unsafe bytes.firstIndex(of: 0) ?? bytes.count
         let name = unsafe bytes.span.extracting(..<end)
         let isSpecial = end <= 2 && name.indices.allSatisfy { name[$0] == UInt8(ascii: ".") }
-        if !isSpecial { body(name, isFolder) }
+        if !isSpecial { body(name) }
       }
     }
   }
 
   /// What is in a folder; nothing if there is no such folder.
   ///
-  /// Asked relative to the folder, whose path need not be looked up for each entry.
-  static func entries(in path: String) throws(StorageError) -> [(name: [UInt8], status: Status)] {
-    var entries: [(name: [UInt8], status: Status)] = []
-    let names = try names(in: path)
+  /// Asked relative to the folder, whose path need not be looked up for each entry. Without a
+  /// status is what is there and cannot be looked at, such as a link to nothing.
+  static func entries(
+    in path: String, where isWanted: ([UInt8]) -> Bool
+  ) throws(StorageError) -> [(name: [UInt8], status: Status?)] {
+    var entries: [(name: [UInt8], status: Status?)] = []
+    let names = try names(in: path).filter(isWanted)
     guard !names.isEmpty else { return [] }
     let folder = try LocalFile.open(path, flags: O_RDONLY | O_DIRECTORY)
     for name in names {
@@ -313,8 +346,19 @@ final class LocalFile: Sendable {
       let terminated = name.map { CChar(bitPattern: $0) } + [0]
       if unsafe fstatat(folder.descriptor, terminated, &info, 0) == 0 {
         entries.append((name, Status(info)))
-      } else if errno != ENOENT {
-        throw .last("stat", "\(path)/\(String(decoding: name, as: UTF8.self))")
+        continue
+      }
+      let error = StorageError.last(
+        "stat", "\(path)/\(String(decoding: name, as: UTF8.self))")
+      // Gone since it was listed, unless it is a link whose end is not there.
+      let isThere = unsafe fstatat(
+        folder.descriptor, terminated, &info, AT_SYMLINK_NOFOLLOW) == 0
+      if error.isOfOneObject || isThere {
+        entries.append((name, nil))
+      } else if case .notFound = error {
+        continue
+      } else {
+        throw error
       }
     }
     return entries

@@ -86,7 +86,7 @@ public final class LocalStorage: Storage {
     if let range {
       return try file(name).read(from: range.lowerBound, count: range.count)
     }
-    let file = try LocalFile.open(path(name), flags: O_RDONLY)
+    let file = try LocalFile.openObject(path(name))
     let size = try file.status().size
     guard size <= Limits.segmentSize else {
       throw .damaged(path(name), "is larger than any object")
@@ -97,11 +97,11 @@ public final class LocalStorage: Storage {
   /// The file that an object is in.
   func file(_ name: ObjectName) throws(StorageError) -> LocalFile {
     guard case .object(.segment, _) = name else {
-      return try LocalFile.open(path(name), flags: O_RDONLY)
+      return try LocalFile.openObject(path(name))
     }
     // Segments are read in many small pieces: their files stay open for a while.
     return try openFiles.file(name) { () throws(StorageError) in
-      try LocalFile.open(path(name), flags: O_RDONLY)
+      try LocalFile.openObject(path(name))
     }
   }
 
@@ -116,12 +116,14 @@ public final class LocalStorage: Storage {
   /// Starts an object under `tmp/`.
   public func beginUpload() throws(StorageError) -> any Upload { try LocalUpload(storage: self) }
 
-  /// Lists the files whose names are those of objects.
+  /// Lists what has the name of an object.
+  ///
+  /// Also what is no file, or cannot be looked at: it has no size, and whoever reads it hears why.
   public func list(_ kind: ObjectName.Kind) throws(StorageError) -> [StoredObject] {
     let folder = "\(root)/\(kind.rawValue)"
     guard kind == .segment else { return try list(in: folder, prefix: []) }
     var objects: [StoredObject] = []
-    for name in try LocalFile.names(in: folder) where name.count == 2 {
+    for name in try LocalFile.names(in: folder) where Self.isPrefix(name) {
       objects += try list(in: "\(folder)/\(String(decoding: name, as: UTF8.self))", prefix: name)
     }
     return objects
@@ -131,9 +133,15 @@ public final class LocalStorage: Storage {
     in folder: String, prefix: [UInt8]
   ) throws(StorageError) -> [StoredObject] {
     var objects: [StoredObject] = []
-    for (name, status) in try LocalFile.entries(in: folder) where !status.isDirectory {
-      guard name.starts(with: prefix), let id = Digest256(hex: name) else { continue }
-      objects.append(StoredObject(id: id, size: status.size, date: status.modified))
+    let entries = try LocalFile.entries(in: folder) {
+      $0.starts(with: prefix) && Digest256(hex: $0) != nil
+    }
+    for (name, status) in entries {
+      guard let id = Digest256(hex: name) else { continue }
+      objects.append(
+        StoredObject(
+          id: id, size: status.map(Self.size) ?? 0,
+          date: status?.modified ?? Timestamp(seconds: 0)))
     }
     return objects
   }
@@ -145,15 +153,15 @@ public final class LocalStorage: Storage {
     let folder = "\(root)/\(kind.rawValue)"
     var found: [(id: Digest256, size: Int?)] = []
     guard kind == .segment else {
-      try LocalFile.forEachName(in: folder) { name, isFolder in
-        if !isFolder, let id = Digest256(hex: name) { found.append((id, nil)) }
+      try LocalFile.forEachName(in: folder) { name in
+        if let id = Digest256(hex: name) { found.append((id, nil)) }
       }
       return found
     }
-    for prefix in try LocalFile.names(in: folder) where prefix.count == 2 {
+    for prefix in try LocalFile.names(in: folder) where Self.isPrefix(prefix) {
       let part = "\(folder)/\(String(decoding: prefix, as: UTF8.self))"
-      try LocalFile.forEachName(in: part) { name, isFolder in
-        guard !isFolder, name.count > 2, name[0] == prefix[0], name[1] == prefix[1],
+      try LocalFile.forEachName(in: part) { name in
+        guard name.count > 2, name[0] == prefix[0], name[1] == prefix[1],
           let id = Digest256(hex: name)
         else { return }
         found.append((id, nil))
@@ -165,16 +173,27 @@ public final class LocalStorage: Storage {
   /// The size of a file.
   public func size(_ name: ObjectName) throws(StorageError) -> Int {
     let path = path(name)
-    guard let status = try LocalFile.status(path), !status.isDirectory else {
-      throw .notFound(path)
-    }
-    return status.size
+    guard let status = try LocalFile.status(path) else { throw .notFound(path) }
+    return Self.size(status)
+  }
+
+  private static func size(_ status: LocalFile.Status) -> Int {
+    status.kind == .file ? status.size : 0
   }
 
   /// The generations of the configuration, ascending.
   public func generations() throws(StorageError) -> [UInt32] {
     try LocalFile.names(in: "\(root)/\(ObjectName.configFolder)")
       .compactMap { ObjectName.generation($0) }.sorted()
+  }
+
+  /// Whether a folder of segments has this name: two hexadecimal digits.
+  private static func isPrefix(_ name: [UInt8]) -> Bool {
+    name.count == 2
+      && name.allSatisfy {
+        (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0)
+          || (UInt8(ascii: "a")...UInt8(ascii: "f")).contains($0)
+      }
   }
 
   /// Removes an object.
@@ -189,7 +208,7 @@ public final class LocalStorage: Storage {
       let folder = "\(root)/\(kind.rawValue)"
       var folders = [folder]
       if kind == .segment {
-        folders += try LocalFile.names(in: folder).filter { $0.count == 2 }
+        folders += try LocalFile.names(in: folder).filter(Self.isPrefix)
           .map { "\(folder)/\(String(decoding: $0, as: UTF8.self))" }
       }
       for folder in folders {
