@@ -47,7 +47,7 @@ struct Compact: ParsableCommand {
           + "them that cannot be read anywhere: `archivist check --verify-data` says what is affected"
       )
     }
-    for lease in report.unreadableLeases {
+    for lease in report.unreadableLeases.prefix(20) {
       session.report.warning(
         .various,
         "\(lease). Until then it counts as a running operation, and what that may need is kept")

@@ -202,7 +202,8 @@ struct Create: ParsableCommand {
     if output.json {
       let document = JSON.object([
         ("archive", ArchiveJSON.archive(archive, figures, long: false)),
-        ArchiveJSON.cache(session.folders, repository, try repository.totals(problem: session.warn(about:))),
+        ArchiveJSON.cache(
+          session.folders, repository, try repository.totals(problem: session.warn(about:))),
         ArchiveJSON.encryption(repository), try ArchiveJSON.repository(repository),
       ])
       try session.output.write(document.lines() + [0x0a])

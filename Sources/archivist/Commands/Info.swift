@@ -56,7 +56,8 @@ struct Info: ParsableCommand {
         ))
     }
     members += [
-      ArchiveJSON.cache(session.folders, repository, try repository.totals(problem: session.warn(about:))),
+      ArchiveJSON.cache(
+        session.folders, repository, try repository.totals(problem: session.warn(about:))),
       ArchiveJSON.encryption(repository), try ArchiveJSON.repository(repository),
     ]
     if archives.isEmpty { members.append(("security_dir", .string(session.folders.config))) }

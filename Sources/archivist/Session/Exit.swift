@@ -35,7 +35,10 @@ enum Exit {
     case let error as RepositoryError: describe(error)
     case let error as ConnectionFailure: describe(error)
     case let error as Corruption:
-      ("\(error.description)", .failure(isDenied(error.cause) ? .repositoryPermissionDenied : .integrity))
+      (
+        "\(error.description)",
+        .failure(isDenied(error.cause) ? .repositoryPermissionDenied : .integrity)
+      )
     case let error as CopyError: describe(error)
     case let error as RepositoryLocation.Invalid: ("\(error)", .failure(.commandLine))
     case let error as ClientMemory.Mismatch: ("\(error)", .failure(.repositoryReplayed))

@@ -171,11 +171,11 @@ import Testing
     var random = PseudoRandomBytes(seed: 7)
     try test.open().backUp("c", [TestFile(path: "y", bytes: random.bytes(50_000))])
     try test.open().delete(named: ["c"])
+    try test.storage.age()
     for _ in 0...Doom.mostLeases {
       try test.storage.put(
         .object(.lease, Digest256(random.bytes(32).span)), [0])
     }
-    try test.storage.age()
     #expect(throws: RepositoryError.self) { try test.open().compact() }
     for object in try test.storage.list(.doomed) {
       #expect(object.size <= Limits.archiveSize)

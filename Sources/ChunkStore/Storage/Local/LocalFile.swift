@@ -351,8 +351,8 @@ final class LocalFile: Sendable {
       let error = StorageError.last(
         "stat", "\(path)/\(String(decoding: name, as: UTF8.self))")
       // Gone since it was listed, unless it is a link whose end is not there.
-      let isThere = unsafe fstatat(
-        folder.descriptor, terminated, &info, AT_SYMLINK_NOFOLLOW) == 0
+      let isThere =
+        unsafe fstatat(folder.descriptor, terminated, &info, AT_SYMLINK_NOFOLLOW) == 0
       if error.isOfOneObject || isThere {
         entries.append((name, nil))
       } else if case .notFound = error {
