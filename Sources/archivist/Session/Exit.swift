@@ -58,6 +58,11 @@ enum Exit {
     }
   }
 
+  private static func text(_ error: any Error) -> String {
+    if let error = error as? any CustomStringConvertible { return error.description }
+    return String(describing: error)
+  }
+
   private static func isDenied(_ error: any Error) -> Bool {
     guard case StorageError.system(_, _, let code) = error else { return false }
     return code == EACCES || code == EPERM
