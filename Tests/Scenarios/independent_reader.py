@@ -148,6 +148,15 @@ def byte(reader):
     return reader.integer(1)
 
 
+def byte_up_to(most):
+    def decode(reader):
+        value = reader.integer(1)
+        demand(value <= most, f"{value} is more than {most}")
+        return value
+
+    return decode
+
+
 def raw(count):
     return lambda reader: reader.take(count)
 
@@ -342,7 +351,7 @@ def decode_bundle(data):
     need(bundle, 2, 4, 6, 8, 10, 12)
     demand(bundle[2] == 1, "is for an unknown role")
     demand(bundle[6] in (1, 2, 3, 4), "is for an unknown suite")
-    demand(ascends([epoch for epoch, _ in bundle[10]]), "has epochs out of order")
+    demand(ascends([0, *(epoch for epoch, _ in bundle[10])]), "has epochs out of order")
     demand(bundle[10], "has no sealing secret")
     return bundle
 
@@ -370,7 +379,7 @@ class Header:
         self.key_id = reader.take(16)
         demand(reader.integer(2) == 0, "has unknown flags")
         length = reader.integer(2)
-        demand(length <= 4096, "has a header extension that is too long")
+        demand(length == (32 if self.type == 7 else 0), "has an extension of another length")
         demand(reader.take(12) == bytes(12), "has reserved bytes that are not zero")
         self.salt = reader.take(32)
         self.extension = reader.take(length)
@@ -450,7 +459,9 @@ def decode_config(body, keys):
     need(config, 2, 4, 8, 10)
     demand(config[4] == keys.repository_id, "is of another repository")
     demand(config[8] == keys.authority, "is of another owner")
-    demand(ascends([epoch for epoch, _ in config.get(6, [])]), "has epochs out of order")
+    demand(ascends([0, *(epoch for epoch, _ in config.get(6, []))]), "has epochs out of order")
+    demand(config[2] > 0, "is of generation 0")
+    demand(config[2] > 1 or config[10] == bytes(32), "is the first, and follows another one")
     return config
 
 
@@ -484,16 +495,31 @@ def unpack_block(plaintext):
         except lz4.block.LZ4BlockError:
             raise Refused("a block does not decompress") from None
     elif codec == 2:
-        try:
-            result = zstandard.ZstdDecompressor().decompress(packed, max_output_size=length)
-        except zstandard.ZstdError:
-            raise Refused("a block does not decompress") from None
+        result = unpack_frame(packed, length)
     elif codec == 3:
         demand(not packed, "zeros with something behind them")
         result = bytes(length)
     else:
         raise Refused(f"a block of an unknown codec {codec}")
     demand(len(result) == length, "a block of another length than it says")
+    return result
+
+
+def unpack_frame(packed, length):
+    """One frame of Zstandard, of which nothing is left over."""
+    demand(packed[:4] == b"\x28\xb5\x2f\xfd", "a block that is no frame")
+    try:
+        frame = zstandard.get_frame_parameters(packed)
+        demand(frame.dict_id == 0, "a frame that needs a dictionary")
+        demand(packed[4] & 3 == 0, "a frame that names a dictionary")
+        # A frame of a single segment has its content for a window.
+        demand(packed[4] & 32 or frame.window_size <= CHUNK_LIMIT, "a window that is too large")
+        demand(frame.content_size in (zstandard.CONTENTSIZE_UNKNOWN, length), "another content")
+        stream = zstandard.ZstdDecompressor(max_window_size=CHUNK_LIMIT).decompressobj()
+        result = stream.decompress(packed)
+        demand(stream.eof and not stream.unused_data, "a frame that does not end with its block")
+    except zstandard.ZstdError:
+        raise Refused("a block does not decompress") from None
     return result
 
 
@@ -521,6 +547,8 @@ class Directory:
             )
             for _ in range(reader.varint(1 << 16))
         ]
+        demand(rows, "a segment without blocks")
+        demand(all(row[3] > 0 for row in rows), "a block without a chunk")
         total = reader.varint(1 << 18)
         demand(total == sum(row[3] for row in rows), "blocks claim other chunks than there are")
         self.blocks = []
@@ -614,6 +642,7 @@ def order(path):
 def decode_holes(reader):
     holes = []
     end = 0
+    demand(reader.remaining, "an empty list of holes")
     while reader.remaining:
         distance, length = reader.varint(), reader.varint()
         demand(length > 0 and (distance > 0 or not holes), "holes that touch or overlap")
@@ -625,6 +654,7 @@ def decode_holes(reader):
 
 def decode_attributes(reader):
     pairs = reader.repeated(lambda one: (one.blob(4096), one.blob(MIB)))
+    demand(pairs, "an empty list of attributes")
     demand(ascends([name for name, _ in pairs]), "attributes out of order")
     return pairs
 
@@ -636,6 +666,7 @@ def decode_device(reader):
 def decode_acl_names(reader):
     names = reader.repeated(
         lambda reader: (reader.integer(1), reader.varint(2**32 - 1), reader.blob(4096)))
+    demand(names, "an empty list of ACL names")
     demand(all(kind < 2 and name for kind, _, name in names), "an ACL name that is none")
     demand(ascends([name[:2] for name in names]), "ACL names out of order")
     return names
@@ -653,8 +684,14 @@ ITEM = {
     8: lambda reader: (reader.digest(), reader.varint(), reader.varint(2**63 - 1)),
     9: Reader.timestamp, 10: decode_holes, 11: Reader.timestamp, 12: rest, 13: Reader.timestamp,
     14: rest, 15: Reader.timestamp, 16: decode_device, 17: Reader.varint,
-    19: decode_attributes, 21: byte, 23: number(2**32 - 1), 25: decode_acl_names,
+    19: decode_attributes, 21: byte_up_to(1), 23: number(2**32 - 1), 25: decode_acl_names,
 }
+
+
+FILE_TYPES = (
+    stat.S_IFIFO, stat.S_IFCHR, stat.S_IFDIR, stat.S_IFBLK, stat.S_IFREG, stat.S_IFLNK,
+    stat.S_IFSOCK,
+)
 
 
 class Item:
@@ -681,13 +718,16 @@ class Item:
         self.size = values.get(4)
         self.chunks = values.get(6)
         self.tree = values.get(8)
+        demand(stat.S_IFMT(self.mode) in FILE_TYPES, "an item of an unknown type")
         is_regular = stat.S_ISREG(self.mode)
+        is_device = stat.S_ISCHR(self.mode) or stat.S_ISBLK(self.mode)
         lists = (self.chunks is not None) + (self.tree is not None)
         demand(
             lists == is_regular
             and (self.size is not None) == is_regular
             and (is_regular or not self.holes)
-            and (self.target is not None) == stat.S_ISLNK(self.mode),
+            and (self.target is not None) == stat.S_ISLNK(self.mode)
+            and (self.device is not None) == is_device,
             "an item whose fields do not fit its type",
         )
         if is_regular:
@@ -726,12 +766,16 @@ def decode_node(data):
         if kind == 2:
             return ItemChild(next_path(), reader.digest(), reader.varint())
         if kind == 3:
-            return reader.reference()
-        return ChunkChild(reader.digest(), reader.varint(), reader.varint())
+            id, length = reader.reference()
+            demand(length > 0, "a list with a chunk of no bytes")
+            return id, length
+        child = ChunkChild(reader.digest(), reader.varint(), reader.varint())
+        demand(0 < child.count <= child.size, "a list with chunks of no bytes")
+        return child
 
     entries = [entry() for _ in range(reader.varint(reader.remaining))]
     reader.finish()
-    demand(level == 0 or len(entries) > 1, "an inner node with a single entry")
+    demand(len(entries) > (level > 0), "a node of too few entries")
     return kind, level, entries
 
 
@@ -743,7 +787,11 @@ def decode_archive(body):
     roots = lambda reader: reader.repeated(
         lambda one: (one.blob(OBJECT_LIMIT), one.timestamp())
     )
-    tree = lambda reader: (reader.digest(), reader.varint())
+    def tree(reader):
+        root, count = reader.digest(), reader.varint()
+        demand(count > 0, "a tree without items")
+        return root, count
+
     figures = lambda reader: [reader.varint() for _ in range(6)]
     archive = fields(
         body,
@@ -769,19 +817,32 @@ def decode_label(body):
     return label
 
 
+def decode_names(reader):
+    names = reader.repeated(Reader.digest)
+    demand(len(names) <= 10_000, "too many names")
+    return names
+
+
+def decode_record(body, context, keys):
+    record = fields(signed_fields(body, context, keys), {2: decode_names, 4: Reader.timestamp})
+    need(record, 2, 4)
+    demand(record[2], "a record of nothing")
+    return record
+
+
 def decode_removal(body, keys):
-    data = signed_fields(body, b"archivist/1 removal signature", keys)
-    return fields(data, {2: lambda reader: reader.repeated(Reader.digest), 4: Reader.timestamp})
+    return decode_record(body, b"archivist/1 removal signature", keys)
 
 
 def decode_quarantine(body, keys):
-    data = signed_fields(body, b"archivist/1 quarantine signature", keys)
-    return fields(data, {2: lambda reader: reader.repeated(Reader.digest), 4: Reader.timestamp})
+    return decode_record(body, b"archivist/1 quarantine signature", keys)
 
 
 def decode_doomed(body):
     digests = lambda reader: reader.repeated(Reader.digest)
-    return fields(body, {2: digests, 4: raw(32), 6: digests})
+    doomed = fields(body, {2: decode_names, 4: raw(32), 6: digests})
+    demand(not doomed.get(2 if 4 in doomed else 6), "a doomed object that is a record as well")
+    return doomed
 
 
 def decode_lease(body):
@@ -806,6 +867,7 @@ def parse_exported_key(page):
     for line in lines[1:]:
         match = re.match(r"([0-9]+):([0-9a-fA-F ]*)- *([0-9a-fA-F]{4})\Z", line)
         if not match:
+            demand(not re.match("[0-9]+:", line), f"a line that is none: {line}")
             continue
         count += 1
         data = bytes.fromhex(match[2])
@@ -918,10 +980,16 @@ class Repository:
                 self.places[id].append((segment, block, start, size))
                 start += size
 
+    def places_of(self, id, type):
+        """11: contents are looked for in content segments alone, nodes in tree segments."""
+        return [
+            place for place in self.places.get(id, ()) if place[1].header.type == type
+        ]
+
     def chunk(self, id, id_key):
         """11: the bytes of a chunk, from the first place where they are whole."""
-        problem = "is in no segment"
-        for segment, block, start, size in self.places.get(id, ()):
+        problem = "is in no segment of its kind"
+        for segment, block, start, size in self.places_of(id, 1 if id_key == self.keys.content_id else 2):
             try:
                 data = self.block(segment, block)[start : start + size]
                 demand(hmac.compare_digest(hmac_sha256(id_key, data), id), "has another id")
@@ -1055,8 +1123,9 @@ class Repository:
                 for item in self.items(archive):
                     items += 1
                     if item.size is not None:
-                        for chunk, _ in self.references(item):
-                            demand(chunk in self.places, f"chunk {chunk.hex()} is in no segment")
+                        for chunk, length in self.references(item):
+                            sizes = [place[3] for place in self.places_of(chunk, 1)]
+                            demand(length in sizes, f"chunk {chunk.hex()} is in no segment")
         for _ in self.objects("quarantine", 6, lambda body: decode_quarantine(body, self.keys)):
             pass
         for kind, type, decode in (

@@ -207,7 +207,9 @@ public struct ArchiveManifest: Hashable, Sendable {
       case Field.start: start = try value.timestamp()
       case Field.end: manifest.end = try value.timestamp()
       case Field.tree:
-        manifest.tree = ItemTreeRoot(id: try value.chunkID(), itemCount: try value.varint())
+        let root = ItemTreeRoot(id: try value.chunkID(), itemCount: try value.varint())
+        guard root.itemCount > 0 else { throw .inconsistent("a tree without items") }
+        manifest.tree = root
       case Field.commandLine:
         while !value.isAtEnd {
           manifest.commandLine.append(try value.blob("argument", limit: Limits.archiveSize))

@@ -173,6 +173,9 @@ public struct Item: Hashable, Sendable {
     case regular = 0o100000
     case symbolicLink = 0o120000
     case socket = 0o140000
+
+    /// Whether such a file stands for a device, and has its numbers.
+    public var isDevice: Bool { self == .characterDevice || self == .blockDevice }
   }
 
   /// What kind of file this is; `nil` if the mode names none that Linux knows.

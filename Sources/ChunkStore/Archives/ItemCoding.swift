@@ -182,6 +182,7 @@ enum ItemCoding {
           major: try value.varint("device"), minor: try value.varint("device"))
       case Field.inode: item.inode = try value.varint()
       case Field.extendedAttributes:
+        guard !value.isAtEnd else { throw .missingField("attributes") }
         while !value.isAtEnd {
           let attribute = Item.ExtendedAttribute(
             name: try value.blob("attribute name", limit: 4096),
@@ -193,7 +194,10 @@ enum ItemCoding {
           }
           item.extendedAttributes.append(attribute)
         }
-      case Field.changedWhileRead: item.changedWhileRead = try value.byte() == 1
+      case Field.changedWhileRead:
+        let changed = try value.byte()
+        guard changed <= 1 else { throw .invalidNumber }
+        item.changedWhileRead = changed == 1
       case Field.flags: item.flags = InodeFlags(rawValue: try value.varint("flags"))
       case Field.aclNames: item.aclNames = try decodeACLNames(&value)
       default:
@@ -203,6 +207,9 @@ enum ItemCoding {
       try value.leave(outer)
     }
     guard hasMode else { throw .missingField("mode") }
+    guard let kind = item.kind else {
+      throw .unknownAlgorithm("type of file", UInt64(item.mode & 0o170000))
+    }
     if let chunks {
       guard let size else { throw .missingField("size") }
       item.content = Item.Content(size: size, chunks: chunks, holes: holes)
@@ -210,14 +217,16 @@ enum ItemCoding {
     } else if size != nil || !holes.isEmpty {
       throw .missingField("chunks")
     }
-    guard (item.kind == .regular) == (item.content != nil),
-      (item.kind == .symbolicLink) == (item.linkTarget != nil)
+    guard (kind == .regular) == (item.content != nil),
+      (kind == .symbolicLink) == (item.linkTarget != nil),
+      kind.isDevice == (item.device != nil)
     else { throw .inconsistent("an item's fields do not fit its type") }
   }
 
   private static func decodeACLNames(
     _ value: inout ByteReader
   ) throws(FormatError) -> [Item.ACLName] {
+    guard !value.isAtEnd else { throw .missingField("ACL names") }
     var names: [Item.ACLName] = []
     while !value.isAtEnd {
       guard let kind = Item.ACLName.Kind(rawValue: try value.byte()) else {
@@ -233,6 +242,7 @@ enum ItemCoding {
   }
 
   private static func decodeHoles(_ value: inout ByteReader) throws(FormatError) -> [Item.Hole] {
+    guard !value.isAtEnd else { throw .missingField("holes") }
     var holes: [Item.Hole] = []
     var end: UInt64 = 0
     while !value.isAtEnd {

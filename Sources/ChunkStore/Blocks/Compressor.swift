@@ -100,6 +100,7 @@ internal import Glibc
     _ plaintext: [UInt8], _ codec: Codec, count: Int, into raw: inout [UInt8],
     with context: OpaquePointer
   ) throws(FormatError) {
+    if codec == .zstd { try checkFrame(plaintext) }
     var got = 0
     raw.removeAll(keepingCapacity: true)
     raw.append(addingCapacity: count) { output in
@@ -124,6 +125,32 @@ internal import Glibc
       }
     }
     guard got == count else { throw .corruptCompression }
+  }
+
+  /// Demands one frame of zstd that ends where the block ends, and asks for no dictionary and no
+  /// larger window than a block can fill (RFC 8878, section 3.1.1).
+  private static func checkFrame(_ plaintext: [UInt8]) throws(FormatError) {
+    var reader = ByteReader(plaintext)
+    _ = try reader.take(headSize)
+    // Magic, descriptor, and a window or the size of the content.
+    guard reader.remaining >= 6 else { throw .corruptCompression }
+    guard try reader.take(4) == [0x28, 0xb5, 0x2f, 0xfd] else { throw .corruptCompression }
+    let descriptor = try reader.byte()
+    guard descriptor & 0b11 == 0 else { throw .unknownAlgorithm("zstd dictionary", 1) }
+    let isSingleSegment = descriptor & 0b10_0000 != 0
+    if !isSingleSegment {
+      let window = try reader.byte()
+      let base: UInt64 = 1 << (10 + UInt64(window >> 3))
+      let size = base + base / 8 * UInt64(window & 0b111)
+      guard size <= UInt64(Limits.chunkSize) else {
+        throw .limitExceeded("zstd window", found: size, limit: UInt64(Limits.chunkSize))
+      }
+    }
+    let size = unsafe plaintext.withUnsafeBytes { input in
+      guard let source = input.baseAddress else { return 0 }
+      return unsafe ZSTD_findFrameCompressedSize(source + headSize, input.count - headSize)
+    }
+    guard size == plaintext.count - headSize else { throw .corruptCompression }
   }
 
   private static func putHead(_ codec: Codec, _ count: Int, into packed: inout [UInt8]) {

@@ -24,8 +24,8 @@ enum Limits {
   static let indexSize = 64 << 20
   /// Bytes of an archive object, and of every other small object.
   static let archiveSize = 1 << 20
-  /// Bytes of a header's extension.
-  static let headerExtension = 4096
+  /// Bytes of a header's extension, where there is one.
+  static let headerExtension = 32
   /// Different headers that one segment's blocks were sealed under.
   static let headersInSegment = 1 << 16
   /// What all key slots of a storage that are tried may cost together: the sum of their N · p, where
@@ -37,6 +37,8 @@ enum Limits {
   static let examinedSlots = 4096
   /// Bytes of a list of objects, from a server: five million of them.
   static let listing = 256 << 20
+  /// Names in a record of segments or archives.
+  static let names = 10_000
   /// Key slots that writers make in a repository.
   static let slots = 32
 }

@@ -97,7 +97,7 @@ struct KeyBundle: Sendable {
       case Field.sealing:
         while !value.isAtEnd {
           let epoch: UInt32 = try value.integer()
-          if let last = sealing.last, epoch <= last.epoch { throw .fieldOrder }
+          guard epoch > sealing.last?.epoch ?? 0 else { throw .fieldOrder }
           sealing.append((epoch, try value.secret()))
         }
       case Field.authority: authority = try value.secret()

@@ -20,6 +20,9 @@ enum ObjectType: UInt8, Sendable, CaseIterable {
     case .archive, .lease, .removal, .config, .doomed, .label: Limits.archiveSize
     }
   }
+
+  /// Bytes of the extension of its headers: a configuration's has the id of the repository.
+  var extensionSize: Int { self == .config ? Limits.headerExtension : 0 }
 }
 
 /// The first bytes of every sealed object, in the clear, and associated data of all that is
@@ -85,9 +88,8 @@ extension ObjectHeader {
     let flags: UInt16 = try reader.integer()
     guard flags == 0 else { throw .unknownAlgorithm("header flags", UInt64(flags)) }
     let extensionLength: UInt16 = try reader.integer()
-    guard extensionLength <= Limits.headerExtension else {
-      throw .limitExceeded(
-        "header extension", found: UInt64(extensionLength), limit: UInt64(Limits.headerExtension))
+    guard Int(extensionLength) == type.extensionSize else {
+      throw .inconsistent("a header extension of \(extensionLength) bytes")
     }
     guard try reader.take(12).allSatisfy({ $0 == 0 }) else {
       throw .inconsistent("reserved bytes of the header are not zero")

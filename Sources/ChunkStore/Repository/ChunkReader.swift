@@ -107,6 +107,10 @@ struct ChunkReader: ~Copyable {
     repository: Repository
   ) throws -> PlacedBytes {
     try Corruption.locate(.object(.segment, location.segment)) {
+      guard location.header.type == namespace.type else {
+        throw FormatError.wrongType(
+          expected: namespace.type.rawValue, found: location.header.type.rawValue)
+      }
       let block = try block(at: location, repository: repository)
       guard location.offset + location.length <= block.count else {
         throw FormatError.inconsistent("the index points behind the end of a block")
@@ -202,6 +206,11 @@ struct ChunkReader: ~Copyable {
     }
     return raw
   }
+}
+
+extension KeyRing.Namespace {
+  /// The type of the segments that a reader looks for chunks of this kind in.
+  var type: ObjectType { self == .content ? .contentSegment : .treeSegment }
 }
 
 /// Blocks that were unpacked lately, because the next chunk is often in the same one.

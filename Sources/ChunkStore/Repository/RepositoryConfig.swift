@@ -115,7 +115,7 @@ struct RepositoryConfig: Hashable, Sendable {
           guard let suite = Suite(rawValue: raw) else {
             throw FormatError.unknownAlgorithm("suite", UInt64(raw))
           }
-          if let last = epochs.last, epoch <= last.number { throw FormatError.fieldOrder }
+          guard epoch > epochs.last?.number ?? 0 else { throw FormatError.fieldOrder }
           epochs.append(Epoch(number: epoch, suite: suite))
         }
       case Field.authority: authority = try value.take(32)
@@ -134,6 +134,10 @@ struct RepositoryConfig: Hashable, Sendable {
     guard let id else { throw FormatError.missingField("repository id") }
     guard let authority else { throw FormatError.missingField("authority") }
     guard let previous else { throw FormatError.missingField("previous configuration") }
+    guard generation > 0 else { throw FormatError.invalidNumber }
+    guard generation > 1 || previous.bytes.allSatisfy({ $0 == 0 }) else {
+      throw FormatError.inconsistent("the first configuration follows another one")
+    }
     guard
       try Signature.isValid(
         signature.span, message: Self.signedText(fieldBytes).span, publicKey: authority.span)

@@ -85,6 +85,42 @@ enum SignedFields {
     else { throw FormatError.authenticationFailed }
     return FieldReader(bytes)
   }
+
+  /// What a record of objects says: `2` their names, `4` a time.
+  static func namesAndTime(
+    _ record: FieldReader
+  ) throws(FormatError) -> (names: [Digest256], time: Timestamp) {
+    var fields = record
+    var names: [Digest256] = []
+    var time: Timestamp?
+    while case (let number, var value)? = try fields.next() {
+      switch number {
+      case 2: names = try value.names()
+      case 4: time = try value.timestamp()
+      default:
+        try FieldReader.passOver(number)
+        continue
+      }
+      try value.finish()
+    }
+    guard !names.isEmpty else { throw .missingField("names") }
+    guard let time else { throw .missingField("time") }
+    return (names, time)
+  }
+}
+
+extension ByteReader {
+  /// Names of objects, to the end.
+  fileprivate mutating func names() throws(FormatError) -> [Digest256] {
+    guard remaining <= Limits.names * Digest256.size else {
+      throw .limitExceeded(
+        "names in a record", found: UInt64(remaining / Digest256.size),
+        limit: UInt64(Limits.names))
+    }
+    var names: [Digest256] = []
+    while !isAtEnd { names.append(try digest()) }
+    return names
+  }
 }
 
 /// That an owner has removed archives: signed, so that an archive that is merely gone is noticed.
@@ -94,7 +130,7 @@ struct Removal: Hashable, Sendable {
 
   private static let context = "archivist/1 removal signature"
   /// More archives are recorded in several objects.
-  static let most = 10_000
+  static let most = Limits.names
   /// More records than this are put together.
   static let mostRecords = 64
 
@@ -113,19 +149,8 @@ struct Removal: Hashable, Sendable {
   }
 
   init(decoding reader: inout ByteReader, authority: [UInt8]) throws {
-    var fields = try SignedFields.decode(&reader, context: Self.context, authority: authority)
-    archives = []
-    time = Timestamp(seconds: 0)
-    while case (let number, var value)? = try fields.next() {
-      switch number {
-      case 2: while !value.isAtEnd { archives.append(try value.digest()) }
-      case 4: time = try value.timestamp()
-      default:
-        try FieldReader.passOver(number)
-        continue
-      }
-      try value.finish()
-    }
+    let fields = try SignedFields.decode(&reader, context: Self.context, authority: authority)
+    (archives, time) = try SignedFields.namesAndTime(fields)
   }
 }
 
@@ -138,7 +163,7 @@ struct Quarantine: Hashable, Sendable {
 
   private static let context = "archivist/1 quarantine signature"
   /// More segments are recorded in several objects.
-  static let most = 10_000
+  static let most = Limits.names
 
   func signed(by authority: SigningKey) throws(CryptoError) -> [UInt8] {
     var fields = ByteWriter()
@@ -155,19 +180,8 @@ struct Quarantine: Hashable, Sendable {
   }
 
   init(decoding reader: inout ByteReader, authority: [UInt8]) throws {
-    var fields = try SignedFields.decode(&reader, context: Self.context, authority: authority)
-    segments = []
-    time = Timestamp(seconds: 0)
-    while case (let number, var value)? = try fields.next() {
-      switch number {
-      case 2: while !value.isAtEnd { segments.append(try value.digest()) }
-      case 4: time = try value.timestamp()
-      default:
-        try FieldReader.passOver(number)
-        continue
-      }
-      try value.finish()
-    }
+    let fields = try SignedFields.decode(&reader, context: Self.context, authority: authority)
+    (segments, time) = try SignedFields.namesAndTime(fields)
   }
 }
 
@@ -182,7 +196,7 @@ struct Doom: Hashable, Sendable {
   var leases: [Digest256]
 
   /// More segments are doomed by several objects.
-  static let most = 10_000
+  static let most = Limits.names
   /// More leases than this are not waited for: a record of them would be too large to be read.
   static let mostLeases = 30_000
 
@@ -216,7 +230,7 @@ struct Doom: Hashable, Sendable {
     leases = []
     while case (let number, var value)? = try fields.next() {
       switch number {
-      case 2: while !value.isAtEnd { segments.append(try value.digest()) }
+      case 2: segments = try value.names()
       case 4: about = try value.digest()
       case 6: while !value.isAtEnd { leases.append(try value.digest()) }
       default:
@@ -224,6 +238,9 @@ struct Doom: Hashable, Sendable {
         continue
       }
       try value.finish()
+    }
+    guard about == nil ? leases.isEmpty : segments.isEmpty else {
+      throw .inconsistent("a doomed object that is a record as well")
     }
   }
 }

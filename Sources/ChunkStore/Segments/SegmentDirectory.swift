@@ -96,6 +96,7 @@ struct SegmentDirectory: Hashable, Sendable {
     else { throw .inconsistent("a segment's blocks are sealed as something else") }
 
     let blockCount: Int = try reader.varint("blocks", limit: Limits.blocksInSegment)
+    guard blockCount > 0 else { throw .missingField("blocks") }
     var total = 0
     var end = headers[0].encodedSize
     for _ in 0..<blockCount {
@@ -105,6 +106,7 @@ struct SegmentDirectory: Hashable, Sendable {
         number: try reader.varint(),
         chunkCount: try reader.varint("chunks of a block", limit: Limits.chunksInSegment),
         rawLength: try reader.varint("raw block", limit: UInt32(Limits.chunkSize)))
+      guard block.chunkCount > 0 else { throw .inconsistent("a block without a chunk") }
       blocks.append(block)
       total += block.chunkCount
       end += Int(block.sealedLength)

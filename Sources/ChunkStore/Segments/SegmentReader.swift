@@ -52,7 +52,7 @@ enum SegmentReader {
   }
 
   private static func headRange(_ size: Int) -> Range<Int> {
-    0..<min(size, ObjectHeader.fixedSize + Limits.headerExtension)
+    0..<min(size, ObjectHeader.fixedSize)
   }
 }
 

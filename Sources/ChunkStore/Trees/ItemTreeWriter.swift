@@ -28,6 +28,9 @@ struct ItemTreeWriter: ~Copyable {
 
   mutating func add(_ item: Item) throws {
     if let last, !(last < item.path) { throw FormatError.unsortedPaths }
+    guard let kind = item.kind, kind.isDevice == (item.device != nil) else {
+      throw FormatError.inconsistent("an item of a type that no reader knows")
+    }
     fields.removeAll()
     ItemCoding.encode(item, to: &fields)
     guard item.path.bytes.count + fields.count < Limits.nodeSize - 64 else {

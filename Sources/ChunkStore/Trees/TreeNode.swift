@@ -68,26 +68,31 @@ enum TreeNode {
             firstPath: try paths.next(&reader), id: try reader.chunkID(),
             itemCount: try reader.varint()))
       }
-      guard children.count > 1 else { throw .inconsistent("an inner node with a single entry") }
       self = .itemNodes(children, level: level)
     case .chunks:
       var references: [ChunkReference] = []
       references.reserveCapacity(count)
-      for _ in 0..<count { references.append(try reader.reference()) }
+      for _ in 0..<count {
+        references.append(try reader.reference())
+        if references[references.count - 1].length == 0 { throw Self.emptyChunk }
+      }
       self = .chunks(references)
     case .chunkNodes:
       var children: [ChunkChild] = []
       children.reserveCapacity(count)
       for _ in 0..<count {
-        children.append(
-          ChunkChild(
-            id: try reader.chunkID(), count: try reader.varint(), size: try reader.varint()))
+        let child = ChunkChild(
+          id: try reader.chunkID(), count: try reader.varint(), size: try reader.varint())
+        guard child.count > 0, child.size >= child.count else { throw Self.emptyChunk }
+        children.append(child)
       }
-      guard children.count > 1 else { throw .inconsistent("an inner node with a single entry") }
       self = .chunkNodes(children, level: level)
     }
     try reader.finish()
   }
+
+  /// A few nodes could otherwise keep a reader busy for years, without a byte.
+  private static let emptyChunk = FormatError.inconsistent("a list with chunks of no bytes")
 
   /// What stands in front of the entries.
   private static func head(
@@ -108,7 +113,11 @@ enum TreeNode {
     let isLeaf = kind == .items || kind == .chunks
     guard isLeaf == (level == 0) else { throw .inconsistent("a node at the wrong level") }
     // Every entry has at least three bytes.
-    return (kind, level, try reader.varint("entries of a node", limit: reader.remaining / 3))
+    let count: Int = try reader.varint("entries of a node", limit: reader.remaining / 3)
+    guard count > (isLeaf ? 0 : 1) else {
+      throw .inconsistent(isLeaf ? "a node without entries" : "an inner node with a single entry")
+    }
+    return (kind, level, count)
   }
 
   /// The encoded items of a leaf, one after the other.

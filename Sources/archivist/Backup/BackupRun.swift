@@ -203,6 +203,11 @@ struct BackupRun {
       report.info("\(name: entry.path.bytes): a socket, which only its server can make: skipped")
       return
     }
+    guard entry.metadata.kind != nil else {
+      report.warning(
+        .fileSkipped, "\(name: entry.path.bytes): of a type that Linux does not know: skipped")
+      return
+    }
     try visit(entry)
   }
 

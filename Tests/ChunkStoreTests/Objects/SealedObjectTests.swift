@@ -17,8 +17,9 @@ import Testing
 
   @Test func `extensions come back in the clear, and are a part of what is sealed`() throws {
     let keys = try TestKeys.ring()
-    let object = try SealedObject.seal([1], as: .config, keys: keys, extension: [7, 8, 9])
-    #expect(Array(object[80..<83]) == [7, 8, 9])
+    let id = Array(UInt8(7)..<39)
+    let object = try SealedObject.seal([1], as: .config, keys: keys, extension: id)
+    #expect(Array(object[80..<112]) == id)
     #expect(object.count == 4096)
     var reader = try SealedObject.open(object, as: .config, keys: keys)
     #expect(reader.rest() == [1])
@@ -64,7 +65,8 @@ import Testing
   func `no object is taken for one of another type`(suite: Suite) throws {
     let keys = try TestKeys.ring(suite: suite)
     for type in ObjectType.allCases {
-      let object = try SealedObject.seal([1], as: type, keys: keys)
+      let object = try SealedObject.seal(
+        [1], as: type, keys: keys, extension: [UInt8](repeating: 1, count: type.extensionSize))
       for other in ObjectType.allCases where other != type {
         #expect(
           throws: FormatError.wrongType(expected: other.rawValue, found: type.rawValue)
@@ -74,9 +76,11 @@ import Testing
         // A header that says what is expected does not help.
         var spliced = object
         spliced[8] = other.rawValue
-        #expect(throws: FormatError.authenticationFailed) {
-          try SealedObject.open(spliced, as: other, keys: keys)
-        }
+        let error =
+          type.extensionSize == other.extensionSize
+          ? FormatError.authenticationFailed
+          : .inconsistent("a header extension of \(type.extensionSize) bytes")
+        #expect(throws: error) { try SealedObject.open(spliced, as: other, keys: keys) }
       }
     }
   }
@@ -123,15 +127,15 @@ import Testing
 
 @Suite struct ObjectHeaderTests {
   private let header = ObjectHeader(
-    type: .treeSegment, suite: .chacha20Poly1305, epoch: 0x0102_0304,
-    keyID: Array(0x10...0x1f), salt: Array(0x20...0x3f), extension: [0xee])
+    type: .config, suite: .chacha20Poly1305, epoch: 0x0102_0304,
+    keyID: Array(0x10...0x1f), salt: Array(0x20...0x3f), extension: Array(0x40...0x5f))
 
   @Test func `has its fields in their places`() {
     let bytes: [UInt8] =
-      Array("archivst".utf8) + [2, 1, 2, 0] + [1, 2, 3, 4] + Array(0x10...0x1f) + [0, 0] + [0, 1]
-      + [UInt8](repeating: 0, count: 12) + Array(0x20...0x3f) + [0xee]
+      Array("archivst".utf8) + [7, 1, 2, 0] + [1, 2, 3, 4] + Array(0x10...0x1f) + [0, 0] + [0, 32]
+      + [UInt8](repeating: 0, count: 12) + Array(0x20...0x5f)
     #expect(header.encoded == bytes)
-    #expect(header.encodedSize == 81)
+    #expect(header.encodedSize == 112)
   }
 
   @Test(arguments: [
@@ -139,7 +143,9 @@ import Testing
     (8, 10, .unknownAlgorithm("object type", 10)), (9, 2, .unknownVersion(2)),
     (10, 5, .unknownAlgorithm("suite", 5)), (11, 1, .unknownAlgorithm("key encapsulation", 1)),
     (33, 1, .unknownAlgorithm("header flags", 1)),
-    (34, 0x10, .limitExceeded("header extension", found: 0x1001, limit: 4096)),
+    (8, 1, .inconsistent("a header extension of 32 bytes")),
+    (34, 0x10, .inconsistent("a header extension of 4128 bytes")),
+    (35, 0, .inconsistent("a header extension of 0 bytes")),
     (36, 1, .inconsistent("reserved bytes of the header are not zero")),
     (47, 1, .inconsistent("reserved bytes of the header are not zero")),
   ])

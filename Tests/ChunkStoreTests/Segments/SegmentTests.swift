@@ -116,7 +116,7 @@ extension WrittenSegment {
     #expect(try segment.opened(newKeys, directory) == segment.blocks)
   }
 
-  @Test func `a segment of nothing is a segment`() throws {
+  @Test func `a segment of nothing is none`() throws {
     let keys = try TestKeys.ring()
     let storage = MemoryStorage()
     let writer = try SegmentWriter(
@@ -124,9 +124,10 @@ extension WrittenSegment {
     #expect(!writer.isFull)
     let entry = try writer.finish().publish()
     #expect(entry.size == 4096)
-    let directory = try SegmentReader.directory(
-      of: entry.segment, size: 4096, storage: storage, keys: keys)
-    #expect(directory.blocks.isEmpty)
+    #expect(throws: FormatError.missingField("blocks")) {
+      try SegmentReader.directory(
+        of: entry.segment, size: 4096, storage: storage, keys: keys)
+    }
   }
 
   @Test func `nothing is visible before it is published, and nothing stays of what is given up`()
@@ -349,7 +350,7 @@ extension WrittenSegment {
 
   private func directory(blocks: [(sealed: UInt32, chunks: [UInt32])]) -> SegmentDirectory {
     var random = PseudoRandomBytes(seed: 1)
-    var directory = SegmentDirectory(header: random.header(.contentSegment, extension: false))
+    var directory = SegmentDirectory(header: random.header(.contentSegment))
     for block in blocks {
       directory.blocks.append(
         SegmentDirectory.BlockRow(
@@ -384,6 +385,13 @@ extension WrittenSegment {
     }
   }
 
+  @Test func `a segment without blocks, and a block without chunks, are refused`() throws {
+    #expect(throws: FormatError.missingField("blocks")) { try decode(directory(blocks: [])) }
+    #expect(throws: FormatError.inconsistent("a block without a chunk")) {
+      try decode(directory(blocks: [(21, []), (1, [1])]))
+    }
+  }
+
   @Test func `blocks that no segment could hold are refused`() throws {
     let most = UInt32(Limits.segmentSize)
     #expect(throws: Never.self) { try decode(directory(blocks: [(most - 80, [1])])) }
@@ -401,10 +409,12 @@ extension WrittenSegment {
     var random = PseudoRandomBytes(seed: 1)
     for type in ObjectType.allCases where type != .contentSegment && type != .treeSegment {
       #expect(throws: FormatError.self) {
-        try decode(SegmentDirectory(header: random.header(type)))
+        var other = directory(blocks: [(1, [1])])
+        other.headers = [random.header(type)]
+        _ = try decode(other)
       }
     }
-    var mixed = SegmentDirectory(header: random.header(.contentSegment))
+    var mixed = directory(blocks: [(1, [1])])
     mixed.headers.append(random.header(.treeSegment))
     #expect(throws: FormatError.self) { try decode(mixed) }
     mixed.headers = []

@@ -44,15 +44,15 @@ extension PseudoRandomBytes {
     return path
   }
 
-  mutating func header(_ type: ObjectType, extension: Bool = true) -> ObjectHeader {
+  mutating func header(_ type: ObjectType) -> ObjectHeader {
     ObjectHeader(
       type: type, suite: Suite.allCases[int(0...3)], epoch: UInt32(truncatingIfNeeded: number()),
       keyID: bytes(ObjectHeader.keyIDSize), salt: bytes(ObjectHeader.saltSize),
-      extension: `extension` && once(in: 3) ? bytes(int(1...64)) : [])
+      extension: bytes(type.extensionSize))
   }
 
   /// A directory that a decoder accepts.
-  mutating func directory(blocks: ClosedRange<Int> = 0...6) -> SegmentDirectory {
+  mutating func directory(blocks: ClosedRange<Int> = 1...6) -> SegmentDirectory {
     let type: ObjectType = once(in: 2) ? .contentSegment : .treeSegment
     var directory = SegmentDirectory(header: header(type))
     for _ in 0..<int(0...3) { directory.headers.append(header(type)) }
@@ -61,7 +61,7 @@ extension PseudoRandomBytes {
       if once(in: 2) {
         chunks = [reference()]
       } else {
-        for _ in 0..<int(0...5) {
+        for _ in 0..<int(1...5) {
           chunks.append(ChunkReference(id: chunkID(), length: UInt32(int(0...100_000))))
         }
       }
@@ -180,7 +180,7 @@ extension PseudoRandomBytes {
     manifest.statistics.newSize = number()
     manifest.statistics.storedSize = number()
     manifest.statistics.newChunks = number()
-    if once(in: 2) { manifest.tree = ItemTreeRoot(id: chunkID(), itemCount: number()) }
+    if once(in: 2) { manifest.tree = ItemTreeRoot(id: chunkID(), itemCount: number() | 1) }
     manifest.program = text()
     return manifest
   }

@@ -35,7 +35,7 @@ enum Structure: CaseIterable, Sendable {
     case .indexObject:
       return IndexObject(entries: (0..<random.int(0...3)).map { _ in random.indexEntry() })
         .encoded()
-    case .itemsNode: return try encode(.items(try random.items(random.int(0...8))))
+    case .itemsNode: return try encode(.items(try random.items(random.int(1...8))))
     case .itemNodesNode:
       let paths = try random.items(random.int(2...6)).map(\.path)
       let level = random.int(1...11)
@@ -45,14 +45,14 @@ enum Structure: CaseIterable, Sendable {
             TreeNode.ItemChild(firstPath: $0, id: random.chunkID(), itemCount: random.number())
           }, level: level))
     case .chunksNode:
-      return try encode(.chunks((0..<random.int(0...9)).map { _ in random.reference() }))
+      return try encode(.chunks((0..<random.int(1...9)).map { _ in random.reference() }))
     case .chunkNodesNode:
       let level = random.int(1...11)
       return try encode(
         .chunkNodes(
           (0..<random.int(2...6)).map { _ in
-            TreeNode.ChunkChild(
-              id: random.chunkID(), count: random.number(), size: random.number())
+            let (a, b) = (random.number() | 1, random.number() | 1)
+            return TreeNode.ChunkChild(id: random.chunkID(), count: min(a, b), size: max(a, b))
           }, level: level))
     case .item: return ItemCoding.encode(random.item(at: try Structure.path))
     case .manifest: return try random.manifest().encoded()
@@ -63,11 +63,11 @@ enum Structure: CaseIterable, Sendable {
       ).encoded()
     case .removal:
       return try Removal(
-        archives: (0..<random.int(0...4)).map { _ in random.digest() }, time: random.timestamp()
+        archives: (0..<random.int(1...4)).map { _ in random.digest() }, time: random.timestamp()
       ).signed(by: try Structure.authority)
     case .quarantine:
       return try Quarantine(
-        segments: (0..<random.int(0...4)).map { _ in random.digest() }, time: random.timestamp()
+        segments: (0..<random.int(1...4)).map { _ in random.digest() }, time: random.timestamp()
       ).signed(by: try Structure.authority)
     case .doom:
       let names = (0..<random.int(0...4)).map { _ in random.digest() }
@@ -202,7 +202,7 @@ func encode(_ node: TreeNode) throws -> [UInt8] {
 extension PseudoRandomBytes {
   mutating func config() throws -> RepositoryConfig {
     var config = RepositoryConfig(
-      generation: UInt32(truncatingIfNeeded: number()), repositoryID: digest(),
+      generation: UInt32(truncatingIfNeeded: number()) | 2, repositoryID: digest(),
       epochs: [RepositoryConfig.Epoch(number: 1, suite: Suite.allCases[int(0...3)])],
       authority: try Structure.authority.publicKey, previous: digest())
     if once(in: 2) { config.epochs.append(RepositoryConfig.Epoch(number: 9, suite: .aes256GCM)) }

@@ -384,7 +384,34 @@ def blocks():
         data = block(codec, raw)
         assert reader.unpack_block(data) == raw
         vector.case(name, codec=codec, raw=raw, bytes=data)
+    for name, packed in (
+        ("with a checksum", frame(text, True)),
+        ("with the largest window, and no content size", windowed(text, 15 << 3)),
+    ):
+        data = zstd_block(text, packed)
+        assert reader.unpack_block(data) == text
+        vector.case("codec 2, " + name, codec=2, raw=text, bytes=data)
     vector.write()
+
+
+def zstd_block(raw, packed):
+    return struct.pack(">BI", 2, len(raw)) + packed
+
+
+def frame(raw, has_checksum=False):
+    return zstandard.ZstdCompressor(level=3, write_checksum=has_checksum).compress(raw)
+
+
+def windowed(raw, window):
+    """A frame of one raw block, with a window descriptor and no content size."""
+    return b"\x28\xb5\x2f\xfd\0" + bytes([window]) + struct.pack("<I", len(raw) << 3 | 1)[:3] + raw
+
+
+def named_dictionary(raw):
+    """The same, with the number of a dictionary that nothing of it uses."""
+    return (
+        b"\x28\xb5\x2f\xfd\1" + bytes([10 << 3, 7]) + struct.pack("<I", len(raw) << 3 | 1)[:3] + raw
+    )
 
 
 # 9 Segments, 10 Index, 11 Chunks
@@ -770,7 +797,7 @@ def nodes():
         ),
         "chunks": node(3, 0, [reference((one, 4096)), reference((two, 32 << 20))]),
         "nodes of chunks": node(
-            4, 2, [one + varint(40) + varint(2**40), two + varint(50) + varint(5)]
+            4, 2, [one + varint(40) + varint(2**40), two + varint(50) + varint(50)]
         ),
     }
     ring = make_keys()
@@ -1051,8 +1078,10 @@ def refused():
         ("type 10", patch(good, 8, b"\x0a")), ("version 2", patch(good, 9, b"\x02")),
         ("suite 0", patch(good, 10, b"\0")), ("suite 5", patch(good, 10, b"\x05")),
         ("kem 1", patch(good, 11, b"\x01")), ("flags", patch(good, 32, b"\x80\0")),
-        ("an extension that is too long", patch(good, 34, b"\x10\x01") + bytes(4097)),
-        ("an extension that is not there", patch(good, 34, b"\0\x01")),
+        ("an extension where there is none", patch(good, 34, b"\0\x20") + bytes(32)),
+        ("an extension that is not there", header(7, ring)),
+        ("an extension that is too long", header(7, ring, extension=bytes(33))),
+        ("an extension that is too short", header(7, ring, extension=bytes(31))),
         ("reserved bytes", patch(good, 36, bytes(11) + b"\x01")), ("cut short", good[:79]),
     ):
         case("header", why, data, lambda data: reader.Header(Reader(data)))
@@ -1077,12 +1106,14 @@ def refused():
         ("suite 9", bundle_fields(1).replace(b"\x06\x01\x01", b"\x06\x01\x09", 1)),
         ("no sealing secret", bundle_fields(1, ())),
         ("epochs out of order", bundle_fields(1, ((3, S3), (1, S1)))),
+        ("epoch 0", bundle_fields(1, ((0, S1), (1, S3)))),
         ("no authority", bundle_fields(1)[:-34]),
         ("an unknown critical field", bundle_fields(1) + field(14, b"")),
     ):
         case("slot", why, slot(bundle, b"p"), opened)
 
     text = b"words and words and words and words and words"
+    skippable = b"\x50\x2a\x4d\x18" + struct.pack("<I", 3) + b"abc"
     for why, data in (
         ("an unknown codec", b"\x04" + struct.pack(">I", 0)), ("cut short", b"\0\0\0"),
         ("a raw length that is too large", b"\x03" + struct.pack(">I", (32 << 20) + 1)),
@@ -1095,6 +1126,15 @@ def refused():
         ("zstd of another length", b"\x02" + struct.pack(">I", len(text) - 1) + block(2, text)[5:]),
         ("zstd cut short", block(2, text)[:-2]),
         ("zstd that is none", b"\x02" + struct.pack(">I", 100) + b"not zstd at all"),
+        ("zstd of two frames", zstd_block(text * 2, frame(text) + frame(text))),
+        ("zstd with something behind", zstd_block(text, frame(text) + b"\0")),
+        ("zstd with a frame to skip behind", zstd_block(text, frame(text) + skippable)),
+        ("zstd with a frame to skip in front", zstd_block(text, skippable + frame(text))),
+        ("zstd with a frame to skip alone", zstd_block(b"", skippable)),
+        ("zstd that names a dictionary", zstd_block(text, named_dictionary(text))),
+        ("zstd with a window of 36 MiB", zstd_block(text, windowed(text, 15 << 3 | 1))),
+        ("zstd with a window of 256 MiB", zstd_block(text, windowed(text, 18 << 3))),
+        ("zstd of another checksum", zstd_block(text, frame(text, True)[:-1] + b"\0")),
     ):
         case("block", why, data, reader.unpack_block)
 
@@ -1107,8 +1147,11 @@ def refused():
         read.finish()
 
     for why, data in (
-        ("no header", directory([], [])), ("headers of two types", directory([head, other], [])),
-        ("a header of an archive", directory([header(4, ring)], [])),
+        ("no header", directory([], [])),
+        ("headers of two types", directory([head, other], [(36, 0, 0, [one], 10)])),
+        ("a header of an archive", directory([header(4, ring)], [(36, 0, 0, [one], 10)])),
+        ("no block", directory([head], [])),
+        ("a block without a chunk", directory([head], [(36, 0, 0, [one], 10), (36, 0, 1, [], 0)])),
         ("a header number that is too large", directory([head], [(36, 1, 0, [one], 10)])),
         ("chunks that do not fill their block", directory([head], [(36, 0, 0, [one], 11)])),
         ("a chunk that is too large",
@@ -1119,7 +1162,7 @@ def refused():
          directory([head], [(100 << 20, 0, n, [one], 10) for n in range(2)])),
         ("more chunks than blocks claim", directory([head], [(36, 0, 0, [one], 10)])[:-34]
          + b"\x02" + reference(one) * 2),
-        ("left-over bytes", directory([head], []) + b"\0"),
+        ("left-over bytes", directory([head], [(36, 0, 0, [one], 10)]) + b"\0"),
         ("cut short", directory([head], [(36, 0, 0, [one], 10)])[:-1]),
     ):
         case("directory", why, data, listing)
@@ -1174,6 +1217,14 @@ def refused():
         ("ACL names out of order",
          plain(0o040755, acl=b"\1" + varint(1) + blob(b"a") + b"\0" + varint(2) + blob(b"b"))),
         ("a user that is too large", item_fields(uid=varint(2**32), mode=varint(0o040755))),
+        ("a mode without a type", plain(0o755)), ("an unknown type", plain(0o030755)),
+        ("changed twice", plain(0o100644, **regular, changed=b"\2")),
+        ("no holes in a list of them", plain(0o100644, **regular, holes=b"")),
+        ("no attributes in a list of them", plain(0o040755, attributes=b"")),
+        ("no ACL names in a list of them", plain(0o040755, acl=b"")),
+        ("a device without numbers", plain(0o020666)),
+        ("a device with one number", plain(0o020666, device=varint(1))),
+        ("numbers of a device, and none", plain(0o040755, device=varint(1) + varint(3))),
     ):
         case("item", why, data, lambda data: reader.Item(b"dir/name", data))
 
@@ -1185,7 +1236,11 @@ def refused():
         ("level 12", node(4, 12, [child + b"\1\1"] * 2)),
         ("an inner node of one entry", node(4, 1, [child + b"\1\1"])),
         ("an inner node of one path", node(2, 1, [path_entry(b"", b"a") + child + b"\1"])),
-        ("an inner node of nothing", node(2, 1, [])),
+        ("an inner node of nothing", node(2, 1, [])), ("a leaf of nothing", node(1, 0, [])),
+        ("a list of nothing", node(3, 0, [])),
+        ("a chunk of no bytes", node(3, 0, [reference((child, 0))])),
+        ("more chunks than bytes", node(4, 1, [child + b"\1\1", child + b"\2\1"])),
+        ("no chunks", node(4, 1, [child + b"\1\1", child + b"\0\1"])),
         ("paths out of order", node(1, 0, [entry(b"", b"b"), entry(b"b", b"a")])),
         ("a path twice", node(1, 0, [entry(b"", b"a"), entry(b"a", b"a")])),
         ("the slash sorted as a byte", node(1, 0, [entry(b"", b"a-"), entry(b"a-", b"a/b")])),
@@ -1204,6 +1259,7 @@ def refused():
         ("no kind", fields({4: b"x", 6: start})), ("kind 3", fields({2: b"\3", 4: b"x", 6: start})),
         ("no start", fields({2: b"\1", 4: b"x"})),
         ("an unknown critical field", fields({2: b"\1", 4: b"x", 6: start, 10: b""})),
+        ("a tree without items", fields({2: b"\1", 4: b"x", 6: start, 8: child + varint(0)})),
         ("a tree with something behind",
          fields({2: b"\1", 4: b"x", 6: start, 8: child + varint(1) + b"\0"})),
     ):
@@ -1214,6 +1270,9 @@ def refused():
         case("label", f"no field {gone}", fields(rest), reader.decode_label)
     case("label", "purpose 3", fields({**label, 2: b"\3"}), reader.decode_label)
     case("label", "a short target", fields({**label, 4: child[1:]}), reader.decode_label)
+    case("doomed", "too many names", fields({2: bytes(32 * 10_001)}), reader.decode_doomed)
+    case("doomed", "a record that dooms", fields({2: child, 4: child, 6: child}), reader.decode_doomed)
+    case("doomed", "leases, and no record", fields({2: child, 6: child}), reader.decode_doomed)
     case("doomed", "half a name", fields({2: child[:16], 6: b""}), reader.decode_doomed)
     case("doomed", "an unknown critical field", fields({2: b"", 6: b"", 8: b""}), reader.decode_doomed)
     case("lease", "an unknown critical field", fields({1: b"x", 4: b""}), reader.decode_lease)
@@ -1231,12 +1290,24 @@ def refused():
         ("no generation", signed_body(CONFIG, fields({4: ID, 6: b"", 8: ring.authority, 10: bytes(32)}))),
         ("epochs out of order", signed_body(
             CONFIG, config_fields(ring, 1, bytes(32), [(3, 1), (1, 1)]))),
+        ("epoch 0", signed_body(CONFIG, config_fields(ring, 1, bytes(32), [(0, 1)]))),
+        ("generation 0", signed_body(CONFIG, config_fields(ring, 0, bytes(32), [(1, 1)]))),
+        ("the first, and follows another", signed_body(
+            CONFIG, config_fields(ring, 1, child, [(1, 1)]))),
         ("an unknown critical field", signed_body(CONFIG, good + field(14, b""))),
     ):
         case("config", why, data, config)
     removal = signed_body(CONFIG, fields({2: child, 4: start}))
     case("removal", "a signature for something else", removal,
          lambda data: reader.decode_removal(data, ring))
+    for name, context, decode in (
+        ("removal", REMOVAL, reader.decode_removal),
+        ("quarantine", QUARANTINE, reader.decode_quarantine),
+    ):
+        for why, values in (
+            ("of nothing", {2: b"", 4: start}), ("no names", {4: start}), ("no time", {2: child}),
+        ):
+            case(name, why, signed_body(context, fields(values)), lambda data: decode(data, ring))
     case("quarantine", "the signature of a removal", signed_body(REMOVAL, fields({2: child, 4: start})),
          lambda data: reader.decode_quarantine(data, ring))
     vector.write()
