@@ -22,7 +22,25 @@ printf 'damage' | dd of="$segment" bs=1 seek=5000000 conv=notrunc status=none
   says "$(basename "$segment")"
 )
 status 0 archivist check repo
+prints 'no problems found' 'Contents were not read: `--verify-data` does that'
 status 1 archivist check --verify-data repo
+says "$(basename "$segment")" 'archive first: tree/large: chunk [0-9a-f]* is damaged'
+! grep -q small err || fail "a file that is whole is named"
+! grep -q 'not read' out || fail "--verify-data says that nothing was read"
+
+say "damage has an exit status of its own"
+export ARCHIVIST_EXIT_CODES=modern
+status 90 archivist check --verify-data repo
+status 90 archivist check --storage-only repo
+status 90 archivist check --repair --verify-data --dry-run repo
+status 0 archivist check repo
+status 90 archivist --log-json check --verify-data repo
+says '"msgid": *"IntegrityError"'
+mkdir damaged
+(cd damaged && status 90 archivist extract ../repo::first)
+(cd damaged && status 90 archivist extract --dry-run ../repo::first)
+rm -rf damaged
+unset ARCHIVIST_EXIT_CODES
 
 say "a part of the data at a time comes to the damage in the end"
 found=0
@@ -53,6 +71,12 @@ says 'tree/large'
 [ -e "$segment" ] || fail "the damaged segment is gone"
 status 1 archivist list repo::first
 says 'tree/large: bytes [0-9]* to [0-9]* are lost'
+ARCHIVIST_EXIT_CODES=modern status 90 archivist list repo::first
+status 1 archivist list --format '{path} {health}{NL}' repo::first
+prints '^tree/large broken$' '^tree/small-7 healthy$'
+status 1 archivist list --json-lines repo::first
+grep -q '"path": *"tree/large".*"healthy": *false' out || fail "what is lost is said to be healthy"
+grep -q '"path": *"tree/small-7".*"healthy": *true' out || fail "what is whole is not"
 mkdir restored
 (
   cd restored
@@ -92,6 +116,7 @@ say "the index is made anew"
 for index in repo/index/*; do printf 'x' | dd of="$index" bs=1 seek=200 conv=notrunc status=none; done
 status 1 archivist check repo
 ARCHIVIST_CHECK_I_KNOW_WHAT_I_AM_DOING=YES status 1 archivist check --repair repo
+prints 'Contents were not read'
 status 0 archivist check --verify-data repo
 rm -rf home/.cache restored/*
 (cd restored && status 0 archivist extract ../repo::second)

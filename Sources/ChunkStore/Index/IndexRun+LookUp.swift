@@ -5,6 +5,8 @@ extension IndexRun {
   struct Place {
     var row: Int
     var segment: Int
+    /// Bytes of the chunk.
+    var length: UInt32
   }
 
   /// Where a chunk is; several places, if it is stored more than once.
@@ -32,7 +34,11 @@ extension IndexRun {
       }
     }
     return hasPlace(
-      of: id, in: low..<high, at: self.id, segment: { self.row($0).segment }, isWanted)
+      of: id, in: low..<high, at: self.id,
+      tail: { row in
+        let found = self.row(row)
+        return (found.length, found.segment)
+      }, isWanted)
   }
 
   /// The rows of a stretch that are near where an id would be if they were spread evenly.
@@ -67,10 +73,13 @@ extension IndexRun {
         else { return nil }
         return hasPlace(
           of: id, in: rows, at: idOfRow,
-          segment: { row in
-            // The second half of the last word.
+          tail: { row in
+            // The last word: length and segment.
             let last = words[Self.chunkWords * (row - rows.lowerBound + 1) - 1].bigEndian
-            return Int(UInt32(truncatingIfNeeded: last).bigEndian)
+            return (
+              UInt32(truncatingIfNeeded: last >> 32).bigEndian,
+              Int(UInt32(truncatingIfNeeded: last).bigEndian)
+            )
           }, isWanted)
       } ?? nil
     } catch {
@@ -80,8 +89,8 @@ extension IndexRun {
 
   @inline(__always)
   private func hasPlace(
-    of id: ChunkID, in rows: Range<Int>, at idOfRow: (Int) -> ChunkID, segment: (Int) -> Int,
-    _ isWanted: (Place) -> Bool
+    of id: ChunkID, in rows: Range<Int>, at idOfRow: (Int) -> ChunkID,
+    tail: (Int) -> (length: UInt32, segment: Int), _ isWanted: (Place) -> Bool
   ) -> Bool {
     var low = rows.lowerBound
     var high = rows.upperBound
@@ -90,8 +99,12 @@ extension IndexRun {
       if idOfRow(middle) < id { low = middle + 1 } else { high = middle }
     }
     while low < rows.upperBound, idOfRow(low) == id {
-      let segment = segment(low)
-      if segment < segmentCount, isWanted(Place(row: low, segment: segment)) { return true }
+      let (length, segment) = tail(low)
+      if segment < segmentCount,
+        isWanted(Place(row: low, segment: segment, length: length))
+      {
+        return true
+      }
       low += 1
     }
     return false

@@ -36,6 +36,8 @@ public struct CheckOptions: Sendable {
 public struct CheckReport: Sendable {
   /// What is damaged or missing, in words.
   public var problems: [String] = []
+  /// Problems that are counted in one of these, because there are too many to tell each.
+  public var untold = 0
   /// Objects that are damaged: segments by their own bytes, and index objects also by an entry that
   /// is false.
   public var damaged: Set<ObjectName> = []
@@ -56,22 +58,42 @@ public struct CheckReport: Sendable {
 
   /// Whether nothing was found.
   public var isClean: Bool { problems.isEmpty }
+  /// How many problems there are.
+  public var problemCount: Int { problems.count + untold }
 
-  /// Notes an object that is damaged, or cannot be read.
-  fileprivate mutating func found(_ object: ObjectName, _ error: any Error) {
+  /// Notes an object that is damaged, or cannot be read; once.
+  ///
+  /// - Parameters:
+  ///   - object: The object.
+  ///   - error: What is wrong with it.
+  ///   - extent: How much of it is damaged, to be told behind that.
+  fileprivate mutating func found(_ object: ObjectName, _ error: any Error, extent: String = "") {
     let corruption = Corruption(object: object, cause: error)
-    if corruption.isUnread, !Self.isBadSector(corruption) {
-      unread[object] = corruption
-      problems.append("\(object.path): \(Check.text(error))")
-    } else {
-      found(object, Check.text(error))
+    let text = Check.text(error) + extent
+    guard corruption.isUnread, !Self.isBadSector(corruption) else { return found(object, text) }
+    guard !damaged.contains(object), unread.updateValue(corruption, forKey: object) == nil else {
+      return
     }
+    problems.append("\(object.path): \(text)")
   }
 
   private mutating func found(_ object: ObjectName, _ what: String) {
-    damaged.insert(object)
+    guard damaged.insert(object).inserted else { return }
     problems.append("\(object.path): \(what)")
   }
+
+  /// Notes what is wrong with an archive.
+  fileprivate mutating func found(_ archive: Archive, _ findings: ArchiveCheck.Findings) {
+    let isTold = problems.count < Self.mostTold
+    if isTold { problems += findings.texts.map { "archive \(archive.name): \($0)" } }
+    let rest = findings.count - (isTold ? findings.texts.count : 0)
+    guard rest > 0 else { return }
+    problems.append("archive \(archive.name): \(rest)\(isTold ? " more" : "") problems")
+    untold += rest - 1
+  }
+
+  /// When there are more, those of further archives are only counted.
+  private static let mostTold = 10_000
 
   /// Notes an index object that says of segments what their own directories do not.
   fileprivate mutating func foundFalseEntries(of segments: [Digest256], in index: Digest256) {
@@ -134,13 +156,13 @@ struct Check {
     self.progress = progress
   }
 
+  /// Adds what was found in the archives.
   private mutating func add(_ part: CheckReport) {
     report.damaged.formUnion(part.damaged)
     report.unread.merge(part.unread) { first, _ in first }
-    report.problems += part.problems.filter { !report.problems.contains($0) }
+    report.problems += part.problems
+    report.untold += part.untold
     report.archives += part.archives
-    report.verifiedChunks += part.verifiedChunks
-    report.verifiedBytes += part.verifiedBytes
   }
 
   static func text(_ error: any Error) -> String {
@@ -199,9 +221,7 @@ struct Check {
         entries = try repository.indexEntries(object.id)
       } catch let error as Corruption {
         // One that the local table already covers was not read with the small objects.
-        if !report.damaged.contains(error.object), report.unread[error.object] == nil {
-          report.found(error.object, error.cause)
-        }
+        report.found(error.object, error.cause)
         continue
       } catch StorageError.notFound {
         continue
@@ -231,8 +251,10 @@ struct Check {
     report.segments = sizes.count
   }
 
-  /// What archives refer to, and whether it is there.
-  private func archives(_ meter: Meter) throws -> CheckReport {
+  /// What archives refer to, and whether a reader finds it there.
+  private func archives(
+    _ meter: Meter, damaged: DamagedBlocks = DamagedBlocks()
+  ) throws -> CheckReport {
     var report = CheckReport()
     var unreadable: [(ObjectName, any Error)] = []
     var archives = try repository.archives { name, error in
@@ -245,27 +267,17 @@ struct Check {
     // The index after the archives: then it has what each of them refers to, also if it was made
     // just now.
     try repository.refresh(knowsSizes: true)
-    let marker = try Marker(repository)
+    var check = try ArchiveCheck(repository, damaged: damaged)
     meter.begin(.checkingArchives, total: UInt64(archives.count))
     for archive in archives {
       defer { meter.advance() }
       progress("Checking archive \(archive.name)")
-      var problems: [String] = []
-      try marker.mark(archive.manifest.tree) { finding in
-        switch finding {
-        case .missingChunk(let chunk, let path):
-          problems.append(
-            "archive \(archive.name): \(path): chunk \(chunk.id.digest.hex) is missing")
-        case .unreadableNode(let id, let error):
-          problems.append(
-            "archive \(archive.name): tree node \(id.digest.hex): \(Self.text(error))")
-        }
-      }
+      let findings = try check.check(archive.manifest.tree)
       // One that was deleted meanwhile may have lost its chunks meanwhile.
-      guard !problems.isEmpty,
+      guard findings.count > 0,
         try repository.storage.list(.archive).contains(where: { $0.id == archive.id })
       else { continue }
-      report.problems += problems
+      report.found(archive, findings)
     }
     report.archives = archives.count
     return report
@@ -293,7 +305,7 @@ struct Check {
     let repository = self.repository
     let meter = self.meter
     let confirmed = self.confirmed
-    let shared = SharedReport()
+    let shared = SharedFindings()
     let ofArchives = Mutex<CheckReport?>(nil)
     if options.archives {
       group.start("archives") { [check = self] in
@@ -307,17 +319,15 @@ struct Check {
         var verifier = try SegmentVerifier(repository)
         while let segment = queue.pop() {
           defer { meter.advance(by: UInt64(clamping: segment.size)) }
-          let name = ObjectName.object(.segment, segment.id)
-          let result: Result<(chunks: Int, bytes: Int), any Error>
           do {
-            result = .success(
-              try verifier.verify(segment, hashesName: !confirmed.contains(segment.id)))
+            let found = try verifier.verify(
+              segment, hashesName: !confirmed.contains(segment.id))
+            shared.add(found, segment.id)
           } catch StorageError.notFound {
             continue
           } catch let error where ChunkReader.isDamage(error) {
-            result = .failure(error)
+            shared.add(unopened: segment, error)
           }
-          shared.add(result, name)
         }
       }
     }
@@ -332,8 +342,49 @@ struct Check {
       group.fail(error)
     }
     try group.join()
-    if let found = ofArchives.withLock({ $0 }) { add(found) }
-    add(shared.report)
+    let data = shared.findings
+    for problem in data.problems {
+      report.found(.object(.segment, problem.segment), problem.error, extent: problem.extent)
+    }
+    report.verifiedChunks = data.chunks
+    report.verifiedBytes = data.bytes
+    var found = ofArchives.withLock { $0 }
+    let damaged = try verifyByIndex(data.unopened, data.damaged)
+    if options.archives, !damaged.isEmpty {
+      // Now it is known which of the chunks that are there are damaged.
+      progress("Looking for what is damaged of the archives")
+      found = try archives(Meter(), damaged: damaged)
+    }
+    if let found { add(found) }
+  }
+
+  /// Reads what index objects say of segments whose own directories cannot be read: other blocks
+  /// of them may be whole.
+  private func verifyByIndex(
+    _ segments: [StoredObject], _ known: DamagedBlocks
+  ) throws -> DamagedBlocks {
+    var damaged = known
+    var rest = Dictionary(segments.map { ($0.id, $0.size) }) { first, _ in first }
+    guard !rest.isEmpty else { return damaged }
+    var verifier = try SegmentVerifier(repository)
+    for object in try repository.storage.list(.index) where !rest.isEmpty {
+      let entries: [IndexEntry]
+      do {
+        entries = try repository.indexEntries(object.id)
+      } catch let error where ChunkReader.isDamage(error) {
+        continue  // Told before, or gone since.
+      }
+      for entry in entries {
+        guard let size = rest.removeValue(forKey: entry.segment) else { continue }
+        do {
+          let found = try verifier.verify(entry.directory, of: entry.segment, size)
+          damaged.insert(found.damaged, of: entry.segment)
+        } catch StorageError.notFound {
+          continue
+        }
+      }
+    }
+    return damaged
   }
 
   /// The segments that are to be read this time, in the order of their names from where the last
@@ -353,20 +404,37 @@ struct Check {
       })
   }
 
-  /// What several threads found.
-  private final class SharedReport: Sendable {
-    private let state = Mutex(CheckReport())
+  /// What several threads found in segments.
+  private final class SharedFindings: Sendable {
+    struct Findings {
+      var problems: [(segment: Digest256, error: any Error, extent: String)] = []
+      var damaged = DamagedBlocks()
+      /// Segments whose directories cannot be read.
+      var unopened: [StoredObject] = []
+      var chunks = 0
+      var bytes = 0
+    }
 
-    var report: CheckReport { state.withLock { $0 } }
+    private let state = Mutex(Findings())
 
-    func add(_ result: Result<(chunks: Int, bytes: Int), any Error>, _ name: ObjectName) {
+    var findings: Findings { state.withLock { $0 } }
+
+    func add(_ found: SegmentVerifier.Findings, _ segment: Digest256) {
       state.withLock { state in
-        switch result {
-        case .success(let figures):
-          state.verifiedChunks += figures.chunks
-          state.verifiedBytes += figures.bytes
-        case .failure(let error): state.found(name, error)
-        }
+        state.chunks += found.chunks
+        state.bytes += found.bytes
+        guard let error = found.error else { return }
+        if !found.damaged.isEmpty { state.damaged.insert(found.damaged, of: segment) }
+        let blocks =
+          found.damaged.isEmpty ? "" : " (\(found.damaged.count) of \(found.blocks) blocks)"
+        state.problems.append((segment, error, blocks))
+      }
+    }
+
+    func add(unopened segment: StoredObject, _ error: any Error) {
+      state.withLock { state in
+        state.unopened.append(segment)
+        state.problems.append((segment.id, error, ""))
       }
     }
   }

@@ -15,39 +15,82 @@ struct SegmentVerifier: ~Copyable {
     self.reader = reader
   }
 
+  /// What was found in a segment.
+  struct Findings {
+    /// Chunks that are what their ids say.
+    var chunks = 0
+    /// Bytes that were read.
+    var bytes = 0
+    /// Blocks that there are.
+    var blocks = 0
+    /// Where those begin that are damaged.
+    var damaged: [Int] = []
+    /// What is wrong with the first of them, or with the segment.
+    var error: (any Error)?
+  }
+
+  /// Reads all of a segment, also behind a block that is damaged.
+  ///
   /// - Parameters:
   ///   - segment: The segment.
   ///   - hashesName: Whether its name has to be compared with its bytes.
-  /// - Returns: How many chunks and bytes it has.
-  /// - Throws: What is wrong with it.
-  mutating func verify(
-    _ segment: StoredObject, hashesName: Bool
-  ) throws -> (chunks: Int, bytes: Int) {
+  /// - Returns: What was found.
+  /// - Throws: Why its directory cannot be had, or errors that do not concern this segment alone.
+  mutating func verify(_ segment: StoredObject, hashesName: Bool) throws -> Findings {
     let name = ObjectName.object(.segment, segment.id)
     let storage = repository.storage
     let directory = try SegmentReader.directory(
       of: segment.id, size: segment.size, storage: storage, keys: repository.keys)
+    guard hashesName else { return try verify(directory, of: segment.id, segment.size) }
     var hash = try SHA256()
     let start = directory.headers[0].encodedSize
-    if hashesName {
-      let head = try storage.get(name, range: 0..<start)
-      try hash.update(head.span)
-    }
+    let head = try storage.get(name, range: 0..<start)
+    try hash.update(head.span)
     var end = start
-    var ahead = BlocksAhead(of: name, from: start, storage)
-    try directory.forEachBlock(of: segment.id) { location, held in
+    var findings = try verify(directory, of: segment.id, segment.size) { sealed, range in
+      try hash.update(sealed.span)
+      end = range.upperBound
+    }
+    guard findings.error == nil else { return findings }
+    let tail = try storage.get(name, range: end..<segment.size)
+    try hash.update(tail.span)
+    if try hash.finalize() != segment.id { findings.error = FormatError.authenticationFailed }
+    return findings
+  }
+
+  /// Reads the blocks of a segment that a directory tells of.
+  ///
+  /// - Parameters:
+  ///   - directory: The segment's own, or what an index object says.
+  ///   - segment: The segment.
+  ///   - size: Its bytes.
+  ///   - body: Called with each block that could be read, and where it stands.
+  /// - Returns: What was found.
+  /// - Throws: Errors that do not concern this segment alone; `StorageError.notFound` if it has gone.
+  mutating func verify(
+    _ directory: SegmentDirectory, of segment: Digest256, _ size: Int,
+    _ body: ([UInt8], Range<Int>) throws -> Void = { _, _ in }
+  ) throws -> Findings {
+    let name = ObjectName.object(.segment, segment)
+    let storage = repository.storage
+    var findings = Findings(bytes: size, blocks: directory.blocks.count)
+    var ahead = BlocksAhead(of: name, from: directory.headers[0].encodedSize, storage)
+    try directory.forEachBlock(of: segment) { location, held in
       ahead.reach(location.blockOffset, directory.blocks)
-      end = location.blockOffset + location.sealedLength
-      let sealed = try storage.get(name, range: location.blockOffset..<end)
-      if hashesName { try hash.update(sealed.span) }
-      try verify(sealed, at: location, chunks: held)
+      do {
+        let range = location.blockOffset..<(location.blockOffset + location.sealedLength)
+        let sealed = try storage.get(name, range: range)
+        try body(sealed, range)
+        try verify(sealed, at: location, chunks: held)
+        findings.chunks += held.count
+      } catch StorageError.notFound {
+        throw StorageError.notFound(name.path)
+      } catch let error where ChunkReader.isDamage(error) {
+        findings.damaged.append(location.blockOffset)
+        findings.error = findings.error ?? error
+      }
     }
-    if hashesName {
-      let tail = try storage.get(name, range: end..<segment.size)
-      try hash.update(tail.span)
-      guard try hash.finalize() == segment.id else { throw FormatError.authenticationFailed }
-    }
-    return (directory.chunks.count, segment.size)
+    return findings
   }
 
   /// Whether each of these chunks was read, and is what its id says, in a segment that new archives

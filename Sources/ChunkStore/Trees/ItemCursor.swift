@@ -225,21 +225,24 @@ public struct ChunkCursor {
   private mutating func enter(_ child: TreeNode.ChunkChild, below level: Int) throws {
     switch try source?.node(child.id) {
     case .chunks(let references):
-      try check(child, references.map { (1, UInt64($0.length)) })
+      try Self.check(
+        count: child.count, size: child.size, references.map { (1, UInt64($0.length)) })
       leaf = references
       position = 0
     case .chunkNodes(let children, let own):
       guard own < level else { throw FormatError.inconsistent("a node at the wrong level") }
-      try check(child, children.map { ($0.count, $0.size) })
+      try Self.check(
+        count: child.count, size: child.size, children.map { ($0.count, $0.size) })
       stack.append((children, 0, own, NodesAhead(Self.ahead)))
     case .items, .itemNodes, nil:
       throw FormatError.inconsistent("items in the place of a list of chunks")
     }
   }
 
-  private func check(
-    _ child: TreeNode.ChunkChild, _ entries: [(count: UInt64, size: UInt64)]
-  ) throws {
+  /// Compares the entries of a node with what its parent, or the item, says of them together.
+  static func check(
+    count promised: UInt64, size promisedSize: UInt64, _ entries: [(count: UInt64, size: UInt64)]
+  ) throws(FormatError) {
     var count: UInt64 = 0
     var size: UInt64 = 0
     for entry in entries {
@@ -247,12 +250,12 @@ public struct ChunkCursor {
       let (newSize, overflow2) = size.addingReportingOverflow(entry.size)
       // No chunk is empty: or a few nodes would keep a reader busy for years, without a byte.
       guard entry.count > 0, entry.size >= entry.count, !overflow, !overflow2 else {
-        throw FormatError.inconsistent("a list of chunks with impossible numbers")
+        throw .inconsistent("a list of chunks with impossible numbers")
       }
       (count, size) = (newCount, newSize)
     }
-    guard count > 0, count == child.count, size == child.size else {
-      throw FormatError.inconsistent("a list of other chunks than its parent says")
+    guard count > 0, count == promised, size == promisedSize else {
+      throw .inconsistent("a list of other chunks than its parent says")
     }
   }
 }

@@ -12,8 +12,10 @@ struct Check: ParsableCommand {
       archivist check --storage-only /backup/repo
       archivist check --repair --dry-run /backup/repo
 
-      Exit code 1 if anything is damaged or missing. --storage-only needs no passphrase: the \
-      machine that stores the repository can run it. --repair never removes the last copy of \
+      Exit code 1 if anything is damaged or missing, or 90 with --exit-codes modern. Without \
+      --verify-data the contents of files are not read: what faulty disks do to them stays \
+      unnoticed. --storage-only finds that as well, and needs no passphrase: the machine that \
+      stores the repository can run it. --repair never removes the last copy of \
       anything: what is whole of a damaged segment is copied, and what is lost comes back with the \
       next backup that has it.
       """)
@@ -126,12 +128,13 @@ struct Check: ParsableCommand {
     let found = try repository.check(options, meter: meter) { step in report.info("\(step)") }
     progress?.finish()
     if isPart, let end = found.verifiedUpTo { try place.save(end) }
-    var problems = found.problems
+    var count = found.problemCount
+    for problem in found.problems { report.warning(.damage, "\(name: Array(problem.utf8))") }
     if !repositoryOnly, let vanished = try ClientMemory(session).vanished(from: repository) {
-      problems.append("\(vanished)")
+      count += 1
+      report.warning(.various, "\(vanished)")
     }
     if !repositoryOnly { try session.warnOfReturnedArchives(in: repository) }
-    for problem in problems { report.warning(.various, "\(problem)") }
     guard !global.quiet else { return }
     var text =
       "Checked \(HumanText.count(found.segments, "segment")) and "
@@ -141,7 +144,8 @@ struct Check: ParsableCommand {
         ", verified \(HumanText.count(found.verifiedChunks, "chunk")) in "
         + HumanText.size(found.verifiedBytes)
     }
-    text += ": \(Self.result(problems)).\n"
+    text += ": \(Self.result(count)).\n"
+    if !verifiesData { text += Self.contentsNotRead }
     if found.quarantined > 0 {
       text +=
         "In quarantine since an earlier repair: "
@@ -155,15 +159,18 @@ struct Check: ParsableCommand {
     defer { progress?.finish() }
     let found = try StorageCheck.run(try session.storage(at: path), meter: meter)
     progress?.finish()
-    for problem in found.problems { session.report.warning(.various, "\(problem)") }
+    for problem in found.problems { session.report.warning(.damage, "\(problem)") }
     guard !global.quiet else { return }
     try session.output.write(
       "Read \(HumanText.count(found.objects, "object")), \(HumanText.size(found.bytes)): "
-        + "\(Self.result(found.problems)).\n")
+        + "\(Self.result(found.problems.count)).\n")
   }
 
-  private static func result(_ problems: [some Any]) -> String {
-    problems.isEmpty ? "no problems found" : "\(HumanText.count(problems.count, "problem")) found"
+  /// What a check without `--verify-data` leaves out, so that nobody believes it was done.
+  static let contentsNotRead = "Contents were not read: `--verify-data` does that.\n"
+
+  private static func result(_ problems: Int) -> String {
+    problems == 0 ? "no problems found" : "\(HumanText.count(problems, "problem")) found"
   }
 }
 

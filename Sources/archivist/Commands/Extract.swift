@@ -110,9 +110,10 @@ struct Extract: ParsableCommand {
         for hole in content.holes { progress.meter.advance(by: hole.length) }
       } catch let error as RepositoryError {
         if let lost = try LostContent.description(content, in: repository) {
-          session.report.warning(.fileReadError, "\(name: item.path.bytes): \(lost)")
+          session.report.warning(.damage, "\(name: item.path.bytes): \(lost)")
         } else {
-          session.report.error("\(name: item.path.bytes): \(Exit.describe(error).0)")
+          let (message, status) = Exit.describe(error)
+          session.report.error("\(name: item.path.bytes): \(message)", status.failure)
         }
       }
     }
@@ -162,7 +163,7 @@ struct Extract: ParsableCommand {
       return try reader.read(chunk)
     } catch let error where metadata.lostAsZeros && LostContent.isLoss(error) {
       session.report.warning(
-        .fileReadError, "\(name: item.path.bytes): \(chunk.length) bytes are lost: zeros instead")
+        .damage, "\(name: item.path.bytes): \(chunk.length) bytes are lost: zeros instead")
       return [UInt8](repeating: 0, count: Int(chunk.length))
     }
   }

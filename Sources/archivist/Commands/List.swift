@@ -124,7 +124,7 @@ struct List: ParsableCommand {
         }
         try session.output.write(line)
         if mayLack, let lost = try LostContent.description(item.content, in: repository) {
-          session.report.warning(.fileReadError, "\(name: item.path.bytes): \(lost)")
+          session.report.warning(.damage, "\(name: item.path.bytes): \(lost)")
         }
       }
     }

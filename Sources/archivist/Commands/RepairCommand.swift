@@ -27,8 +27,8 @@ struct RepairCommand {
       throw CommandFailure("nothing was changed", status: .failure(.cancelled))
     }
     if isDryRun { try show(found, "Would do") }
-    for text in found.remaining { report.warning(.various, "\(text)") }
-    for text in found.lost { report.warning(.various, "\(text)") }
+    for text in found.remaining { report.warning(.damage, "\(text)") }
+    for text in found.lost { report.warning(.damage, "\(name: Array(text.utf8))") }
     guard !session.options.quiet else { return }
     if found.check.isClean {
       try session.output.write("No problems found: there is nothing to repair.\n")
@@ -37,10 +37,13 @@ struct RepairCommand {
         "Repaired: \(HumanText.count(found.salvagedBlocks, "block")) of damaged segments saved, "
           + "\(HumanText.count(found.lost.count, "piece")) of archives lost for now.\n")
     }
+    if !options.verifyData { try session.output.write(Check.contentsNotRead) }
   }
 
   private func show(_ plan: RepairReport, _ title: String) throws {
-    for problem in plan.check.problems { session.report.warning(.various, "\(problem)") }
+    for problem in plan.check.problems {
+      session.report.warning(.damage, "\(name: Array(problem.utf8))")
+    }
     guard !plan.actions.isEmpty else { return }
     try session.output.write("\(title):\n" + plan.actions.map { "  \($0)\n" }.joined())
   }

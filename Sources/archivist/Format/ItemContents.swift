@@ -15,6 +15,12 @@ struct ItemContents {
     digests = try Set(algorithms).map { ($0.rawValue, try MessageDigest($0)) }
   }
 
+  /// Whether nothing of an item's content is known to be damaged or missing; nothing is read for it.
+  func isHealthy(_ item: Item) throws -> Bool {
+    guard let content = item.content, repository.hasKnownDamage else { return true }
+    return try repository.lostRanges(of: content).isEmpty
+  }
+
   /// The digests of a file's content, in hexadecimal digits; none for what is no file.
   func digests(of item: Item) throws -> [String: String] {
     guard !digests.isEmpty, let content = item.content else { return [:] }

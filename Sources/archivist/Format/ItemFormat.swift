@@ -132,7 +132,7 @@ struct ItemFormat {
       members += try value(key, item, digests).json(key)
     }
     members += JSON.members("path", Self.path(item))
-    members.append(("healthy", .bool(true)))
+    members.append(("healthy", .bool(try contents.isHealthy(item))))
     for key in ["source", "linktarget"] { members += JSON.members(key, Self.source(item)) }
     members += try value("flags", item, digests).json("flags")
     var known = Set(members.map(\.0))
@@ -194,7 +194,7 @@ struct ItemFormat {
     case .isoatime: return iso(item.atime)
     case .archiveid: return text(archive.id.hex)
     case .archivename: return .text(shown(Array(archive.name.utf8)))
-    case .health: return text("healthy")
+    case .health: return text(try contents.isHealthy(item) ? "healthy" : "broken")
     }
   }
 

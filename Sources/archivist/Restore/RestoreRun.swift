@@ -246,16 +246,17 @@ final class RestoreRun: Sendable {
       report.warning(BackupRun.warning(error), "\(name: item.path.bytes): \(error.reason)")
     } else if let lost = lost(item) {
       report.warning(
-        .fileReadError,
+        .damage,
         "\(name: item.path.bytes): not restored: \(lost). --lost-as-zeros restores the rest")
     } else {
-      report.error("\(name: item.path.bytes): not restored: \(Exit.describe(error).0)")
+      let (message, status) = Exit.describe(error)
+      report.error("\(name: item.path.bytes): not restored: \(message)", status.failure)
     }
   }
 
   private func reportLoss(_ item: Item) {
     let lost = lost(item) ?? "some of it is damaged"
-    report.warning(.fileReadError, "\(name: item.path.bytes): \(lost): restored as zeros")
+    report.warning(.damage, "\(name: item.path.bytes): \(lost): restored as zeros")
   }
 
   private func lost(_ item: Item) -> String? {

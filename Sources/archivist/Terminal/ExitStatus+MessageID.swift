@@ -15,6 +15,7 @@ extension ExitStatus.Warning {
   var messageID: String? {
     switch self {
     case .various: nil
+    case .damage: "IntegrityError"
     case .fileChanged: "FileChangedWarning"
     case .patternNeverMatched: "IncludePatternNeverMatchedWarning"
     case .fileSkipped: "BackupError"

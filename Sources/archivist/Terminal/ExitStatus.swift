@@ -25,6 +25,9 @@ enum ExitStatus: Equatable, Sendable {
   enum Warning: Int32, CaseIterable, Sendable {
     /// More than one kind of warning, or one without a number.
     case various = 1
+    /// Something in the repository is damaged or missing. The number is that of the failure because
+    /// of the same, which monitoring knows; it stands before all other warnings.
+    case damage = 90
     case fileChanged = 100
     case patternNeverMatched = 101
     case fileSkipped = 102
@@ -97,6 +100,9 @@ enum ExitStatus: Equatable, Sendable {
     case repositoryAuthentication = 97
   }
 
+  /// Why the work was not finished, for what is reported without ending the run.
+  var failure: Failure { if case .failure(let failure) = self { failure } else { .other } }
+
   /// The number for the shell.
   func code(_ style: Style) -> Int32 {
     switch (self, style) {
@@ -116,7 +122,17 @@ enum ExitStatus: Equatable, Sendable {
     switch Set(warnings).count {
     case 0: self = .success
     case 1: self = .warning(warnings.first ?? .various)
-    default: self = .warning(.various)
+    default: self = .warning(warnings.contains(.damage) ? .damage : .various)
+    }
+  }
+
+  /// The status of a run that went on to its end, and could not do what these say.
+  init(failures: some Collection<Failure>) {
+    let kinds = Set(failures)
+    if kinds.contains(.integrity) {
+      self = .failure(.integrity)
+    } else {
+      self = .failure(kinds.count == 1 ? kinds.first ?? .other : .other)
     }
   }
 }

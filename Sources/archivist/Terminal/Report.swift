@@ -27,7 +27,7 @@ final class Report: Sendable {
 
   private struct State {
     var warnings: [ExitStatus.Warning: Int] = [:]
-    var errors = 0
+    var failures: [ExitStatus.Failure: Int] = [:]
     /// What is shown below the messages.
     var progress: [UInt8] = []
   }
@@ -70,9 +70,13 @@ final class Report: Sendable {
   ///
   /// - Parameters:
   ///   - message: What it is.
+  ///   - kind: What kind of failure it is.
   ///   - messageID: What programs know it by.
-  func error(_ message: Message, messageID: String? = nil) {
-    write(.error, message, messageID: messageID) { $0.errors += 1 }
+  func error(
+    _ message: Message, _ kind: ExitStatus.Failure = .other, messageID: String? = nil
+  ) {
+    let messageID = messageID ?? (kind == .other ? nil : kind.messageID)
+    write(.error, message, messageID: messageID) { $0.failures[kind, default: 0] += 1 }
   }
 
   /// One item of a list, with its status letter, as borg prints them.
@@ -135,14 +139,16 @@ final class Report: Sendable {
   var warningCount: Int { state.withLock { $0.warnings.values.reduce(0, +) } }
 
   /// How many errors were reported.
-  var errorCount: Int { state.withLock { $0.errors } }
+  var errorCount: Int { state.withLock { $0.failures.values.reduce(0, +) } }
 
   /// The status of a run that came to its end: what the warnings make of it.
   ///
-  /// An error's own status is known only to whoever ends the run because of it; one that was
-  /// reported without ending the run makes it a failure all the same.
+  /// One that was reported without ending the run makes it a failure all the same.
   var exitStatus: ExitStatus {
-    state.withLock { $0.errors > 0 ? .failure(.other) : ExitStatus(warnings: $0.warnings.keys) }
+    state.withLock { state in
+      state.failures.isEmpty
+        ? ExitStatus(warnings: state.warnings.keys) : ExitStatus(failures: state.failures.keys)
+    }
   }
 
   private func write(

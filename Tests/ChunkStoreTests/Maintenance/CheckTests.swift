@@ -93,6 +93,63 @@ import Testing
     for name in names.prefix(2) { #expect(found.contains { $0.contains(name.path) }) }
   }
 
+  /// The files of an archive that cannot be read.
+  private func unreadable(_ repository: Repository, _ name: String) throws -> Set<String> {
+    let reader = try ContentReader(repository)
+    var paths: Set<String> = []
+    var items = try repository.items(of: try repository.archive(named: name))
+    while let item = try items.next() {
+      guard let content = item.content else { continue }
+      do {
+        var chunks = try repository.chunks(of: content)
+        while let chunk = try chunks.next() { _ = try reader.read(chunk) }
+      } catch is RepositoryError {
+        paths.insert(item.path.description)
+      }
+    }
+    return paths
+  }
+
+  @Test func `all damaged blocks of a segment are found, and the files that need them`() throws {
+    try test.open().backUp("c", files.filter { $0.path != "x" })
+    for object in try test.storage.list(.segment) {
+      let copy = try test.copy()
+      let name = ObjectName.object(.segment, object.id)
+      let repository = try copy.open()
+      let directory = try SegmentReader.directory(
+        of: object.id, size: object.size, storage: copy.storage, keys: repository.keys)
+      guard directory.type == .contentSegment else { continue }
+      // Every third block, and whether the directory can be read as well.
+      for hidesDirectory in [false, true] {
+        var bytes = try test.storage.get(name, range: nil)
+        var at = directory.headers[0].encodedSize
+        var spoiled = 0
+        for (number, block) in directory.blocks.enumerated() {
+          if number % 3 == 0 {
+            bytes[at + Int(block.sealedLength) / 2] ^= 1
+            spoiled += 1
+          }
+          at += Int(block.sealedLength)
+        }
+        if hidesDirectory { bytes[bytes.count - 1] ^= 1 }
+        copy.storage.replace(name, bytes)
+        let found = try problems(copy, verifyData: true)
+        let told = found.filter { $0.contains(name.path) }
+        #expect(told.count == 1)
+        let blocks = "(\(spoiled) of \(directory.blocks.count) blocks)"
+        #expect(hidesDirectory || told.allSatisfy { $0.contains(blocks) })
+        for archive in ["b", "c"] {
+          let prefix = "archive \(archive): "
+          let named = found.filter { $0.hasPrefix(prefix) }.map {
+            String($0.dropFirst(prefix.count).prefix { $0 != ":" })
+          }
+          #expect(try Set(named) == unreadable(try copy.open(), archive))
+          #expect(named.count == Set(named).count)
+        }
+      }
+    }
+  }
+
   @Test func `what an archive refers to and is missing is told`() throws {
     var needed = 0
     for object in try test.storage.list(.segment) {

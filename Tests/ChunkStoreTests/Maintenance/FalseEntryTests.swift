@@ -16,7 +16,7 @@ import Testing
   }
 
   enum Lie: CaseIterable {
-    case size, otherChunks, otherSegment, order, block, nonce
+    case size, otherChunks, otherSegment, blocks, length, nonce
   }
 
   private func entries(_ test: SharedRepository) throws -> [IndexEntry] {
@@ -34,11 +34,12 @@ import Testing
           ChunkReference(id: ChunkID(Digest256(bigEndianWords: 1, 2, 3, 4)), length: $0.length)
         }
       case .otherSegment: entry.directory = honest[(number + 1) % honest.count].directory
-      case .order:
-        entry.directory.blocks.append(
-          SegmentDirectory.BlockRow(
-            sealedLength: 16, header: 0, number: 9, chunkCount: 0, rawLength: 0))
-      case .block: entry.directory.blocks[0].sealedLength += 1
+      case .blocks:
+        let last = entry.directory.blocks.count - 1
+        let chunks = entry.directory.blocks[last].chunkCount
+        entry.directory.blocks.append(entry.directory.blocks[last])
+        entry.directory.chunks += entry.directory.chunks.suffix(chunks)
+      case .length: entry.directory.blocks[0].sealedLength += 1
       case .nonce: entry.directory.blocks[0].number += 1
       }
       return entry
@@ -104,9 +105,9 @@ import Testing
       _ = try test.open().publish(
         IndexObject(entries: forged(honest, lie)).encoded(), as: .index, in: .index)
     }
-    let report = try test.open().repair(CheckOptions(), isDryRun: false) { _ in true } progress: {
-      _ in
-    }
+    let report = try test.open().repair(
+      CheckOptions(), isDryRun: false, confirm: { _ in true }
+    ) { _ in }
     #expect(report.check.damaged.count == Lie.allCases.count)
     #expect(try test.storage.list(.quarantine).isEmpty)
     #expect(try test.storage.ids(.segment) == segments)

@@ -50,10 +50,17 @@ final class Pipe {
     #expect(report.exitStatus == .warning(.fileChanged))
     report.warning(.fileMissing, "w")
     #expect(report.exitStatus == .warning(.various))
+    report.warning(.damage, "w")
+    #expect(report.exitStatus == .warning(.damage))
+    #expect(report.exitStatus.code(.classic) == 1)
+    #expect(report.exitStatus.code(.modern) == 90)
     report.error("e")
     #expect(report.errorCount == 1)
     #expect(report.exitStatus == .failure(.other))
-    #expect(pipe.text() == "Error: e\n")
+    report.error("f", .integrity)
+    #expect(report.exitStatus == .failure(.integrity))
+    #expect(report.exitStatus.code(.modern) == 90)
+    #expect(pipe.text() == "Error: e\nError: f\n")
   }
 
   @Test func `keeps a progress line below the messages`() throws {
