@@ -36,13 +36,13 @@ struct Compact: ParsableCommand {
     progress?.finish()
     for segment in report.damagedSegments.sorted() {
       session.report.warning(
-        .various,
+        .damage,
         "segments/\(segment.hex): does not hold what it should; nothing was removed on its word. "
           + "`archivist check --verify-data --repair` sets it aside")
     }
     if report.keptSegments > 0 {
       session.report.warning(
-        .various,
+        .damage,
         "\(HumanText.count(report.keptSegments, "segment")) stay, because archives need a chunk of "
           + "them that cannot be read anywhere: `archivist check --verify-data` says what is affected"
       )
