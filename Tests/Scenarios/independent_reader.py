@@ -850,7 +850,7 @@ def decode_lease(body):
         body,
         {
             1: text, 2: raw(32), 3: text, 5: text, 7: number(2**32 - 1),
-            9: Reader.varint, 11: Reader.timestamp, 13: text,
+            9: Reader.varint, 11: Reader.timestamp, 13: text, 15: raw(32),
         },
     )
 

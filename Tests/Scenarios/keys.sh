@@ -160,7 +160,7 @@ status 2 env ARCHIVIST_NEW_PASSPHRASE=second "$ARCHIVIST" key add hostile
 says '32 key slots'
 status 1 env ARCHIVIST_NEW_PASSPHRASE=changed "$ARCHIVIST" key change-passphrase hostile
 status 1 env ARCHIVIST_PASSPHRASE=changed "$ARCHIVIST" key list hostile
-[ "$(grep -c 'not usable' out)" = 20 ]
+[ "$(grep -c 'not usable' out)" = 21 ]
 [ "$(grep -c 'opened now' out)" = 1 ]
 for slot in $(awk '!/opened now/ { print $1 }' out); do
   # Of names that begin alike the whole one is needed.

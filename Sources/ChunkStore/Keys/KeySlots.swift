@@ -226,6 +226,11 @@ public struct KeySlots: Sendable {
       guard let name = lease.name, leases.entries[name] != nil else {
         throw KeyError.beingChanged(by: "break-lock")
       }
+      // One that cannot be read may be of a removal, as long as it is young.
+      let young = leases.present.earlier(bySeconds: Lease.lifetime)
+      if let unreadable = leases.unreadable.first(where: { $0.value >= young })?.key {
+        throw KeyError.beingChanged(by: ObjectName.object(.lease, unreadable).path)
+      }
       guard let other = others.first else { return }
       guard name < other.id, attempt < patience.count else {
         throw KeyError.beingChanged(by: other.lease.description)

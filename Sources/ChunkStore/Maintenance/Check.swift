@@ -143,6 +143,7 @@ struct Check {
     } else if options.archives {
       check.add(try check.archives(meter))
     }
+    lease?.tellIfLost(hasFailed: !check.report.isClean)
     return check.report
   }
 

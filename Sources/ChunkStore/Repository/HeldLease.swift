@@ -8,6 +8,9 @@ final class HeldLease: Sendable {
   private let repository: Repository
   private let operation: String
   private let names = Mutex(Names())
+  /// Whether somebody has taken it away, as far as it is known.
+  private let isLost = Atomic(false)
+  private let begun = Clock.monotonicSeconds
   private let end = Event()
   private let group = ThreadGroup()
 
@@ -38,15 +41,46 @@ final class HeldLease: Sendable {
   var name: Digest256? { names.withLock { $0.lease } }
 
   /// Whether the object is still there: nobody has taken the lease away.
-  func isHeld() throws -> Bool {
+  func isHeld() throws(StorageError) -> Bool {
     guard let name else { return false }
     return try repository.storage.list(.lease).contains { $0.id == name }
   }
+
+  /// Whether there was a time without the lease.
+  ///
+  /// It is never put again under the same name, so one look at the end is enough.
+  func wasLost() throws(StorageError) -> Bool {
+    if isLost.load(ordering: .relaxed) { return true }
+    return try !isHeld()
+  }
+
+  /// For those who read: tells whoever has asked for it (`Repository.onLeaseLoss`) that the lease is
+  /// gone, and something may have been freed.
+  ///
+  /// What they have read is right all the same, since every byte of it was verified.
+  ///
+  /// - Parameter hasFailed: Something could not be read. Else a short operation is not worth a
+  ///   look at the storage.
+  func tellIfLost(hasFailed: Bool = false) {
+    var isGone = isLost.load(ordering: .relaxed)
+    do throws(StorageError) {
+      if hasFailed || Clock.monotonicSeconds - begun > Self.shortOperation {
+        isGone = try wasLost()
+      }
+      if isGone { repository.leaseLoss.withLock { $0 }?() }
+    } catch {
+      // Out of reach: whoever reads has had an error of its own, or all that it wanted.
+    }
+  }
+
+  /// Seconds in which nobody takes a lease for abandoned.
+  private static let shortOperation = 60.0
 
   /// Puts a new lease.
   func renew() throws {
     let lease = Lease.current(operation, on: repository.machine)
     let new = try repository.publish(lease.encoded(), as: .lease, in: .lease)
+    _ = repository.ownLeases.withLock { $0.insert(new) }
     let old = names.withLock { names in
       let old = names
       names = Names(lease: new)
@@ -59,6 +93,11 @@ final class HeldLease: Sendable {
   private func beat() {
     guard let name else { return }
     do {
+      guard try isHeld() else {
+        // Unless it was renewed meanwhile.
+        if self.name == name { isLost.store(true, ordering: .relaxed) }
+        return
+      }
       let new = try repository.publish(
         LeaseObject.heartbeat(of: name).encoded(), as: .lease, in: .lease)
       let old = names.withLock { names in
@@ -92,6 +131,7 @@ final class HeldLease: Sendable {
   }
 
   private func remove(_ names: Names) throws(StorageError) {
+    if let lease = names.lease { _ = repository.ownLeases.withLock { $0.remove(lease) } }
     for name in [names.heartbeat, names.lease] {
       if let name { try repository.storage.delete(.object(.lease, name)) }
     }
@@ -115,10 +155,23 @@ extension Repository {
   ) throws -> R {
     let lease = try leaseIfPossible(operation)
     defer { lease?.release() }
-    for found in try refresh() {
-      problem(Corruption(object: found.object, cause: found.error))
+    do {
+      for found in try refresh() {
+        problem(Corruption(object: found.object, cause: found.error))
+      }
+      let result = try body()
+      lease?.tellIfLost()
+      return result
+    } catch {
+      lease?.tellIfLost(hasFailed: true)
+      throw error
     }
-    return try body()
+  }
+
+  /// Says what to do when an operation that reads finds its lease taken away: others may have freed
+  /// what it has not read yet.
+  public func onLeaseLoss(_ body: @escaping @Sendable () -> Void) {
+    leaseLoss.withLock { $0 = body }
   }
 
   /// Runs `body` while nothing in the repository is freed: while a copy of it is made, say.
@@ -127,11 +180,14 @@ extension Repository {
   ///   - operation: What is being done, for others to see.
   ///   - body: Runs under the lease.
   /// - Returns: What `body` returns.
-  /// - Throws: What `body` throws; errors of the storage, if there can be no lease.
+  /// - Throws: What `body` throws; errors of the storage, if there can be no lease, or it cannot be
+  ///   said whether it has held; `RepositoryError.protectionLost` if it has not.
   public func withLease<R>(_ operation: String, _ body: () throws -> R) throws -> R {
     let lease = try HeldLease(self, operation: operation)
     defer { lease.release() }
-    return try body()
+    let result = try body()
+    guard try !lease.wasLost() else { throw RepositoryError.protectionLost }
+    return result
   }
 
   /// A lease for reading; `nil` on a storage that cannot be written to, or is full.

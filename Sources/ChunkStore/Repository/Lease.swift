@@ -6,13 +6,18 @@ import Crypto
 /// abandoned.
 struct Lease: Hashable, Sendable {
   var operation: String
+  /// For people.
   var hostname: String
+  /// Tells the machine from others in this repository, as long as none is a clone of it; `nil` if it
+  /// has no name of its own.
+  var machine: Digest256?
   /// Tells this boot of the machine from all others.
   var bootID: String
   /// Tells the numbers of these processes from those of a container.
   var processSpace: String
   var processID: Int32
-  /// When the process began, in clock ticks since the boot: process numbers are used again.
+  /// When the process began, in clock ticks since the boot, since process numbers are used again; 0
+  /// if that could not be had.
   var processStart: UInt64
   /// For people: by the clock of the machine it runs on.
   var started: Timestamp
@@ -20,24 +25,48 @@ struct Lease: Hashable, Sendable {
   /// A lease that cannot be judged by its process counts as abandoned after so many seconds
   /// without a heartbeat.
   static let lifetime: Int64 = 3600
+  /// The same for one of a machine that seems to have been started anew since.
+  static let lifetimeAfterReboot: Int64 = 900
   /// Seconds between two heartbeats.
   static let heartbeat = 300.0
 
-  /// The lease of a process on `machine`, beginning now.
-  static func current(_ operation: String, on machine: Machine = .current) -> Lease {
-    Lease(
-      operation: operation, hostname: machine.name, bootID: machine.bootID,
-      processSpace: machine.processSpace, processID: machine.processID,
-      processStart: machine.startOfProcess(machine.processID) ?? 0, started: machine.now())
+  /// What can be said of whoever took a lease.
+  enum Owner: Equatable {
+    case running
+    case gone
+    /// Gone in all likelihood when nothing has been heard for so many seconds.
+    case unknown(lifetime: Int64)
   }
 
-  /// Whether the process that took the lease still runs, as `machine` sees it; `nil` if it cannot:
-  /// from another machine, from another container, or where there is no /proc, in a chroot say.
-  func isRunning(seenFrom machine: Machine) -> Bool? {
-    guard hostname == machine.name, !bootID.isEmpty, !machine.bootID.isEmpty else { return nil }
-    guard bootID == machine.bootID else { return false }
-    guard processSpace == machine.processSpace else { return nil }
-    return machine.startOfProcess(processID) == processStart
+  /// The lease of a process on `machine`, beginning now.
+  static func current(_ operation: String, on machine: Machine = .current) -> Lease {
+    let start: UInt64 =
+      if case .began(let start) = machine.look(machine.processID) { start } else { 0 }
+    return Lease(
+      operation: operation, hostname: machine.name, machine: machine.identity,
+      bootID: machine.bootID, processSpace: machine.processSpace, processID: machine.processID,
+      processStart: start, started: machine.now())
+  }
+
+  /// What `viewer` can say of the process that took the lease.
+  ///
+  /// Only what is certain counts as gone: that there is no such process among those which `viewer`
+  /// shares its numbers with. Names of hosts say nothing, and a clone of a machine has its id, too.
+  func owner(seenFrom viewer: Machine) -> Owner {
+    let unknown = Owner.unknown(lifetime: Self.lifetime)
+    guard !bootID.isEmpty, !viewer.bootID.isEmpty else { return unknown }
+    guard bootID == viewer.bootID else {
+      guard let machine, machine == viewer.identity else { return unknown }
+      return .unknown(lifetime: Self.lifetimeAfterReboot)
+    }
+    guard !processSpace.isEmpty, processSpace == viewer.processSpace else { return unknown }
+    switch viewer.look(processID) {
+    case .gone: return .gone
+    case .began(let start):
+      if processStart == 0 { return unknown }
+      return start == processStart ? .running : .gone
+    case .unknown: return unknown
+    }
   }
 
   /// The operation, for people.
@@ -52,6 +81,7 @@ struct Lease: Hashable, Sendable {
     writer.field(9) { $0.varint(processStart) }
     writer.field(11) { $0.timestamp(started) }
     writer.text(13, processSpace)
+    if let machine { writer.field(15) { $0.digest(machine) } }
     return writer.bytes
   }
 }
@@ -89,6 +119,7 @@ enum LeaseObject: Hashable, Sendable {
       case 9: lease.processStart = try value.varint()
       case 11: lease.started = try value.timestamp()
       case 13: lease.processSpace = value.text()
+      case 15: lease.machine = try value.digest()
       default:
         try FieldReader.passOver(number)
         continue
@@ -122,17 +153,26 @@ struct Leases: Sendable {
   /// Leases or heartbeats that cannot be read, and when they were put: each may be of an operation
   /// that runs.
   let unreadable: [Digest256: Timestamp]
-  /// The youngest date of the listing: not later than the storage's present, and not much earlier
-  /// for whoever holds a lease of its own.
+  /// What time it is for the storage, or was some minutes ago: the youngest date of what this
+  /// process itself has put.
+  ///
+  /// Of a listing without that, the youngest date. Others may have put theirs by a clock that was
+  /// ahead of the one that counts now.
   private(set) var present = Timestamp(seconds: .min)
 
-  /// Sorts what stands among the leases.
+  /// Sorts what stands among the leases, of which `own` are of this process.
   init(
-    _ objects: [(object: StoredObject, value: LeaseObject)], unreadable: [StoredObject] = []
+    _ objects: [(object: StoredObject, value: LeaseObject)], own: Set<Digest256> = [],
+    unreadable: [StoredObject] = []
   ) {
     self.unreadable = Dictionary(unreadable.map { ($0.id, $0.date) }) { first, _ in first }
     for (object, value) in objects {
-      present = max(present, object.date)
+      let about: Digest256 =
+        switch value {
+        case .lease: object.id
+        case .heartbeat(let lease): lease
+        }
+      if own.isEmpty || own.contains(about) { present = max(present, object.date) }
       guard case .lease(let lease) = value else { continue }
       entries[object.id] = Entry(
         id: object.id, lease: lease, begun: object.date, heard: object.date)
@@ -153,7 +193,10 @@ struct Leases: Sendable {
   ///
   /// Times are compared only with each other, and all are the storage's: machines' clocks differ.
   func isAbandoned(_ entry: Entry, seenFrom machine: Machine) -> Bool {
-    if let isRunning = entry.lease.isRunning(seenFrom: machine) { return !isRunning }
-    return entry.heard < present.earlier(bySeconds: Lease.lifetime)
+    switch entry.lease.owner(seenFrom: machine) {
+    case .running: false
+    case .gone: true
+    case .unknown(let lifetime): entry.heard < present.earlier(bySeconds: lifetime)
+    }
   }
 }

@@ -103,11 +103,12 @@ extension Repository {
 
   /// The leases that are there.
   func leases(problem: (ObjectName, any Error) -> Void) throws -> Leases {
+    let own = ownLeases.withLock { $0 }
     var unreadable: [StoredObject] = []
     let found = try smallObjects(
       .lease, .lease, problem: problem, unreadable: { unreadable.append($0) }
     ) { try LeaseObject(decoding: $0) }
-    return Leases(found, unreadable: unreadable)
+    return Leases(found, own: own, unreadable: unreadable)
   }
 
   /// The labels for one purpose: the newest one for each target.

@@ -22,6 +22,11 @@ public final class Repository: Sendable {
   /// others nobody knows: their writer may have died, or be about to make them so.
   let hasAdopted = Atomic(false)
 
+  /// The leases that this process holds here.
+  let ownLeases = Mutex<Set<Digest256>>([])
+  /// What is done when somebody who reads has lost its lease.
+  let leaseLoss = Mutex<(@Sendable () -> Void)?>(nil)
+
   /// What stands among the key slots and was passed over when the repository was opened: damaged,
   /// out of reach, of another repository, or too costly to try.
   public let passedOverSlots: [PassedOverSlot]
@@ -53,7 +58,7 @@ public final class Repository: Sendable {
     self.storage = storage
     passedOverSlots = passedOver
     self.keys = keys
-    self.machine = machine
+    self.machine = try machine.identified(in: keys.repositoryID)
     // What the storage holds for readers is not held twice.
     blockCache = BlockCache(capacity: Self.blocksInMemory - storage.announcedSize)
     configState = Mutex(config)
@@ -297,6 +302,8 @@ public enum RepositoryError: Error, Sendable {
   case damagedChunk(ChunkID, any Error)
   /// The lease of the running operation was taken away.
   case leaseLost
+  /// The lease was taken away that something else than this program relied on.
+  case protectionLost
   /// Objects that cannot be read keep us from deleting anything.
   case unsafeToDelete([String])
   /// A block could not be opened again right after it was sealed, or held something else.

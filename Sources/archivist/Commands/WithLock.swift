@@ -10,7 +10,8 @@ struct WithLock: ParsableCommand {
       archivist with-lock /backup/repo rsync -a /backup/repo/ offsite:repo/
 
       Backups go on meanwhile; `compact` frees nothing that was there when the command began. The \
-      exit code is the command's.
+      exit code is the command's, or 2 (modern: 74) if the protection was lost meanwhile: by `break-lock`, \
+      or because this machine slept.
       """)
 
   @OptionGroup(title: "Common Options") var global: GlobalOptions

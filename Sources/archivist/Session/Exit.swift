@@ -310,6 +310,12 @@ enum Exit {
         "this backup was taken for abandoned while it ran (did the machine sleep?), and what it "
           + "had stored may be gone: run it again", .failure(.lockLost)
       )
+    case .protectionLost:
+      (
+        "the lease was taken away while the command ran, by `archivist break-lock` or because nothing "
+          + "was heard of this machine for too long: objects may have been freed, and what the command "
+          + "has made may be incomplete. Run it again", .failure(.lockLost)
+      )
     case .unsafeToDelete(let what):
       (
         "nothing was deleted, because these cannot be read and may refer to anything:\n  "

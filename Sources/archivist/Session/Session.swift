@@ -144,6 +144,13 @@ final class Session {
         }
         lastPassphrase = asked?.secret
         try ClientMemory(self).verify(repository)
+        repository.onLeaseLoss { [report] in
+          report.warning(
+            .various,
+            "the lease of this operation was taken away while it ran, by `archivist break-lock` or "
+              + "because nothing was heard of this machine for too long. What was read is right; what "
+              + "was reported as missing may have been freed meanwhile: run it again")
+        }
         warn(
           of: repository.passedOverSlots.filter { namesSlots || $0.isWithClient },
           in: repository, at: path)

@@ -223,7 +223,9 @@ private final class KeyRace {
       var machine = Machine.current
       machine.processID = Int32(number + 1)
       machine.heartbeat = nil
-      machine.startOfProcess = { id in shared.living.withLock { $0.contains(id) } ? 1 : nil }
+      machine.look = { id in
+        shared.living.withLock { $0.contains(id) } ? .began(at: 1) : .gone
+      }
       machine.fresh = FreshBytes { () throws(CryptoError) in
         shared.random.withLock { $0[number].bytes(32) }
       }

@@ -1,4 +1,5 @@
 import Crypto
+import Glibc
 import Synchronization
 import Testing
 
@@ -278,59 +279,141 @@ import Testing
 }
 
 @Suite struct LeaseTests {
+  private let unknown = Lease.Owner.unknown(lifetime: 3600)
+
   @Test func `the process of a lease is seen where it runs`() throws {
     let lease = Lease.current("create")
-    #expect(lease.isRunning(seenFrom: .current) == true)
+    #expect(lease.owner(seenFrom: .current) == .running)
     #expect(lease.processID == Clock.processID)
     #expect(lease.processStart > 0)
     #expect(!lease.bootID.isEmpty)
     #expect(!lease.processSpace.isEmpty)
   }
 
-  @Test func `a lease outlives neither its process nor its boot`() throws {
+  @Test func `a lease does not outlive its process`() throws {
     var lease = Lease.current("create")
     lease.processStart += 1
-    #expect(lease.isRunning(seenFrom: .current) == false, "the number is another process's now")
+    #expect(lease.owner(seenFrom: .current) == .gone, "the number is another process's now")
     lease = Lease.current("create")
     lease.processID = 0x3fff_ffff
-    #expect(lease.isRunning(seenFrom: .current) == false)
-    lease = Lease.current("create")
-    lease.bootID = "another"
-    #expect(lease.isRunning(seenFrom: .current) == false)
+    #expect(lease.owner(seenFrom: .current) == .gone)
+  }
+
+  @Test func `a process that has ended, and was not waited for, is gone`() throws {
+    let child = try TestProcess.sleeping()
+    defer { child.end() }
+    var lease = Lease.current("create")
+    lease.processID = child.id
+    guard case .began(let start) = Machine.current.look(child.id) else {
+      Issue.record("a child cannot be seen")
+      return
+    }
+    lease.processStart = start
+    #expect(lease.owner(seenFrom: .current) == .running)
+    _ = kill(child.id, SIGKILL)
+    for _ in 0..<500 where lease.owner(seenFrom: .current) == .running { Clock.pause(0.01) }
+    #expect(lease.owner(seenFrom: .current) == .gone)
   }
 
   @Test func `where processes cannot be seen, none is taken for gone`() throws {
     let lease = Lease.current("create")
-    var elsewhere = Machine.current
-    elsewhere.name += "x"
-    #expect(lease.isRunning(seenFrom: elsewhere) == nil)
+    // As with hidepid, or a /proc of somebody else's.
+    var hidden = Machine.current
+    hidden.look = { _ in .unknown }
+    #expect(lease.owner(seenFrom: hidden) == unknown)
     var container = Machine.current
     container.processSpace += "1"
-    #expect(lease.isRunning(seenFrom: container) == nil)
+    container.look = { _ in .gone }
+    #expect(lease.owner(seenFrom: container) == unknown)
     var chroot = Machine.current
     chroot.bootID = ""
-    #expect(lease.isRunning(seenFrom: chroot) == nil)
+    chroot.look = { _ in .gone }
+    #expect(lease.owner(seenFrom: chroot) == unknown)
+    // The same nothing on both sides is no common process space.
+    chroot = Machine.current
+    chroot.processSpace = ""
+    chroot.look = { _ in .gone }
+    var blind = lease
+    blind.processSpace = ""
+    #expect(blind.owner(seenFrom: chroot) == unknown)
+    // Who does not know when its own process began says nothing of one that is there.
+    var young = lease
+    young.processStart = 0
+    #expect(young.owner(seenFrom: .current) == unknown)
+    young.processID = 0x3fff_ffff
+    #expect(young.owner(seenFrom: .current) == .gone)
+    // Numbers that mean something else to kill(2).
+    for number: Int32 in [0, -1, .min] {
+      young.processID = number
+      #expect(young.owner(seenFrom: .current) == unknown)
+    }
+  }
+
+  @Test func `another boot is no proof, and waited for less if of the same machine`() throws {
+    let repository = try TestRepository().repository
+    var machine = repository.machine
+    machine.id = Array("0123456789abcdef0123456789abcdef".utf8)
+    machine = try machine.identified(in: repository.id)
+    var lease = Lease.current("create", on: machine)
+    lease.bootID = "another"
+    #expect(lease.owner(seenFrom: machine) == .unknown(lifetime: 900))
+    // A clone, a container: the name of the host says nothing.
+    var other = machine
+    other.id[0] = UInt8(ascii: "f")
+    other = try other.identified(in: repository.id)
+    #expect(other.name == lease.hostname)
+    #expect(lease.owner(seenFrom: other) == unknown)
+    lease.machine = nil
+    #expect(lease.owner(seenFrom: machine) == unknown)
+    other.id = []
+    #expect(try Lease.current("create", on: other.identified(in: repository.id)).machine != nil)
+    // It is not to be recognised in another repository.
+    let elsewhere = try TestRepository().repository.id
+    #expect(try machine.identified(in: elsewhere).identity != machine.identity)
   }
 
   @Test func `a lease that cannot be judged is abandoned after an hour without a word`() throws {
     var lease = Lease.current("create")
-    lease.hostname += "x"
+    lease.bootID = "another"
     // Only the storage's dates count: the lease's own clock is far ahead.
     lease.started = Timestamp(seconds: .max)
-    let (one, two) = (try Digest256.random(), try Digest256.random())
-    func isAbandoned(heardAt: Int64, seenAt: Int64) throws -> Bool {
-      let leases = Leases([
-        (StoredObject(id: one, size: 1, date: Timestamp(seconds: heardAt)), .lease(lease)),
-        (
-          StoredObject(id: two, size: 1, date: Timestamp(seconds: seenAt)),
-          .lease(Lease.current("compact"))
-        ),
-      ])
+    let (one, two, three) = (try Digest256.random(), try Digest256.random(), try Digest256.random())
+    func isAbandoned(heardAt: Int64, seenAt: Int64, own: Bool = true) throws -> Bool {
+      let leases = Leases(
+        [
+          (StoredObject(id: one, size: 1, date: Timestamp(seconds: heardAt)), .lease(lease)),
+          (
+            StoredObject(id: two, size: 1, date: Timestamp(seconds: seenAt)),
+            .lease(Lease.current("compact"))
+          ),
+          // Of somebody by whose clock it is next year.
+          (StoredObject(id: three, size: 1, date: Timestamp(seconds: 30_000_000)), .lease(lease)),
+        ], own: own ? [two] : [three])
       return leases.isAbandoned(try #require(leases.entries[one]), seenFrom: .current)
     }
     #expect(try !isAbandoned(heardAt: 1000, seenAt: 4600))
     #expect(try isAbandoned(heardAt: 1000, seenAt: 4601))
     #expect(try !isAbandoned(heardAt: 5000, seenAt: 1000))
+    #expect(try isAbandoned(heardAt: 5000, seenAt: 1000, own: false))
+  }
+
+  @Test func `what others have dated ahead does not make anybody old`() throws {
+    let test = try SharedRepository()
+    let running = try test.putLease(ageInSeconds: 600)
+    let ahead = try test.putLease(ageInSeconds: -48 * 3600)
+    let repository = try test.open()
+    let own = try HeldLease(repository, operation: "compact")
+    let leases = try repository.leases { _, _ in }
+    for id in [running, ahead] {
+      let entry = try #require(leases.entries[id])
+      #expect(!leases.isAbandoned(entry, seenFrom: repository.machine))
+    }
+    // Nothing is old for those who do not know what time it is.
+    try test.storage.delete(.object(.lease, try #require(own.name)))
+    test.storage.setAge(.object(.lease, running), seconds: 100_000)
+    let without = try repository.leases { _, _ in }
+    #expect(
+      !without.isAbandoned(try #require(without.entries[running]), seenFrom: repository.machine))
   }
 
   @Test func `leases are listed while they are there`() throws {
@@ -363,5 +446,92 @@ import Testing
     }
     for _ in 0..<100 where !(try test.storage.list(.lease).isEmpty) { Clock.pause(0.01) }
     #expect(try test.storage.list(.lease).isEmpty)
+  }
+
+  /// A repository that is opened by somebody whose heart beats fast.
+  private func open(_ test: SharedRepository) throws -> Repository {
+    var machine = Machine.current
+    machine.heartbeat = 0.01
+    return try Repository.open(
+      test.storage, cacheFolder: test.folder.path, machine: machine
+    ) { Secret("") }
+  }
+
+  @Test func `who protects something hears that the lease was taken away`() throws {
+    let test = try SharedRepository()
+    let repository = try open(test)
+    for isLate in [false, true] {
+      do {
+        try repository.withLease("with-lock") {
+          for lease in try test.storage.list(.lease) {
+            try test.storage.delete(.object(.lease, lease.id))
+          }
+          // Seen by a heartbeat, or at the end.
+          if isLate { Clock.pause(0.2) }
+        }
+        Issue.record("nothing was noticed")
+      } catch RepositoryError.protectionLost {
+        // As it should be.
+      }
+      #expect(try test.storage.list(.lease).isEmpty)
+    }
+    try repository.withLease("with-lock") {}
+  }
+
+  @Test func `who reads is told, and goes on`() throws {
+    let test = try SharedRepository()
+    let repository = try open(test)
+    final class Counter: Sendable { let count = Atomic(0) }
+    let counter = Counter()
+    repository.onLeaseLoss { counter.count.add(1, ordering: .relaxed) }
+    func takeAway() throws {
+      for lease in try test.storage.list(.lease) {
+        try test.storage.delete(.object(.lease, lease.id))
+      }
+    }
+    let answer = try repository.reading("list") {
+      try takeAway()
+      Clock.pause(0.2)
+      return 42
+    }
+    #expect(answer == 42)
+    #expect(counter.count.load(ordering: .relaxed) == 1)
+    // Whoever fails is told at once: that may be why.
+    #expect(throws: StorageError.noSpace("x")) {
+      try repository.reading("list") {
+        try takeAway()
+        throw StorageError.noSpace("x")
+      }
+    }
+    #expect(counter.count.load(ordering: .relaxed) == 2)
+    try repository.reading("list") {}
+    #expect(counter.count.load(ordering: .relaxed) == 2)
+  }
+}
+
+/// A child of this process that does nothing.
+private struct TestProcess {
+  let id: Int32
+
+  static func sleeping() throws -> TestProcess {
+    var id: Int32 = 0
+    let path = "/bin/sleep"
+    let code = unsafe path.withCString { path in
+      unsafe "60".withCString { seconds in
+        var arguments: [UnsafeMutablePointer<CChar>?] = unsafe [
+          UnsafeMutablePointer(mutating: path), UnsafeMutablePointer(mutating: seconds), nil,
+        ]
+        return unsafe posix_spawn(&id, path, nil, nil, &arguments, nil)
+      }
+    }
+    guard code == 0 else {
+      throw StorageError.system(path: path, operation: "spawn", code: code)
+    }
+    return TestProcess(id: id)
+  }
+
+  func end() {
+    _ = kill(id, SIGKILL)
+    _ = waitpid(id, nil, 0)
   }
 }

@@ -174,9 +174,9 @@ final class SimulatedWorld: @unchecked Sendable {
       name: isShared ? "shared" : "host\(actor)", bootID: isShared ? "boot" : "boot\(actor)",
       processSpace: "1", processID: Int32(actor),
       now: { [storage] in storage.now.earlier(bySeconds: skew) },
-      startOfProcess: { [weak self] id in
-        guard let self else { return nil }
-        return shared.withLock { $0.living.contains(Int(id)) } ? 1 : nil
+      look: { [weak self] id in
+        guard let self else { return .unknown }
+        return shared.withLock { $0.living.contains(Int(id)) } ? .began(at: 1) : .gone
       }, heartbeat: nil,
       fresh: actor == 0 ? fresh : Self.fresh(seed &* 1000 &+ UInt64(actor)))
   }

@@ -77,7 +77,8 @@ enum Structure: CaseIterable, Sendable {
     case .lease:
       if random.once(in: 3) { return LeaseObject.heartbeat(of: random.digest()).encoded() }
       return Lease(
-        operation: random.text(), hostname: random.text(), bootID: random.text(),
+        operation: random.text(), hostname: random.text(),
+        machine: random.once(in: 2) ? random.digest() : nil, bootID: random.text(),
         processSpace: random.text(), processID: Int32(truncatingIfNeeded: random.next()),
         processStart: random.number(),
         started: random.timestamp()

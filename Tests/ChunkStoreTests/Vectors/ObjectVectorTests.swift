@@ -202,6 +202,7 @@ import Testing
       #expect(Array(lease.operation.utf8) == (try one.bytes("operation")))
       #expect(Array(lease.hostname.utf8) == (try one.bytes("hostname")))
       #expect(Array(lease.bootID.utf8) == (try one.bytes("boot")))
+      #expect(lease.machine == (try one.digest("machine")))
       #expect(lease.processID == (try one.number("process")))
       #expect(lease.processStart == (try one.number("process start")))
       #expect(lease.started == (try one.time("started")))

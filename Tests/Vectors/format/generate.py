@@ -1023,14 +1023,17 @@ def small_objects():
 
     vector = Vector("lease", "Section 16.4.")
     boot = b"0c7ad1a5-3d9e-4d3f-8f5e-0a8f9b0c1d2e"
+    machine_id = b"b08dfa6083e7567a1921a715000001fb"
+    machine = hashlib.sha256(b"archivist/1 machine" + ID + machine_id).digest()
     body = fields({
         1: b"create", 3: b"host", 5: boot, 7: varint(4242), 9: varint(987_654),
-        11: timestamp(9, 10), 13: b"4026531836",
+        11: timestamp(9, 10), 13: b"4026531836,4026531834", 15: machine,
     })
     reader.decode_lease(body)
     vector.case(
         "create", operation=b"create", hostname=b"host", boot=boot, process=4242,
-        process_start=987_654, started="9 10", process_space=b"4026531836", body=body,
+        process_start=987_654, started="9 10", process_space=b"4026531836,4026531834",
+        machine_id=machine_id, machine=machine, body=body,
         bytes=whole(body, 5, ring),
     )
     body = fields({2: fixed("lease 1")})
@@ -1277,6 +1280,7 @@ def refused():
     case("doomed", "an unknown critical field", fields({2: b"", 6: b"", 8: b""}), reader.decode_doomed)
     case("lease", "an unknown critical field", fields({1: b"x", 4: b""}), reader.decode_lease)
     case("lease", "a lease's name that is too short", fields({2: bytes(31)}), reader.decode_lease)
+    case("lease", "a machine's digest that is too long", fields({1: b"x", 15: bytes(33)}), reader.decode_lease)
 
     ring = make_keys()
     good = config_fields(ring, 1, bytes(32), [(1, 1)])
