@@ -13,7 +13,7 @@ begin() {
   # Of before the lease, by the storage's dates.
   find repo/segments -type f -exec touch -d '1 hour ago' {} +
   "$@" "$ARCHIVIST" with-lock repo bash -c \
-    'touch started; while [ ! -e go ]; do sleep 0.05; done; cp -a repo copy' 2>with-lock.err &
+    'touch started; while [ -e started ] && [ ! -e go ]; do sleep 0.05; done; cp -a repo copy' 2>with-lock.err &
   running=$!
   until [ -e started ]; do sleep 0.02; done
   chmod -R a+rwX repo
