@@ -30,7 +30,10 @@ KINDS = {
 }
 DAMAGES = [
     "missing", "cut short", "bit flipped", "swapped", "rolled back", "duplicated", "zeros",
+    "EIO", "EACCES", "directory in its place",
 ]
+# Which call fails, and with which error number.
+FAULTS = {"EIO": ("read", 5), "EACCES": ("open", 13)}
 COMMANDS = {
     "list": ["list", "repo"],
     "create": ["create", "--files-cache", "disabled", "repo::next", "trees/b"],
@@ -47,6 +50,8 @@ class Place:
 
     def __init__(self, folder, suite):
         self.folder, self.suite = folder, suite
+        # What makes calls of the program fail, while an object is damaged in that way.
+        self.faults = {}
         os.makedirs(folder)
 
     def path(self, *names):
@@ -55,7 +60,8 @@ class Place:
     def run(self, arguments, cwd=".", **more):
         environment = {
             "PATH": os.environ["PATH"], "LC_ALL": "C", "TZ": "UTC",
-            "ARCHIVIST_BASE_DIR": self.path("home"), "ARCHIVIST_PASSPHRASE": "secret", **more,
+            "ARCHIVIST_BASE_DIR": self.path("home"), "ARCHIVIST_PASSPHRASE": "secret",
+            **self.faults, **more,
         }
         return subprocess.run(
             [ARCHIVIST, *arguments], cwd=self.path(cwd), env=environment,
@@ -72,6 +78,7 @@ class Place:
             for parent, _, names in os.walk(self.path("repo", folder)) for name in names}
 
     def make(self, library):
+        self.library = library
         generator = random.Random(7)
         for name in "abc":
             os.makedirs(self.path("trees", name))
@@ -135,6 +142,7 @@ class Place:
         os.rename(self.path("repo"), self.path("sound"))
 
     def reset(self):
+        self.faults = {}
         for name in ("repo", "home", "restored"):
             shutil.rmtree(self.path(name), ignore_errors=True)
         for source, target in (("sound", "repo"), ("home.kept", "home")):
@@ -145,8 +153,18 @@ class Place:
         """False if there is no such damage for this kind."""
         folder, name = KINDS[kind], self.targets[kind]
         path = self.path("repo", name)
+        if how in FAULTS:
+            call, number = FAULTS[how]
+            self.faults = {
+                "LD_PRELOAD": self.library, "FAULT_CALL": call, "FAULT_AT": "1",
+                "FAULT_ONWARD": "1", "FAULT_ERROR": str(number), "FAULT_UNDER": path}
+            return True
         with open(path, "rb") as file:
             data = bytearray(file.read())
+        if how == "directory in its place":
+            os.remove(path)
+            os.mkdir(path)
+            return True
         if how == "missing":
             os.remove(path)
             return True
@@ -189,8 +207,12 @@ class Place:
 
     def put_back(self):
         """What the damage took is there again; what commands have made since then stays."""
+        self.faults = {}
         if os.path.exists(self.path("repo/config/00000002")):
             os.remove(self.path("repo/config/00000002"))
+        for name in self.targets.values():
+            if os.path.isdir(self.path("repo", name)):
+                os.rmdir(self.path("repo", name))
         subprocess.run(["cp", "-a", self.path("sound") + "/.", self.path("repo")], check=True)
 
 

@@ -55,7 +55,7 @@ struct SlotSearch {
 
   /// Reads what stands among the slots.
   ///
-  /// - Throws: What keeps `keys/` from being listed; `StorageError.connection`.
+  /// - Throws: What keeps `keys/` from being listed, or puts the storage out of reach.
   init(_ storage: any Storage, of id: RepositoryID, clientSlots: [[UInt8]]) throws {
     self.id = id
     for bytes in clientSlots {
@@ -100,8 +100,8 @@ struct SlotSearch {
       entries.append(Entry(name: name, isWithClient: isWithClient, slot: slot))
     } catch StorageError.notFound {
       // Replaced since it was listed.
-    } catch StorageError.connection(let failure) {
-      throw StorageError.connection(failure)
+    } catch let error as StorageError where !error.isOfOneObject {
+      throw error
     } catch {
       passedOver.append(PassedOverSlot(name: name, isWithClient: isWithClient, error: error))
     }

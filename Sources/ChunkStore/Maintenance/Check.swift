@@ -69,12 +69,13 @@ public struct CheckReport: Sendable {
   ///   - extent: How much of it is damaged, to be told behind that.
   fileprivate mutating func found(_ object: ObjectName, _ error: any Error, extent: String = "") {
     let corruption = Corruption(object: object, cause: error)
-    let text = Check.text(error) + extent
-    guard corruption.isUnread, !Self.isBadSector(corruption) else { return found(object, text) }
+    guard corruption.isUnread, !Self.isBadSector(corruption) else {
+      return found(object, Check.text(error) + extent)
+    }
     guard !damaged.contains(object), unread.updateValue(corruption, forKey: object) == nil else {
       return
     }
-    problems.append("\(object.path): \(text)")
+    problems.append("\(corruption)")
   }
 
   private mutating func found(_ object: ObjectName, _ what: String) {

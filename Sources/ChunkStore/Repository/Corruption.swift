@@ -86,7 +86,8 @@ extension Corruption: CustomStringConvertible {
   /// Where the object is: for people who look for the file.
   private var path: String {
     switch cause {
-    case StorageError.system(let path, _, _), StorageError.damaged(let path, _): path
+    case StorageError.system(let path, _, _), StorageError.damaged(let path, _):
+      path.hasSuffix(object.path) ? path : object.path
     default: object.path
     }
   }

@@ -12,8 +12,9 @@ final class Session {
   let folders: Folders
   let output: OutputWriter
   private var passphrases: PassphraseSources
-  /// What was said of objects that cannot be had.
-  private var told: Set<[UInt8]> = []
+  /// What was said of objects that cannot be had: several parts of a command may come across one.
+  private var warned: Set<[UInt8]> = []
+  private var noted: Set<[UInt8]> = []
   /// The server that was connected to last: one connection serves a whole run.
   private var connected: RemoteStorage?
 
@@ -278,18 +279,16 @@ final class Session {
   /// Tells of something that is made do without, where that may be noticed in the result.
   func warn(about error: any Error) {
     let (message, _) = Exit.describe(error)
-    guard isNew(message) else { return }
-    report.warning(.various, message)
+    if warned.insert(message.bytes).inserted { report.warning(.various, message) }
   }
 
   /// Tells those who want to know of an object that the command does not need.
   func note(_ object: Corruption) {
     let (message, _) = Exit.describe(object)
-    if isNew(message) { report.info(message) }
+    if !warned.contains(message.bytes), noted.insert(message.bytes).inserted {
+      report.info(message)
+    }
   }
-
-  /// Several parts of a command may come across the same object.
-  private func isNew(_ message: Message) -> Bool { told.insert(message.bytes).inserted }
 
   /// The passphrase that opened the last repository; `nil` if it needed none.
   private(set) var lastPassphrase: Secret?

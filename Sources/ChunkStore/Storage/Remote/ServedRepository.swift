@@ -65,6 +65,15 @@ final class ServedRepository: Sendable {
 
   private func confine(_ name: ObjectName) throws(StorageError) { try confine(name.path) }
 
+  /// Refuses an object that is a link to somewhere else, and says that it is this object alone.
+  private func confineReading(_ name: ObjectName) throws(StorageError) {
+    do throws(StorageError) { try confine(name) } catch .refused(let why) {
+      // Unless the repository itself is not where it was.
+      try confine("")
+      throw .damaged("\(given)/\(name)", why)
+    }
+  }
+
   private func demandRemoval(_ what: String) throws(StorageError) {
     for policy in policies {
       if let refusal = policy.refusalToRemove { throw .refused("\(what): \(refusal)") }
@@ -95,13 +104,13 @@ final class ServedRepository: Sendable {
   // MARK: Requests
 
   func get(_ name: ObjectName, range: Range<Int>?) throws(StorageError) -> [UInt8] {
-    try confine(name)
+    try confineReading(name)
     return try storage.get(name, range: range)
   }
 
   /// The file that an object is in, and its size.
   func file(_ name: ObjectName) throws(StorageError) -> (LocalFile, size: Int) {
-    try confine(name)
+    try confineReading(name)
     let file = try storage.file(name)
     return (file, try file.status().size)
   }

@@ -31,6 +31,33 @@ import Testing
     #expect(try LocalFile.status("\(path)/segments")?.isDirectory == true)
   }
 
+  @Test(arguments: [false, true])
+  func `what has the name of an object and is none is told as where it lies`(
+    isConfined: Bool
+  ) throws {
+    var random = PseudoRandomBytes(seed: 9)
+    let policy = ServePolicy(paths: isConfined ? [folder.path] : [])
+    let remote = try TestServer(path: server.path, policies: [policy]).storage()
+    var planted: Set<Digest256> = []
+    func plant(_ make: (String) throws -> Void) throws {
+      let id = random.digest()
+      let name = ObjectName.object(.archive, id)
+      try make("\(server.path)/\(name.path)")
+      planted.insert(id)
+      for range in [nil, 0..<100, 0..<200_000] {
+        let error = #expect(throws: StorageError.self) { try remote.get(name, range: range) }
+        #expect(error?.isOfOneObject == true, "\(String(describing: error))")
+      }
+    }
+    try plant { try LocalFile.makePrivateDirectories($0) }
+    try plant { #expect(unsafe mkfifo($0, 0o600) == 0) }
+    try plant { #expect(unsafe symlink("nowhere", $0) == 0) }
+    try plant { path in #expect(unsafe symlink(path, path) == 0) }
+    try plant { #expect(unsafe symlink("/dev/zero", $0) == 0) }
+    #expect(Set(try remote.list(.archive).map(\.id)) == planted)
+    #expect(try remote.list(.archive).allSatisfy { $0.size == 0 })
+  }
+
   @Test func `errors over there are told as they were`() throws {
     #expect(throws: StorageError.missingRepository("\(folder.path)/none")) {
       try TestServer(path: "\(folder.path)/none").storage()

@@ -136,7 +136,10 @@ import Testing
     let name = ObjectName.object(.label, Digest256(bigEndianWords: 7, 7, 7, 7))
     #expect(unsafe symlink("\(folder.path)/secret", "\(path)/\(name.path)") == 0)
     let client = try attacker(ServePolicy(paths: ["\(folder.path)/allowed"]))
-    #expect(try client.ask(.get(name, nil)).isRefusal)
+    guard case .failed(.damaged) = try client.ask(.get(name, nil)) else {
+      Issue.record("a link that leads out is not told as a fault of this object alone")
+      return
+    }
     #expect(try client.ask(.delete(name)).isRefusal)
     #expect(unsafe rename("\(path)/doomed", "\(folder.path)/doomed") == 0)
     #expect(unsafe symlink("\(folder.path)/doomed", "\(path)/doomed") == 0)
