@@ -25,7 +25,7 @@ says 'tree/a.*--stdin-name'
 status 2 archivist create --stdin-user nobody-at-all repo::clash - <numbers
 says 'no such user'
 status 2 archivist create --stdin-name ../x repo::clash - <numbers
-status 0 archivist create repo::nothing - </dev/null
+status 0 archivist create --content-from-command repo::nothing -- true
 [ -z "$(archivist extract --stdout repo::nothing)" ]
 
 say "together with a passphrase on standard input"

@@ -104,11 +104,18 @@ struct ArchiveMaker {
       }
       let archive = try builder.finish { manifest in
         if let failure = failure() { throw failure }
+        let isComplete = signals.signal == nil
+        if let failure = backup.sources.failure(
+          items: manifest.statistics.items, isComplete: isComplete)
+        {
+          throw isComplete ? failure : interrupted(nil)
+        }
         new.describe(&manifest)
       }
       sayStages()
       try memory.remember(archive, in: repository)
       if archive.manifest.kind == .checkpoint { throw interrupted(archive) }
+      backup.sources.say(report)
       try repository.removeCheckpoints(
         archives.filter { old in
           old.manifest.series == new.series
@@ -152,8 +159,8 @@ struct ArchiveMaker {
     }
   }
 
-  private func interrupted(_ checkpoint: Archive) -> CommandFailure {
-    let figures = checkpoint.manifest.statistics
+  private func interrupted(_ checkpoint: Archive?) -> CommandFailure {
+    let figures = checkpoint?.manifest.statistics ?? ArchiveManifest.Statistics()
     return CommandFailure(
       "interrupted by a signal: there is no archive \(name: Array(new.name.utf8)). Kept are "
         + "\(HumanText.count(figures.files, "file")), \(HumanText.size(Int(clamping: figures.originalSize))): the "
@@ -173,7 +180,7 @@ struct ArchiveMaker {
           listing.add(BackupRun.Status(rawValue: tag) ?? .added, item.path)
         }
       case .failed(let path, let error):
-        let kind = (error as? SystemError).map(BackupRun.warning) ?? .fileFailed
+        let kind = (error as? SystemError).map { BackupRun.warning($0) } ?? .fileFailed
         let reason = (error as? SystemError)?.reason ?? "\(error)"
         report.warning(kind, "\(name: path.bytes): \(reason)")
         listing.add(.error, path)

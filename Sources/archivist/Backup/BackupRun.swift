@@ -45,6 +45,8 @@ struct BackupRun {
   let options: Options
   /// Instead of everything beneath the roots, what is listed.
   var paths: SortedPaths?
+  /// Learns what of that which was asked for could not be backed up.
+  let sources: SourceTally
   /// Counts what is done, if somebody wants to see it.
   var counters: BackupCounters?
   /// Told of every item, in the order of the archive.
@@ -58,6 +60,7 @@ struct BackupRun {
   ///   - parents: What unchanged files are compared with, one after the other.
   /// - Throws: Errors of the repository; those of single files are reported.
   func run(_ builder: ArchiveBuilder, repository: Repository, parents: [Archive]) throws {
+    sources.begin()
     var cache = try openCaches(parents, repository)
     var links = HardLinkTracker()
     let makeItem = itemMaker()
@@ -123,16 +126,22 @@ struct BackupRun {
   }
 
   /// Walks, and archives nothing.
+  ///
+  /// - Throws: Why there would be no archive.
   func dryRun() throws {
     var streamed = options.streamed.map(\.item.path)[...]
+    var items = UInt64(streamed.count)
     try walk { entry in
       while let path = streamed.first, path < entry.path {
         list(.dryRun, path)
         streamed.removeFirst()
       }
       list(entry.isTagged ? .excluded : .dryRun, entry.path)
+      items += 1
     }
     for path in streamed { list(.dryRun, path) }
+    if let failure = sources.failure(items: items, isComplete: true) { throw failure }
+    sources.say(report)
   }
 
   /// A device, a FIFO or a link to one as a regular file, if that is asked for.
@@ -177,7 +186,8 @@ struct BackupRun {
   /// What is walked through, unless paths are listed.
   private var directories: DirectoryWalk {
     DirectoryWalk(
-      report: report, roots: roots, options: options.walk, patterns: options.patterns, list: list)
+      report: report, roots: roots, options: options.walk, patterns: options.patterns,
+      sources: sources, list: list)
   }
 
   /// Visits what there is, while the walk goes on ahead on another thread.
@@ -211,10 +221,16 @@ struct BackupRun {
     try visit(entry)
   }
 
-  static func warning(_ error: SystemError) -> ExitStatus.Warning {
+  /// The kind of warning that an error is.
+  ///
+  /// A file that was there when its directory was read is one that has changed if it is gone; one
+  /// that was asked for by its path is missing.
+  static func warning(
+    _ error: SystemError, ifMissing: ExitStatus.Warning = .fileChanged
+  ) -> ExitStatus.Warning {
     switch error.code {
     case EACCES, EPERM: .filePermissionDenied
-    case ENOENT: .fileMissing
+    case ENOENT: ifMissing
     case EIO: .fileReadError
     default: .fileFailed
     }

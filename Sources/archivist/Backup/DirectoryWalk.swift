@@ -6,6 +6,8 @@ struct DirectoryWalk: Sendable {
   let roots: [WalkRoot]
   let options: WalkOptions
   let patterns: PatternList
+  /// Learns which of the roots could not be read.
+  let sources: SourceTally
   /// Told of what is left out.
   let list: @Sendable (BackupRun.Status, ArchivePath) -> Void
 
@@ -62,6 +64,11 @@ struct DirectoryWalk: Sendable {
   /// Tells of what the walk has to say.
   func tell(_ event: WalkEvent) {
     switch event {
+    case .rootFailed(let path, let error):
+      let warning = BackupRun.warning(error, ifMissing: .fileMissing)
+      report.warning(warning, "\(name: error.path): \(error.reason)")
+      sources.addMissing(error.path, warning)
+      list(.error, path)
     case .failed(let error):
       report.warning(BackupRun.warning(error), "\(name: error.path): \(error.reason)")
     case .unreadable(let path, let error):

@@ -48,7 +48,8 @@ extension Parent {
     archives.filter { old in
       old.manifest.kind == .checkpoint
         && archives.contains { later in
-          later.manifest.kind == .archive && later.manifest.series == old.manifest.series
+          later.manifest.kind == .archive && later.manifest.tree != nil
+            && later.manifest.series == old.manifest.series
             && later.manifest.hostname == old.manifest.hostname && later.start >= old.start
         }
     }

@@ -12,18 +12,42 @@ struct StreamedFile: Sendable {
 }
 
 /// Standard input as a content.
-struct InputContent: ContentSource {
+final class InputContent: ContentSource {
   /// A pipe does not say how much will come; as large as can be is read like a large file.
   let expectedSize = UInt64.max
+
+  private let size = Mutex<UInt64?>(nil)
+
+  /// Whether it was read to its end, and nothing came.
+  var wasEmpty: Bool { size.withLock { $0 == 0 } }
 
   func open() throws -> any ContentStream {
     // A number of its own: closing it leaves standard input what it is.
     let number = fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, STDERR_FILENO + 1)
     guard number >= 0 else { throw SystemError.last("dup", Array("standard input".utf8)) }
-    return PipeStream(FileDescriptor(owning: number), path: Array("standard input".utf8))
+    return Stream(
+      PipeStream(FileDescriptor(owning: number), path: Array("standard input".utf8)), of: self)
   }
 
   func isWorthReading(afterAttempt attempt: Int) -> Bool { false }
+
+  private final class Stream: ContentStream {
+    private let input: PipeStream
+    private let content: InputContent
+
+    init(_ input: PipeStream, of content: InputContent) {
+      self.input = input
+      self.content = content
+    }
+
+    func read(_ count: Int) throws -> [UInt8] { try input.read(count) }
+
+    func finish() throws -> ContentSummary {
+      let summary = try input.finish()
+      content.size.withLock { $0 = summary.size }
+      return summary
+    }
+  }
 }
 
 /// What a command prints as a content.

@@ -107,7 +107,7 @@ struct Copy: ParsableCommand {
       ).filter { !known.contains($0.id) }
     }
     guard !keep.rules.isEmpty else { return chosen }
-    let kept = Set(try keep.plan(for: chosen, in: source).kept.map(\.id.id))
+    let kept = Set(try keep.plan(for: chosen, in: source, keepsNewest: true).kept.map(\.id.id))
     return chosen.filter { kept.contains($0.id) }
   }
 }

@@ -95,7 +95,10 @@ struct Create: ParsableCommand {
       listed == nil ? rules.roots + content.walked(paths) : [])
     let command = content.contentFromCommand ? CommandContent(paths.map(\.bytes)) : nil
     let readsInput = listed == nil && content.readsInput(paths)
-    let input: (any ContentSource)? = readsInput ? InputContent() : command
+    let standardInput = readsInput ? InputContent() : nil
+    let input: (any ContentSource)? = standardInput ?? command
+    let sources = SourceTally(
+      count: listed == nil ? roots.count : nil, input: standardInput, hasCommand: command != nil)
     if listed == nil, input == nil, roots.isEmpty {
       throw ValidationError("nothing to back up: give at least one PATH")
     }
@@ -110,7 +113,8 @@ struct Create: ParsableCommand {
         [try content.file($0, now: start, numericIDs: metadata.numericIds)]
       } ?? []
     let backup = BackupRun(
-      report: session.report, roots: roots, options: run, paths: listed, counters: counters,
+      report: session.report, roots: roots, options: run, paths: listed, sources: sources,
+      counters: counters,
       list: { listing.add($0, $1) })
     if dryRun {
       try backup.dryRun()

@@ -49,9 +49,10 @@ struct Delete: ParsableCommand {
     var chosen = try named.map { try session.archive($0, in: repository, for: .deletion) }
     if selection.isGiven {
       let known = Set(chosen.map(\.id))
-      chosen += try selection.select(
-        try repository.archives().filter { $0.manifest.kind == .archive }, session
-      ).filter { !known.contains($0.id) }
+      let all = try repository.archives().filter { $0.manifest.kind == .archive }
+      let selected = try selection.select(all, session, of: .asNamed)
+      try demandThatAllAreMeant(selected, of: all)
+      chosen += selected.filter { !known.contains($0.id) }
     }
     for archive in chosen where list || dryRun {
       let verb = dryRun ? "Would delete archive: " : "Deleting archive: "
@@ -76,6 +77,17 @@ extension Delete {
     } else {
       throw vanished
     }
+  }
+
+  /// Stops where a pattern that leaves nothing out would delete the archives of several machines.
+  private func demandThatAllAreMeant(_ selected: [Archive], of all: [Archive]) throws {
+    guard selection.names.matchesEverything, selected.count == all.count,
+      Set(all.map(\.manifest.hostname)).count > 1
+    else { return }
+    throw CommandFailure(
+      "this pattern matches all \(all.count) archives, which are of several machines "
+        + "(\(ArchiveNameOptions.hosts(of: all))): is a variable not set? Select those of one machine "
+        + "at a time")
   }
 
   /// Deletes archives that cannot be read, so that `compact` can go on.

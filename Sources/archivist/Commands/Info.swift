@@ -30,7 +30,10 @@ struct Info: ParsableCommand {
         archives = [try session.archive(name, in: repository)]
       } else if selection.isGiven {
         archives = try selection.select(
-          try session.archives(in: repository).filter { $0.manifest.kind == .archive }, session)
+          try session.archives(in: repository).filter { $0.manifest.kind == .archive }, session,
+          unmatched: .warning)
+        // Without any, figures of the whole repository would be taken for theirs.
+        if archives.isEmpty, !json { return }
       }
       let figures = try archives.map {
         ($0, try repository.figures(of: $0, problem: session.warn(about:)))

@@ -80,15 +80,17 @@ struct List: ParsableCommand {
       session.report.warning(.various, "\(vanished)")
     }
     try session.warnOfReturnedArchives(in: repository)
-    var archives = try session.archives(in: repository).filter {
+    let all = try session.archives(in: repository).filter {
       considerCheckpoints || $0.manifest.kind == .archive
     }
+    var bound: Timestamp?
     if let asOf {
       let bytes = asOf.bytes.first == UInt8(ascii: "@") ? Array(asOf.bytes.dropFirst()) : asOf.bytes
-      let bound = try TimeSelector.bound(bytes, now: Clock.now)
-      archives = archives.filter { $0.start <= bound }
+      bound = try TimeSelector.bound(bytes, now: Clock.now)
     }
-    archives = try selection.select(archives, session)
+    let archives = try selection.select(all, session, unmatched: .warning) { archive in
+      bound.map { archive.start <= $0 } ?? true
+    }
     let lines = try ArchiveFormat(
       wanted(ArchiveFormat.standard, short: ArchiveFormat.short),
       isForPeople: session.output.isTerminal)

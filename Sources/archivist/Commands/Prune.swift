@@ -10,8 +10,9 @@ struct Prune: ParsableCommand {
       archivist prune -a 'web-*' --keep-within 2d --keep-daily 14 /backup/repo
       archivist compact /backup/repo
 
-      With the archives of several machines in a repository, always say which ones are meant, with \
-      -a. Frees no space by itself: `archivist compact` does.
+      The rules apply to the archives of each machine by itself, unless --group-by says otherwise. \
+      The newest archive of each stays, unless --allow-none is given. Frees no space by itself: \
+      `archivist compact` does.
       """)
 
   @OptionGroup(title: "Common Options") var global: GlobalOptions
@@ -20,6 +21,9 @@ struct Prune: ParsableCommand {
 
   @Argument(help: .repository)
   var location: BytesArgument?
+
+  @Flag(help: "Delete the newest archive of a machine, too, if no rule keeps it.")
+  var allowNone = false
 
   @Flag(name: [.long, .customShort("n")], help: "Say what would be deleted, and delete nothing.")
   var dryRun = false
@@ -43,10 +47,18 @@ struct Prune: ParsableCommand {
     // What is missing may be what the rest of the decision depends on.
     if let vanished = try ClientMemory(session).vanished(from: repository) { throw vanished }
     let all = try repository.archives()
-    let archives = try names.select(all.filter { $0.manifest.kind == .archive }, session)
-    let plan = try rules.plan(for: archives, in: repository)
+    let isOfAll = rules.grouping.keys.isEmpty
+    let archives = try names.select(
+      all.filter { $0.manifest.kind == .archive }, session, of: isOfAll ? .all : .asNamed)
+    let plan = try rules.plan(for: archives, in: repository, keepsNewest: !allowNone)
+    say(plan, archives, session)
     if list {
-      for decision in plan.decisions { try print(decision, plan, session) }
+      for group in plan.groups {
+        if plan.groups.count > 1 {
+          try session.output.write(group.identity.heading + ":\n")
+        }
+        for decision in group.decisions { try print(decision, session) }
+      }
     }
     if !dryRun {
       try session.delete(plan.removed.map(\.id), in: repository)
@@ -61,9 +73,27 @@ struct Prune: ParsableCommand {
     try session.output.finish()
   }
 
+  /// Says where more is kept than somebody might expect who knows the rules.
+  private func say(_ plan: PrunePlan<Archive>, _ archives: [Archive], _ session: Session) {
+    if rules.groupBy == nil, plan.groups.count > 1 {
+      session.report.notice(
+        "The archives are of several machines (\(ArchiveNameOptions.hosts(of: archives))): the rules "
+          + "apply to those of each by itself (--group-by host; with none, to all together)")
+    }
+    for group in plan.groups {
+      for decision in group.decisions where decision.reason?.rule == .newest {
+        let whose: Message =
+          group.identity.values.isEmpty ? "" : " of \(group.identity.description)"
+        session.report.notice(
+          "No rule keeps any archive\(whose): the newest one, \(name: decision.archive.name), is "
+            + "kept all the same (--allow-none: it goes, too)")
+      }
+    }
+  }
+
   /// As borg prints it: what happens, then name, time and id.
   private func print(
-    _ decision: PrunePlan<Archive>.Decision, _ plan: PrunePlan<Archive>, _ session: Session
+    _ decision: PrunePlan<Archive>.Decision, _ session: Session
   ) throws {
     let archive = decision.archive.id
     let what: String

@@ -11,7 +11,12 @@ struct KeepOptions: ParsableArguments {
   var within: KeepInterval?
 
   @Option(
-    name: [.customLong("keep-last"), .customLong("keep-secondly")], parsing: .unconditional,
+    name: .customLong("keep-last"), parsing: .unconditional,
+    help: ArgumentHelp("Keep the newest N archives.", valueName: "n"))
+  var last: Int?
+
+  @Option(
+    name: .customLong("keep-secondly"), parsing: .unconditional,
     help: ArgumentHelp("Keep that many archives, one for each second.", valueName: "n"))
   var secondly: Int?
 
@@ -64,9 +69,21 @@ struct KeepOptions: ParsableArguments {
       valueName: "n"))
   var yearly: Int?
 
+  @Option(
+    name: .customLong("group-by"),
+    help: ArgumentHelp(
+      "Apply the rules to each group by itself: host, user, paths, series, with commas between; or "
+        + "none, to all together. The default is host.",
+      valueName: "keys"),
+    transform: { try ArchiveGrouping($0) })
+  var groupBy: ArchiveGrouping?
+
+  /// How archives are grouped: where nothing is said, no machine's archives displace another's.
+  var grouping: ArchiveGrouping { groupBy ?? .byHost }
+
   /// What the options ask for.
   var rules: KeepRules {
-    var rules = KeepRules(within: within)
+    var rules = KeepRules(within: within, last: last)
     rules.counts[.secondly] = secondly
     rules.counts[.minutely] = minutely
     rules.counts[.hourly] = hourly
@@ -80,18 +97,29 @@ struct KeepOptions: ParsableArguments {
   }
 
   /// What the rules make of archives of a repository.
-  func plan(for archives: [Archive], in repository: Repository) throws -> PrunePlan<Archive> {
+  func plan(
+    for archives: [Archive], in repository: Repository, keepsNewest: Bool
+  ) throws -> PrunePlan<Archive> {
     let stored = try repository.archiveDates()
     return PrunePlan(
-      archives: archives.map {
-        PruneCandidate(
-          id: $0, name: Array($0.name.utf8), start: $0.start, stored: stored[$0.id])
-      }, rules: rules, now: Clock.now)
+      archives: archives.map { PruneCandidate($0, stored: stored[$0.id], grouping) },
+      rules: rules, now: Clock.now, keepsNewest: keepsNewest)
   }
 
   func validate() throws {
     if quarterly13Weekly != nil, quarterly3Monthly != nil {
       throw ValidationError("Use either --keep-13weekly or --keep-3monthly, not both.")
     }
+  }
+}
+
+extension PruneCandidate<Archive> {
+  /// What a plan has to know about an archive that the storage has had since `stored`.
+  init(_ archive: Archive, stored: Timestamp?, _ grouping: ArchiveGrouping) {
+    self.init(
+      id: archive, name: Array(archive.name.utf8), start: archive.start, stored: stored,
+      isCopy: archive.manifest.origin != nil,
+      isEmpty: archive.manifest.tree.map { $0.itemCount == 0 } ?? true,
+      group: grouping.group(of: archive.manifest))
   }
 }

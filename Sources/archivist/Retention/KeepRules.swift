@@ -1,14 +1,18 @@
 import ChunkStore
 
-/// Which archives to keep: all of a time, and so many of each kind of period.
+/// Which archives to keep: all of a time, the newest, and so many of each kind of period.
 struct KeepRules: Equatable {
   /// Keep everything newer than this.
   var within: KeepInterval?
+  /// How many of the newest archives to keep, whatever their times: 0 for none, negative for all.
+  var last: Int?
   /// How many archives to keep for each kind of period: 0 for none, negative for no limit.
   var counts: [Period: Int] = [:]
 
   /// Whether these rules ask for anything at all.
-  var isEmpty: Bool { within == nil && counts.values.allSatisfy { $0 == 0 } }
+  var isEmpty: Bool {
+    within == nil && (last ?? 0) == 0 && counts.values.allSatisfy { $0 == 0 }
+  }
 
   /// A kind of period, of each of which at most one archive is kept; listed in the order in
   /// which the rules are applied.

@@ -24,7 +24,7 @@ final class Session {
     self.environment = environment
     folders = Folders(environment)
     let level: Report.Level =
-      options.debug ? .debug : options.info ? .info : options.quiet ? .error : .warning
+      options.debug ? .debug : options.info ? .info : options.quiet ? .error : .notice
     report = Report(minimum: level, format: options.logJson ? .json : .text)
     output = OutputWriter(report: report)
     passphrases = PassphraseSources(environment: environment)

@@ -11,8 +11,19 @@ final class Report: Sendable {
   enum Level: Int, Comparable, Sendable {
     case debug
     case info
+    case notice
     case warning
     case error
+
+    /// borg's word for it.
+    var name: String {
+      switch self {
+      case .debug: "DEBUG"
+      case .info, .notice: "INFO"
+      case .warning: "WARNING"
+      case .error: "ERROR"
+      }
+    }
 
     static func < (a: Level, b: Level) -> Bool { a.rawValue < b.rawValue }
   }
@@ -41,7 +52,7 @@ final class Report: Sendable {
   let isTerminal: Bool
 
   /// Reports what is at least of level `minimum` to `descriptor`.
-  init(to descriptor: Int32 = STDERR_FILENO, minimum: Level = .warning, format: Format = .text) {
+  init(to descriptor: Int32 = STDERR_FILENO, minimum: Level = .notice, format: Format = .text) {
     self.descriptor = descriptor
     self.minimum = minimum
     self.format = format
@@ -59,6 +70,11 @@ final class Report: Sendable {
   /// Something that is good to know.
   func info(_ message: @autoclosure () -> Message) {
     if minimum <= .info { write(.info, message()) }
+  }
+
+  /// Something that everybody is told who does not ask for silence, and that is not wrong.
+  func notice(_ message: @autoclosure () -> Message) {
+    if minimum <= .notice { write(.notice, message()) }
   }
 
   /// Something that went wrong while the work went on; the exit status will tell.
@@ -176,7 +192,7 @@ final class Report: Sendable {
         switch level {
         case .error: "Error: "
         case .warning: "Warning: "
-        case .info, .debug: ""
+        case .notice, .info, .debug: ""
         }
       return Array(prefix.utf8) + message.bytes + [UInt8(ascii: "\n")]
     case .json:
@@ -191,7 +207,7 @@ final class Report: Sendable {
     var members: [(String, JSON)] = [
       ("type", .string("log_message")), ("time", .number(Clock.now.unixTime)),
       ("message", .string(NameText.replacingInvalid(message.bytes))),
-      ("levelname", .string("\(level)".uppercased())), ("name", .string(logger)),
+      ("levelname", .string(level.name)), ("name", .string(logger)),
     ]
     if let messageID { members.append(("msgid", .string(messageID))) }
     return JSON.object(members).line

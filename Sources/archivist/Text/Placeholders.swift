@@ -45,6 +45,22 @@ struct Placeholders {
     return result
   }
 
+  /// Whether the placeholder `{name}` is in `template`.
+  static func isUsed(_ name: String, in template: [UInt8]) -> Bool {
+    var rest = template[...]
+    while let byte = rest.popFirst() {
+      guard byte == open else { continue }
+      if rest.first == open {
+        rest = rest.dropFirst()
+      } else if rest.prefix(while: { $0 != close && $0 != UInt8(ascii: ":") })
+        .elementsEqual(name.utf8)
+      {
+        return true
+      }
+    }
+    return false
+  }
+
   private func value(of field: ArraySlice<UInt8>) throws(PlaceholderError) -> [UInt8] {
     let name = Array(field.prefix { $0 != UInt8(ascii: ":") })
     let format = Array(field.dropFirst(name.count + 1))

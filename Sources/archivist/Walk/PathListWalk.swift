@@ -24,7 +24,7 @@ struct PathListWalk {
           report(.failed($0.at(location)))
         }
       } catch {
-        report(.unreadable(path, error.at(location)))
+        report(.rootFailed(path, error.at(location)))
         continue
       }
       try visit(entry)

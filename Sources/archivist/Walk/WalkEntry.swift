@@ -32,8 +32,9 @@ enum WalkDecision: Sendable {
 
 /// Something that a walk has to tell besides its entries.
 enum WalkEvent: Sendable {
-  /// Something could not be read: a root that is missing, a directory without permission, a file
-  /// that has vanished. `SystemError.path` is the path as the user would write it.
+  /// Something that was asked for by its path could not be read at all: a root or a listed path.
+  case rootFailed(ArchivePath, SystemError)
+  /// Something could not be read: a directory without permission, a file that has vanished. `SystemError.path` is the path as the user would write it.
   case failed(SystemError)
   /// An entry could not be looked at, and so is not visited.
   case unreadable(ArchivePath, SystemError)

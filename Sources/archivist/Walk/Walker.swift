@@ -54,7 +54,7 @@ struct Walker: Sendable {
         do throws(SystemError) {
           walks.append(try RootWalk(root: next, of: self))
         } catch {
-          report(.failed(error.at(roots[next].given)))
+          report(.rootFailed(roots[next].path, error.at(roots[next].given)))
         }
         next += 1
       } else if let candidate {
@@ -186,7 +186,9 @@ private struct RootWalk {
       return Step(entry: entry(candidate, found, target, attributes, report))
     } catch {
       let error = error.at(shown(candidate.path))
-      report(candidate.isRoot ? .failed(error) : .unreadable(candidate.path, error))
+      report(
+        candidate.isRoot
+          ? .rootFailed(candidate.path, error) : .unreadable(candidate.path, error))
       return nil
     }
   }
@@ -242,7 +244,8 @@ private struct RootWalk {
             patternPath: candidate.patternPath, names: names)
         }
       } catch {
-        report(.failed(error.at(shown(candidate.path))))
+        let located = error.at(shown(candidate.path))
+        report(candidate.isRoot ? .rootFailed(candidate.path, located) : .failed(located))
         if error.code == ENOENT || error.code == ENOTDIR || error.code == ELOOP { return nil }
         // Without permission to read it, the directory itself is still worth having.
         if options.readsExtendedAttributes, isVisited {

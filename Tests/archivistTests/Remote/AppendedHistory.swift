@@ -96,8 +96,7 @@ struct AppendedHistory {
     let stored = try repository.archiveDates()
     return PrunePlan(
       archives: archives.map {
-        PruneCandidate(
-          id: $0, name: Array($0.name.utf8), start: $0.start, stored: stored[$0.id])
+        PruneCandidate($0, stored: stored[$0.id], .byHost)
       }, rules: rules, now: Clock.now, zone: .utc)
   }
 

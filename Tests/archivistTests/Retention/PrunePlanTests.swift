@@ -11,11 +11,12 @@ import Testing
     }
   }
 
-  func plan(_ starts: [Int64], _ counts: [KeepRules.Period: Int], zone: CivilTime.Zone = .utc)
-    -> [String]
-  {
+  func plan(
+    _ starts: [Int64], last: Int? = nil, _ counts: [KeepRules.Period: Int],
+    zone: CivilTime.Zone = .utc
+  ) -> [String] {
     let plan = PrunePlan(
-      archives: candidates(starts), rules: KeepRules(counts: counts),
+      archives: candidates(starts), rules: KeepRules(last: last, counts: counts),
       now: Timestamp(seconds: 0), zone: zone)
     return plan.decisions.map { "\($0.archive.id) \($0.reason?.description ?? "pruned")" }
   }
@@ -25,8 +26,10 @@ import Testing
     #expect(cases.count >= 150)
     for example in cases {
       let found = withTimeZone(example.zone) {
-        PrunePlan(archives: example.archives.reversed(), rules: example.rules, now: example.now)
-          .decisions.map { "\($0.archive.id) \($0.reason?.description ?? "pruned")" }
+        PrunePlan(
+          archives: example.archives.reversed(), rules: example.rules, now: example.now,
+          keepsNewest: false
+        ).decisions.map { "\($0.archive.id) \($0.reason?.description ?? "pruned")" }
       }
       #expect(found == example.verdicts, "case \(example.number)")
     }
@@ -55,29 +58,80 @@ import Testing
     #expect(plan([0, 60, 120], [.daily: -1]) == ["2 daily #1", "1 pruned", "0 pruned"])
   }
 
-  @Test func `what was not stored at the time it names displaces nothing`() {
-    let day: Int64 = 86_400
-    var archives = candidates((0..<5).map { $0 * day })
-    for i in archives.indices { archives[i].stored = Timestamp(seconds: Int64(i) * day + 600) }
-    // One for each day, later on that day, and some for days to come: all put on the fifth day.
-    for i in 0..<12 {
-      archives.append(
-        PruneCandidate(
-          id: 100 + i, name: Array("forged\(i)".utf8),
-          start: Timestamp(seconds: Int64(i) * day + 3600),
-          stored: Timestamp(seconds: 5 * day + 3601)))
+  @Test func `keeps the newest, however close together`() {
+    #expect(
+      plan([0, 0, 0, 5], last: 2, [:]) == [
+        "3 secondly #1", "2 secondly #2", "1 pruned", "0 pruned",
+      ])
+    // The rule for seconds is borg's.
+    #expect(
+      plan([0, 0, 0, 5], [.secondly: 2])
+        == ["3 secondly #1", "2 secondly #2", "1 pruned", "0 pruned"])
+    #expect(
+      plan([0, 5, 5, 5], [.secondly: 2])
+        == ["3 secondly #1", "2 pruned", "1 pruned", "0 secondly #2"])
+    #expect(
+      plan([0, 5, 5, 5], last: 2, [.secondly: 1])
+        == ["3 secondly #1", "2 secondly #2", "1 pruned", "0 secondly #1"])
+    #expect(plan([0, 5], last: -1, [:]) == ["1 secondly #1", "0 secondly #2"])
+    #expect(plan([0, 5], last: 5, [:]) == ["1 secondly #1", "0 secondly #2"])
+  }
+
+  // MARK: Groups
+
+  private func ofHosts(_ archives: [(host: String, day: Int64)]) -> [PruneCandidate<String>] {
+    archives.map { host, day in
+      PruneCandidate(
+        id: "\(host)-\(day)", name: Array("\(host)-\(day)".utf8),
+        start: Timestamp(seconds: day * 86_400),
+        group: ArchiveGroup(values: [.init(key: .host, texts: [Array(host.utf8)])]))
     }
-    let plan = PrunePlan(
-      archives: archives, rules: KeepRules(counts: [.daily: 5]),
-      now: Timestamp(seconds: 6 * day), zone: .utc)
-    // Those of the day itself, give or take one, cannot be told from honest ones; of each other day
-    // the honest one stays.
-    #expect(Set(plan.kept.map(\.id)).isSuperset(of: [2, 3, 4, 105, 106]))
-    #expect(plan.kept.count(where: { $0.id >= 100 }) <= 7)
-    let honest = PrunePlan(
-      archives: archives.prefix(5), rules: KeepRules(counts: [.daily: 5]),
-      now: Timestamp(seconds: 6 * day), zone: .utc)
-    #expect(honest.kept.count == 5)
+  }
+
+  @Test func `each group is pruned by itself`() {
+    let archives = ofHosts([("web", 9), ("db", 1), ("web", 8), ("db", 2), ("web-db", 3)])
+    let found = PrunePlan(
+      archives: archives, rules: KeepRules(counts: [.daily: 1]), now: Timestamp(seconds: 0),
+      zone: .utc)
+    #expect(
+      found.groups.map { $0.decisions.map(\.archive.id) }
+        == [["db-2", "db-1"], ["web-9", "web-8"], ["web-db-3"]])
+    #expect(found.kept.map(\.id) == ["db-2", "web-9", "web-db-3"])
+    // What others have changes nothing.
+    let alone = PrunePlan(
+      archives: archives.filter { $0.id.hasPrefix("db") }, rules: KeepRules(counts: [.daily: 1]),
+      now: Timestamp(seconds: 0), zone: .utc)
+    #expect(alone.kept.map(\.id) == ["db-2"])
+  }
+
+  @Test func `the newest archive of a group stays, unless it may go`() throws {
+    let archives = ofHosts([("web", 2), ("web", 3), ("db", 60)])
+    let rules = KeepRules(within: try KeepInterval("30d"))
+    func kept(keepsNewest: Bool) -> [String] {
+      PrunePlan(
+        archives: archives, rules: rules, now: Timestamp(seconds: 61 * 86_400), zone: .utc,
+        keepsNewest: keepsNewest
+      ).decisions.compactMap { decision in decision.reason.map { "\(decision.archive.id) \($0)" } }
+    }
+    #expect(kept(keepsNewest: true) == ["db-60 within #1", "web-3 newest #1"])
+    #expect(kept(keepsNewest: false) == ["db-60 within #1"])
+  }
+
+  @Test func `archives without items displace nothing`() throws {
+    var archives = candidates((0..<6).map { $0 * 86_400 })
+    for i in 3..<6 { archives[i].isEmpty = true }
+    func kept(_ rules: KeepRules) -> [String] {
+      PrunePlan(archives: archives, rules: rules, now: Timestamp(seconds: 6 * 86_400), zone: .utc)
+        .decisions.compactMap { decision in decision.reason.map { "\(decision.archive.id) \($0)" } }
+    }
+    #expect(kept(KeepRules(counts: [.daily: 2])) == ["2 daily #1", "1 daily #2"])
+    #expect(kept(KeepRules(last: 2)) == ["2 secondly #1", "1 secondly #2"])
+    #expect(
+      kept(KeepRules(within: try KeepInterval("36H"))) == ["5 within #1", "2 newest #1"])
+    archives = archives.map {
+      var archive = $0; archive.isEmpty = true; return archive
+    }
+    #expect(kept(KeepRules(counts: [.daily: 2])) == ["5 newest #1"])
   }
 
   @Test func `removes nothing from an empty list`() {
@@ -123,9 +177,9 @@ import Testing
     #expect(
       options.rules
         == KeepRules(
-          within: try KeepInterval("2d"),
+          within: try KeepInterval("2d"), last: 1,
           counts: [
-            .secondly: 1, .minutely: 2, .hourly: 3, .daily: 4, .weekly: 5, .monthly: -1,
+            .minutely: 2, .hourly: 3, .daily: 4, .weekly: 5, .monthly: -1,
             .quarterly13Weekly: 7, .yearly: 8,
           ]))
     #expect(try KeepOptions.parse(["--keep-secondly", "-1"]).rules.counts == [.secondly: -1])
@@ -133,8 +187,41 @@ import Testing
       try KeepOptions.parse(["--keep-3monthly", "4"]).rules.counts == [.quarterly3Monthly: 4])
   }
 
+  @Test func `group by what is asked for`() throws {
+    func grouping(_ text: String) throws -> [GroupKey] {
+      try KeepOptions.parse(["--group-by", text]).grouping.keys
+    }
+    #expect(try KeepOptions.parse([]).grouping == .byHost)
+    #expect(try grouping("none") == [])
+    #expect(try grouping("host,user,paths") == [.host, .user, .paths])
+    #expect(try grouping("series") == [.series])
+    for wrong in ["", "hosts", "host,", "none,host", "host none"] {
+      #expect(throws: (any Error).self) { try KeepOptions.parse(["--group-by", wrong]) }
+    }
+  }
+
+  @Test func `find their groups in what archives say of themselves`() throws {
+    let moment = Timestamp(seconds: 1)
+    var one = ArchiveManifest(name: "a", start: moment, end: moment)
+    one.hostname = "web"
+    one.username = "root"
+    one.roots = ["/etc", "/home"].map { .init(path: Array($0.utf8), settledBefore: moment) }
+    var other = one
+    other.roots.reverse()
+    other.username = ""
+    let grouping = try ArchiveGrouping("host,user,paths")
+    #expect(grouping.group(of: one) != grouping.group(of: other))
+    #expect(
+      grouping.group(of: one).heading == "Host web, user root, paths /etc /home")
+    #expect(
+      grouping.group(of: other).description == "host web, user (none), paths /etc /home")
+    #expect(
+      try ArchiveGrouping("paths").group(of: one) == ArchiveGrouping("paths").group(of: other))
+    #expect(try ArchiveGrouping("none").group(of: one) == ArchiveGroup())
+  }
+
   @Test(arguments: [
-    [], ["--keep-daily", "0"], ["--keep-daily", "x"], ["--keep-within", "3"],
+    [], ["--keep-daily", "0"], ["--keep-last", "0"], ["--keep-daily", "x"], ["--keep-within", "3"],
     ["--keep-13weekly", "1", "--keep-3monthly", "1"],
   ])
   func `are refused when they say nothing, or something twice`(arguments: [String]) {

@@ -35,7 +35,8 @@ private struct Seen {
       select: select,
       report: { event in
         switch event {
-        case .failed(let error), .unreadable(_, let error): seen.failures.append(error)
+        case .failed(let error), .unreadable(_, let error), .rootFailed(_, let error):
+          seen.failures.append(error)
         case .conflict(let location, _): Issue.record("\(location)")
         case .excluded(let path, let reason): seen.excluded.append((text(path.bytes), reason))
         }
