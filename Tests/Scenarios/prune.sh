@@ -144,3 +144,37 @@ status 0 archivist delete -a 'web*' repo
 expect db-1 db-2 db-3
 status 0 archivist delete -a '*' repo
 [ "$(names)" = '' ]
+
+say "archives with chosen times displace none that were stored at their time"
+rm -rf repo
+archivist init repo
+# stored MOMENT NAME: an archive of that time, which the storage got ten minutes later.
+stored() {
+  local before
+  before=$(ls repo/archives)
+  archivist create --timestamp "$(date -d "@$1" +%Y-%m-%dT%H:%M:%S)" "repo::$2" src
+  comm -13 <(echo "$before") <(ls repo/archives) | while read -r object; do
+    touch -d "@$(($1 + 600))" "repo/archives/$object"
+  done
+}
+now=$(date +%s)
+midnight=$((now - now % 86400))
+for age in 1 2 3 4 5 6 7 45 80 120; do stored $((midnight - age * 86400 + 43200)) "good-$age"; done
+good=$(names)
+for age in 1 2 3 4 5 6 7; do
+  archivist create "repo::evening-$age" src \
+    --timestamp "$(date -d "@$((midnight - (age - 1) * 86400 - 1))" +%Y-%m-%dT%H:%M:%S)"
+done
+for age in 1 2 3; do
+  archivist create "repo::month-$age" src \
+    --timestamp "$(date -d "$(date -d "@$now" +%Y-%m-01) -$((age - 1)) month -1 second" +%Y-%m-%dT%H:%M:%S)"
+done
+for hour in 1 2 3 4 5; do
+  archivist create "repo::future-$hour" src \
+    --timestamp "$(date -d "@$((midnight + hour * 2 * 86400))" +%Y-%m-%dT%H:%M:%S)"
+done
+archivist create repo::now src
+status 0 archivist prune --keep-daily 8 --keep-monthly 12 repo
+for name in $good; do
+  archivist list --short repo | grep -qx "$name" || fail "$name is gone; left: $(names)"
+done
