@@ -199,7 +199,7 @@ import Testing
     }
   }
 
-  /// 2026-11-28T12:00:00Z
+  /// 2026-11-28T12:00:00Z.
   private static let noon: Int64 = 1_795_867_200
 
   private func kept(
