@@ -1039,29 +1039,39 @@ class Repository:
         return kind, level, entries
 
     def items(self, archive):
-        """14: the items of an archive, in order; all that is said of them is checked."""
-        if 8 not in archive:
-            return
-        root, count = archive[8]
-        last = None
-        total = 0
-        for item in self.items_below(root, TREE_DEPTH, None, count):
-            demand(last is None or order(last) < order(item.path), "items out of order")
-            last = item.path
-            total += 1
-            yield item
-        demand(total == count, "an archive with another number of items than it says")
+        """14: the items of an archive, in order; all that is said of them is checked.
 
-    def items_below(self, id, below, first, count):
-        kind, level, entries = self.node(id, (1, 2), below)
-        demand(first is None or entries and entries[0].path == first, "a node begins elsewhere")
+        What is beneath a node that is refused is passed over, and reported.
+        """
+        if 8 in archive:
+            root, count = archive[8]
+            last = None
+            for item in self.items_below(root, TREE_DEPTH, None, None, count):
+                demand(last is None or order(last) < order(item.path), "items out of order")
+                last = item.path
+                yield item
+
+    def items_below(self, id, below, first, end, count):
+        try:
+            kind, level, entries = self.node(id, (1, 2), below)
+            demand(first is None or entries and entries[0].path == first, "a node begins elsewhere")
+            demand(
+                end is None or not entries or order(entries[-1].path) < order(end),
+                "a node reaches into the one after it",
+            )
+        except (Refused, OSError) as error:
+            stretch = " to ".join(shown(path) if path is not None else "" for path in (first, end))
+            self.problems.append(f"{count} items are missing, {stretch}: {error}")
+            return
+        found = len(entries) if kind == 1 else sum(child.count for child in entries)
+        if found != count:
+            self.problems.append(f"a node of {found} items is said to have {count}")
         if kind == 1:
-            demand(len(entries) == count, "a node with another number of items than it is said")
             yield from entries
         else:
-            demand(sum(child.count for child in entries) == count, "item counts do not add up")
-            for child in entries:
-                yield from self.items_below(child.id, level, child.path, child.count)
+            ends = [child.path for child in entries[1:]] + [end]
+            for child, end in zip(entries, ends):
+                yield from self.items_below(child.id, level, child.path, end, child.count)
 
     def references(self, item):
         if item.tree is None:

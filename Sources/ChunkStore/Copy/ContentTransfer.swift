@@ -129,8 +129,8 @@ private struct CopiedContents {
         try destination.isUsable(content)
       else { return nil }
       return content
-    } catch is RepositoryError {
-      return nil  // Damaged; what is asked for is read.
+    } catch let error where CopyError.isDamage(error) {
+      return nil  // What is asked for is read.
     }
   }
 }

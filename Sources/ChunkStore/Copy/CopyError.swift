@@ -15,10 +15,8 @@ public enum CopyError: Error, Sendable {
     }
   }
 
-  private static func isDamage(_ error: any Error) -> Bool {
-    switch error {
-    case RepositoryError.missingChunk, RepositoryError.damagedChunk: true
-    default: ChunkReader.isDamage(error)
-    }
+  /// Whether an error says that something of an archive cannot be had.
+  static func isDamage(_ error: any Error) -> Bool {
+    error is LostItems || RepositoryError.concernsOneObject(error)
   }
 }

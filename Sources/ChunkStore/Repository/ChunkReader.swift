@@ -213,6 +213,18 @@ extension KeyRing.Namespace {
   var type: ObjectType { self == .content ? .contentSegment : .treeSegment }
 }
 
+extension RepositoryError {
+  /// Whether an error concerns a chunk or an object that cannot be read, so that others may be.
+  public static func concernsOneObject(_ error: any Error) -> Bool {
+    switch error {
+    case RepositoryError.missingChunk, RepositoryError.damagedChunk: true
+    // A segment that only another user may read.
+    case StorageError.system(_, _, EACCES), StorageError.system(_, _, EPERM): true
+    default: ChunkReader.isDamage(error)
+    }
+  }
+}
+
 /// Blocks that were unpacked lately, because the next chunk is often in the same one.
 ///
 /// Threads that go on together want the same block at the same time: one of them reads it, and the

@@ -23,12 +23,14 @@ extension Repository {
   /// Whether everything that a tree refers to can be referred to.
   func isUsable(_ root: ItemTreeRoot?) throws -> Bool {
     do {
-      var items = try ItemCursor(root, source: UsableNodes(self, reader: try TreeReader(self)))
+      var items = ItemCursor(root, source: UsableNodes(self, reader: try TreeReader(self)))
       while let item = try items.next() {
         if let content = item.content, try !isUsable(content) { return false }
       }
       return true
     } catch is UsableNodes.Unusable {
+      return false
+    } catch is LostItems {
       return false
     }
   }

@@ -357,7 +357,7 @@ extension Repository {
 
   /// The items of an archive, in path order.
   public func items(of archive: Archive) throws -> ItemCursor {
-    try ItemCursor(archive.manifest.tree, source: try TreeReader(self))
+    ItemCursor(archive.manifest.tree, source: try TreeReader(self))
   }
 
   /// The chunks of a content, in order.

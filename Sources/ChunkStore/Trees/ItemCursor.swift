@@ -40,6 +40,9 @@ private struct NodesAhead {
 
 /// Walks the items of a tree in path order, and skips ahead by reading only the nodes on the way.
 ///
+/// Items beneath a node that is damaged or missing are passed over: `LostItems` is thrown once in
+/// their place, and the next call goes on after them. Any other error ends the walk.
+///
 /// Holds one node per level. Confined to one thread.
 public struct ItemCursor {
   private let source: any NodeSource
@@ -48,35 +51,34 @@ public struct ItemCursor {
   private var items: [Item] = []
   private var position = 0
   /// The last path of that leaf.
-  private var end: ArchivePath?
-  /// Whether an item was asked for.
+  private var last: ArchivePath?
+  /// Whether an item was handed out.
   private var hasBegun = false
 
   private struct Frame {
-    let children: [TreeNode.ItemChild]
-    var next: Int
-    let level: Int
+    var node: OpenNode
     var ahead: NodesAhead
 
-    init(_ children: [TreeNode.ItemChild], level: Int) {
-      self.children = children
-      self.level = level
-      next = 0
+    init(_ node: OpenNode) {
+      self.node = node
       // Leaves are small, and share blocks.
-      ahead = NodesAhead(level == 1 ? TreeWalk.ahead : 8)
+      ahead = NodesAhead(node.level == 1 ? TreeWalk.ahead : 8)
     }
   }
 
-  init(_ root: ItemTreeRoot?, source: any NodeSource) throws {
+  /// Reads nothing yet.
+  init(_ root: ItemTreeRoot?, source: any NodeSource) {
     self.source = source
-    if let root { try enter(root.id, below: Limits.treeDepth, expecting: nil) }
+    if let root { stack = [Frame(OpenNode(above: root))] }
   }
 
   /// The next item; `nil` behind the last one.
+  ///
+  /// - Throws: `LostItems` in the place of those that cannot be read; errors of the storage.
   public mutating func next() throws -> Item? {
-    hasBegun = true
     while true {
       if position < items.count {
+        hasBegun = true
         // Moved out: a copy would count references for each of its parts.
         var item = Item(path: .root)
         swap(&item, &items[position])
@@ -88,85 +90,94 @@ public struct ItemCursor {
   }
 
   /// The next items, as many as stand in one leaf; `nil` behind the last one.
+  ///
+  /// - Throws: `LostItems` in the place of those that cannot be read; errors of the storage.
   public mutating func nextItems() throws -> [Item]? {
-    hasBegun = true
     while position >= items.count {
       guard try advance() else { return nil }
     }
+    hasBegun = true
     defer { (items, position) = ([], 0) }
     return position == 0 ? items : Array(items[position...])
   }
 
   /// Passes over everything before `path`: the next item is at `path`, or the first behind it.
+  ///
+  /// - Throws: `LostItems` if what is at `path`, or comes first behind it, cannot be read; then the
+  ///   next item is the first one after that. Errors of the storage.
   public mutating func skip(to path: ArchivePath) throws {
     while true {
-      if position < items.count, let end, !(end < path) {
+      if position < items.count, let last, !(last < path) {
         while position < items.count, items[position].path < path { position += 1 }
         return
       }
       (items, position) = ([], 0)
       // A node is left without another look where its parent's next child begins early enough.
-      while stack.count > 1, let above = stack.dropLast().last, above.next < above.children.count,
-        !(path < above.children[above.next].firstPath)
+      while stack.count > 1, let above = stack.dropLast().last?.node.head,
+        !(path < above.child.firstPath)
       {
         stack.removeLast()
       }
-      guard try advance(to: path) else { return }
+      guard let node = following(path) else { return }
+      try open(node)
     }
   }
 
-  /// Opens the next leaf, or the last of those to come that begin at or before `target`; `false`
+  /// Opens the next leaf that can be read; `false` behind the last one.
+  ///
+  /// - Throws: `LostItems` for all nodes before that leaf that cannot be read.
+  private mutating func advance() throws -> Bool {
+    (items, position) = ([], 0)
+    var lost: LostItems?
+    while items.isEmpty, let node = following() {
+      do {
+        try open(node)
+      } catch let error as LostItems {
+        // Nodes beside each other share a block, and so its damage.
+        if lost == nil { lost = error } else { lost?.extend(by: error) }
+      }
+    }
+    if let lost { throw lost }
+    return !items.isEmpty
+  }
+
+  /// Takes the next node, or the last of those to come that begin at or before `target`; `nil`
   /// behind the last one.
-  private mutating func advance(to target: ArchivePath? = nil) throws -> Bool {
+  private mutating func following(_ target: ArchivePath? = nil) -> UnreadNode? {
     while var frame = stack.popLast() {
-      guard frame.next < frame.children.count else { continue }
-      let following = frame.next
+      let children = frame.node.children
+      guard frame.node.next < children.count else { continue }
+      let first = frame.node.next
       if let target {
-        while frame.next + 1 < frame.children.count,
-          !(target < frame.children[frame.next + 1].firstPath)
+        while frame.node.next + 1 < children.count,
+          !(target < children[frame.node.next + 1].firstPath)
         {
-          frame.next += 1
+          frame.node.next += 1
         }
       }
-      let child = frame.children[frame.next]
       // Whoever has passed over some, or taken none, may want nothing of what follows.
-      if frame.next == following, hasBegun {
-        frame.ahead.reach(frame.next, of: frame.children.count) {
-          source.announce(frame.children[$0].id)
-        }
+      if frame.node.next == first, hasBegun {
+        frame.ahead.reach(first, of: children.count) { source.announce(children[$0].id) }
       }
-      frame.next += 1
+      let node = frame.node.head
+      frame.node.next += 1
       stack.append(frame)
-      try enter(child.id, below: frame.level, expecting: child, target: target)
-      return true
+      return node
     }
-    return false
+    return nil
   }
 
-  /// Descends to a leaf of a node.
-  private mutating func enter(
-    _ id: ChunkID, below level: Int, expecting: TreeNode.ItemChild?, target: ArchivePath? = nil
-  ) throws {
-    switch try source.node(id) {
+  /// Takes the items of a leaf, or the children of an inner node.
+  private mutating func open(_ node: UnreadNode) throws {
+    switch try node.read(from: source) {
     case .items(let items):
-      let first = items.first?.path
-      guard expecting == nil || first == expecting?.firstPath else {
-        throw FormatError.inconsistent("a node begins at another path than its parent says")
-      }
-      // Within a node the decoder has checked; from node to node it is checked here.
-      if let end, let first, !(end < first) { throw FormatError.unsortedPaths }
-      end = items.last?.path ?? end
+      last = items.last?.path
       self.items = items
       position = 0
-    case .itemNodes(let children, let own):
-      guard own < level else { throw FormatError.inconsistent("a node at the wrong level") }
-      guard expecting == nil || children.first?.firstPath == expecting?.firstPath else {
-        throw FormatError.inconsistent("a node begins at another path than its parent says")
-      }
-      stack.append(Frame(children, level: own))
-      _ = try advance(to: target)
-    case .chunks, .chunkNodes:
-      throw FormatError.inconsistent("a list of chunks in the place of items")
+    case .itemNodes(let children, let level):
+      stack.append(Frame(OpenNode(children, level: level, end: node.end)))
+    // `read` refuses those.
+    case .chunks, .chunkNodes: break
     }
   }
 }

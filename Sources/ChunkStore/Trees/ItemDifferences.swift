@@ -21,68 +21,131 @@ public enum ItemDifference: Sendable {
 ///
 /// Equal stretches of two trees are equal nodes, and those are passed over unread: the work grows
 /// with what is different, not with what there is. Holds one node per level of each tree.
+///
+/// Where items of one tree cannot be read, nothing is known of those that the other one has there:
+/// both are passed over.
 struct ItemDifferences {
+  /// One of the two trees.
+  enum Tree: Sendable {
+    case old
+    case new
+  }
+
   private let source: any NodeSource
+  private let lost: (LostItems, Tree) throws -> Void
   private var old: Side
   private var new: Side
 
-  init(_ old: ItemTreeRoot?, _ new: ItemTreeRoot?, source: any NodeSource) throws {
+  /// Compares two trees.
+  ///
+  /// - Parameters:
+  ///   - old: The one that differences are reckoned from.
+  ///   - new: The other one.
+  ///   - source: Reads the nodes of both.
+  ///   - lost: Told of items that cannot be read, and so are not compared.
+  init(
+    _ old: ItemTreeRoot?, _ new: ItemTreeRoot?, source: any NodeSource,
+    lost: @escaping (LostItems, Tree) throws -> Void
+  ) {
     self.source = source
+    self.lost = lost
     let isSame = old == new
-    self.old = try Side(isSame ? nil : old, source)
-    self.new = try Side(isSame ? nil : new, source)
+    self.old = Side(isSame ? nil : old)
+    self.new = Side(isSame ? nil : new)
   }
 
   /// The next difference; `nil` behind the last one.
+  ///
+  /// - Throws: What `lost` throws; errors of the storage.
   mutating func next() throws -> ItemDifference? {
     while true {
       switch (old.head, new.head) {
       case (nil, nil): return nil
       case (.item(let item), nil):
-        try old.pass()
+        old.pass()
         return .removed(item)
       case (nil, .item(let item)):
-        try new.pass()
+        new.pass()
         return .added(item)
-      case (.node, nil): try old.open(source)
-      case (nil, .node): try new.open(source)
+      case (.node, nil): try open(.old)
+      case (nil, .node): try open(.new)
       case (.item(let before), .item(let after)):
         if before.path < after.path {
-          try old.pass()
+          old.pass()
           return .removed(before)
         }
         if after.path < before.path {
-          try new.pass()
+          new.pass()
           return .added(after)
         }
-        try old.pass()
-        try new.pass()
+        old.pass()
+        new.pass()
         if !before.isSame(as: after) { return .changed(from: before, to: after) }
-      case (.item(let before), .node(let child, _)):
+      case (.item(let before), .node(let node)):
         // What comes before everything in the node is in neither of the other's nodes.
-        if before.path < child.firstPath {
-          try old.pass()
+        if before.path < node.child.firstPath {
+          old.pass()
           return .removed(before)
         }
-        try new.open(source)
-      case (.node(let child, _), .item(let after)):
-        if after.path < child.firstPath {
-          try new.pass()
+        try open(.new)
+      case (.node(let node), .item(let after)):
+        if after.path < node.child.firstPath {
+          new.pass()
           return .added(after)
         }
-        try old.open(source)
-      case (.node(let before, let oldLevel), .node(let after, let newLevel)):
-        if before.id == after.id {
+        try open(.old)
+      case (.node(let before), .node(let after)):
+        if before.child.id == after.child.id {
           old.passEqual(&new)
-        } else if before.firstPath == after.firstPath {
-          if oldLevel == 0, newLevel == 0, try openLeaves(before, after) { continue }
+        } else if before.child.firstPath == after.child.firstPath {
+          if before.above == 1, after.above == 1, try openLeaves(before, after) { continue }
           // Equal nodes may stand below: of the same level both are opened, else the higher one.
-          if oldLevel >= newLevel { try old.open(source) }
-          if newLevel >= oldLevel { try new.open(source) }
-        } else if before.firstPath < after.firstPath {
-          try old.open(source)
+          if before.above >= after.above, try !open(.old) { continue }
+          if after.above >= before.above { try open(.new) }
+        } else if before.child.firstPath < after.child.firstPath {
+          try open(.old)
         } else {
-          try new.open(source)
+          try open(.new)
+        }
+      }
+    }
+  }
+
+  /// Puts what is in the node at the head of one side in its place.
+  ///
+  /// - Returns: `false` if that cannot be read: then both sides are behind it.
+  @discardableResult
+  private mutating func open(_ tree: Tree) throws -> Bool {
+    do {
+      switch tree {
+      case .old: try old.open(source)
+      case .new: try new.open(source)
+      }
+      return true
+    } catch let error as LostItems {
+      try lost(error, tree)
+      try passUnknown(to: error.end)
+      return false
+    }
+  }
+
+  /// Passes over what both sides have before a path; what is lost in one of them and reaches
+  /// beyond it moves the path.
+  private mutating func passUnknown(to path: ArchivePath?) throws {
+    var end = path
+    var isBehind = false
+    while !isBehind {
+      isBehind = true
+      for tree in [Tree.old, .new] {
+        do {
+          switch tree {
+          case .old: try old.skip(to: end, source)
+          case .new: try new.skip(to: end, source)
+          }
+        } catch let error as LostItems {
+          try lost(error, tree)
+          if let known = end { end = error.end.map { max($0, known) } }
+          isBehind = false
         }
       }
     }
@@ -91,56 +154,62 @@ struct ItemDifferences {
   /// Opens two leaves at once: of what is in both, byte for byte, nothing is decoded.
   ///
   /// - Returns: `false` if they have to be opened one by one.
-  private mutating func openLeaves(
-    _ before: TreeNode.ItemChild, _ after: TreeNode.ItemChild
-  ) throws -> Bool {
-    guard let oldBytes = try source.encoded(before.id), let newBytes = try source.encoded(after.id),
-      var oldLeaf = try LeafReader(oldBytes, before.id, source),
-      var newLeaf = try LeafReader(newBytes, after.id, source)
-    else { return false }
-    var oldItems: [Item] = []
-    var newItems: [Item] = []
-    guard oldLeaf.path == before.firstPath, newLeaf.path == after.firstPath else {
-      throw FormatError.inconsistent("a node begins at another path than its parent says")
-    }
-    while true {
-      switch (oldLeaf.path, newLeaf.path) {
-      case (nil, nil):
-        try old.enter(oldItems)
-        try new.enter(newItems)
-        return true
-      case (_?, nil): oldItems.append(try oldLeaf.take())
-      case (nil, _?): newItems.append(try newLeaf.take())
-      case (let oldPath?, let newPath?):
-        if oldPath == newPath, oldLeaf.isSame(as: newLeaf) {
-          try oldLeaf.advance()
-          try newLeaf.advance()
-        } else {
-          if !(newPath < oldPath) { oldItems.append(try oldLeaf.take()) }
-          if !(oldPath < newPath) { newItems.append(try newLeaf.take()) }
+  private mutating func openLeaves(_ before: UnreadNode, _ after: UnreadNode) throws -> Bool {
+    do {
+      guard let oldBytes = try source.encoded(before.child.id),
+        let newBytes = try source.encoded(after.child.id),
+        var oldLeaf = try LeafReader(oldBytes, before, source),
+        var newLeaf = try LeafReader(newBytes, after, source)
+      else { return false }
+      var oldItems: [Item] = []
+      var newItems: [Item] = []
+      while true {
+        switch (oldLeaf.path, newLeaf.path) {
+        case (nil, nil):
+          try oldLeaf.verify()
+          try newLeaf.verify()
+          old.enter(oldItems)
+          new.enter(newItems)
+          return true
+        case (_?, nil): oldItems.append(try oldLeaf.take())
+        case (nil, _?): newItems.append(try newLeaf.take())
+        case (let oldPath?, let newPath?):
+          if oldPath == newPath, oldLeaf.isSame(as: newLeaf) {
+            try oldLeaf.advance()
+            try newLeaf.advance()
+          } else {
+            if !(newPath < oldPath) { oldItems.append(try oldLeaf.take()) }
+            if !(oldPath < newPath) { newItems.append(try newLeaf.take()) }
+          }
         }
       }
+    } catch let error where RepositoryError.concernsOneObject(error) {
+      // Opened one by one, the damaged one shows.
+      return false
     }
   }
 
   /// Goes through the items of a leaf, and decodes those that are asked for.
   private struct LeafReader {
-    private let id: ChunkID
+    private let node: UnreadNode
     private let source: any NodeSource
     private var items: TreeNode.EncodedItems
     private var current: (path: ArchivePath, fields: ByteReader)?
+    private let first: ArchivePath?
+    private var last: ArchivePath?
     private var shared = ItemCoding.Shared()
 
     /// - Returns: `nil` for another kind of node.
-    init?(_ bytes: [UInt8], _ id: ChunkID, _ source: any NodeSource) throws {
-      self.id = id
+    init?(_ bytes: [UInt8], _ node: UnreadNode, _ source: any NodeSource) throws {
+      self.node = node
       self.source = source
       do throws(FormatError) {
         guard var items = try TreeNode.EncodedItems(bytes) else { return nil }
         current = try items.next()
+        (first, last) = (current?.path, current?.path)
         self.items = items
       } catch {
-        throw source.damage(id, error)
+        throw source.damage(node.child.id, error)
       }
     }
 
@@ -156,8 +225,9 @@ struct ItemDifferences {
       do throws(FormatError) {
         current = try items.next()
       } catch {
-        throw source.damage(id, error)
+        throw source.damage(node.child.id, error)
       }
+      if let path { last = path }
     }
 
     mutating func take() throws -> Item {
@@ -168,56 +238,47 @@ struct ItemDifferences {
       do throws(FormatError) {
         item = try ItemCoding.decode(&fields, path: path, &shared)
       } catch {
-        throw source.damage(id, error)
+        throw source.damage(node.child.id, error)
       }
       try advance()
       return item
     }
+
+    /// Compares the leaf, which was read to its end, with what the node above says of it.
+    func verify() throws(FormatError) { try node.verify(first: first, last: last) }
   }
 
   /// What comes first in the rest of a tree.
   private enum Head {
     case item(Item)
-    /// A node that nobody has looked into, and what its level is at most.
-    case node(TreeNode.ItemChild, level: Int)
+    /// A node that nobody has looked into.
+    case node(UnreadNode)
   }
 
   /// The rest of one tree.
   private struct Side {
-    private var frames: [(children: [TreeNode.ItemChild], next: Int, level: Int)] = []
+    /// None of them has come to its end.
+    private var nodes: [OpenNode] = []
     private var items: [Item] = []
     private var position = 0
-    private var last: ArchivePath?
 
-    init(_ root: ItemTreeRoot?, _ source: any NodeSource) throws {
-      if let root { try enter(root.id, below: Limits.treeDepth, expecting: nil, source) }
+    init(_ root: ItemTreeRoot?) {
+      if let root { nodes = [OpenNode(above: root)] }
     }
 
     var head: Head? {
       if position < items.count { return .item(items[position]) }
-      // `pass` leaves no frame that has come to its end.
-      guard let frame = frames.last else { return nil }
-      return .node(frame.children[frame.next], level: frame.level - 1)
+      return nodes.last?.head.map { .node($0) }
     }
 
-    /// Goes to what follows the head.
-    mutating func pass() throws {
-      if position < items.count {
-        let path = items[position].path
-        // Within a node the decoder has checked; from node to node it is checked here.
-        if let last, !(last < path) { throw FormatError.unsortedPaths }
-        last = path
-        position += 1
-        if position < items.count { return }
-      } else if !frames.isEmpty {
-        frames[frames.count - 1].next += 1
-      }
-      leaveFrames()
+    /// Goes to what follows the item at the head.
+    mutating func pass() {
+      if position < items.count { position += 1 }
     }
 
     /// Goes, on both sides, to what follows the nodes at the heads and behind them that are equal.
     mutating func passEqual(_ other: inout Side) {
-      guard let mine = frames.last, let theirs = other.frames.last else { return }
+      guard let mine = nodes.last, let theirs = other.nodes.last else { return }
       let most = min(mine.children.count - mine.next, theirs.children.count - theirs.next)
       var count = 0
       while count < most,
@@ -225,55 +286,57 @@ struct ItemDifferences {
       {
         count += 1
       }
-      frames[frames.count - 1].next += count
-      other.frames[other.frames.count - 1].next += count
-      leaveFrames()
-      other.leaveFrames()
+      passNodes(count)
+      other.passNodes(count)
     }
 
-    private mutating func leaveFrames() {
-      while let frame = frames.last, frame.next >= frame.children.count { frames.removeLast() }
+    /// Goes to what is at a path or follows it; to the end for `nil`.
+    ///
+    /// - Throws: `LostItems` for a node that holds what is on either side of the path, and cannot
+    ///   be read; it is passed over.
+    mutating func skip(to path: ArchivePath?, _ source: any NodeSource) throws {
+      guard let path else {
+        (nodes, items, position) = ([], [], 0)
+        return
+      }
+      while true {
+        switch head {
+        case .item(let item) where item.path < path: position += 1
+        case .node(let node) where node.child.firstPath < path:
+          if let end = node.end, !(path < end) { passNodes(1) } else { try open(source) }
+        case .item, .node, nil: return
+        }
+      }
+    }
+
+    private mutating func passNodes(_ count: Int) {
+      guard !nodes.isEmpty else { return }
+      nodes[nodes.count - 1].next += count
+      while let node = nodes.last, node.head == nil { nodes.removeLast() }
     }
 
     /// Puts what is in the node at the head in its place.
+    ///
+    /// - Throws: `LostItems` if it cannot be read; it is passed over then.
     mutating func open(_ source: any NodeSource) throws {
-      guard let frame = frames.last else { return }
-      let child = frame.children[frame.next]
-      passNode()
-      try enter(child.id, below: frame.level, expecting: child, source)
+      guard let node = nodes.last?.head else { return }
+      passNodes(1)
+      switch try node.read(from: source) {
+      case .items(let items):
+        self.items = items
+        position = 0
+      case .itemNodes(let children, let level):
+        nodes.append(OpenNode(children, level: level, end: node.end))
+      // `read` refuses those.
+      case .chunks, .chunkNodes: break
+      }
     }
 
     /// Puts some items in the place of the leaf at the head: what is left of those in it.
-    mutating func enter(_ items: [Item]) throws {
-      passNode()
+    mutating func enter(_ items: [Item]) {
+      passNodes(1)
       self.items = items
       position = 0
-    }
-
-    private mutating func passNode() {
-      frames[frames.count - 1].next += 1
-      if let frame = frames.last, frame.next == frame.children.count { frames.removeLast() }
-    }
-
-    private mutating func enter(
-      _ id: ChunkID, below level: Int, expecting: TreeNode.ItemChild?, _ source: any NodeSource
-    ) throws {
-      let first: ArchivePath?
-      switch try source.node(id) {
-      case .items(let items):
-        first = items.first?.path
-        self.items = items
-        position = 0
-      case .itemNodes(let children, let own):
-        guard own < level else { throw FormatError.inconsistent("a node at the wrong level") }
-        first = children.first?.firstPath
-        frames.append((children, 0, own))
-      case .chunks, .chunkNodes:
-        throw FormatError.inconsistent("a list of chunks in the place of items")
-      }
-      guard expecting == nil || first == expecting?.firstPath else {
-        throw FormatError.inconsistent("a node begins at another path than its parent says")
-      }
     }
   }
 }
@@ -300,14 +363,17 @@ extension Repository {
   /// - Parameters:
   ///   - old: The one that differences are reckoned from.
   ///   - new: The other one.
+  ///   - lost: Told of items that cannot be read, and of the archive that they are in: what the
+  ///     other one has in their stretch is not compared.
   ///   - found: Told of each difference.
-  /// - Throws: What `found` throws; `RepositoryError` and `FormatError` for nodes that cannot be
-  ///   read.
+  /// - Throws: What `lost` and `found` throw; errors of the storage.
   public func differences(
-    between old: Archive, and new: Archive, _ found: (ItemDifference) throws -> Void
+    between old: Archive, and new: Archive, lost: @escaping (LostItems, Archive) throws -> Void,
+    _ found: (ItemDifference) throws -> Void
   ) throws {
-    var differences = try ItemDifferences(
-      old.manifest.tree, new.manifest.tree, source: try TreeReader(self))
+    var differences = ItemDifferences(
+      old.manifest.tree, new.manifest.tree, source: try TreeReader(self)
+    ) { items, tree in try lost(items, tree == .old ? old : new) }
     while let difference = try differences.next() { try found(difference) }
   }
 }

@@ -171,7 +171,12 @@ struct BackupRun {
 
   private func openCaches(_ parents: [Archive], _ repository: Repository) throws -> FilesCaches? {
     do {
-      return try FilesCaches(parents, in: repository, mode: options.cacheMode)
+      return try FilesCaches(parents, in: repository, mode: options.cacheMode) { lost, parent in
+        report.warning(
+          .various,
+          "the earlier archive \(name: Array(parent.name.utf8)) is damaged, so files are read that "
+            + "may be unchanged: \(lost.message)")
+      }
     } catch let error as RepositoryError {
       cacheFailed(error)
       return nil

@@ -12,6 +12,7 @@ struct FilesCache {
   private var next: Item?
   /// Archived paths of the parent's roots, and before which time a file below counts as settled.
   private let settled: [(path: ArchivePath, before: Timestamp)]
+  private let lost: (LostItems) -> Void
 
   enum Answer {
     /// No such file in the archive before.
@@ -22,11 +23,21 @@ struct FilesCache {
     case unchanged(Item.Content, InodeFlags)
   }
 
-  init(_ parent: Archive, in repository: Repository, mode: FilesCacheMode) throws {
+  /// Merges with one archive.
+  ///
+  /// - Parameters:
+  ///   - parent: The archive before.
+  ///   - repository: Where it is.
+  ///   - mode: What makes a file unchanged.
+  ///   - lost: Told of the parent's items that cannot be read: those files count as new.
+  init(
+    _ parent: Archive, in repository: Repository, mode: FilesCacheMode,
+    lost: @escaping (LostItems) -> Void
+  ) throws {
     self.repository = repository
     self.mode = mode
+    self.lost = lost
     items = try repository.items(of: parent)
-    next = try items.next()
     var settled: [(path: ArchivePath, before: Timestamp)] = []
     for root in parent.manifest.roots {
       do throws(WalkRootError) {
@@ -36,12 +47,20 @@ struct FilesCache {
       }
     }
     self.settled = settled
+    next = try following()
+  }
+
+  /// The parent's next item that can be read.
+  private mutating func following() throws -> Item? {
+    while true {
+      do { return try items.next() } catch let error as LostItems { lost(error) }
+    }
   }
 
   mutating func look(up path: ArchivePath, _ file: FileMetadata) throws -> Answer {
     if let known = next, known.path < path {
-      try items.skip(to: path)
-      next = try items.next()
+      do { try items.skip(to: path) } catch let error as LostItems { lost(error) }
+      next = try following()
     }
     guard let known = next, known.path == path else { return .added }
     guard let content = known.content, try isSame(known, content, file) else {
@@ -72,8 +91,15 @@ struct FilesCache {
 struct FilesCaches {
   private var caches: [FilesCache]
 
-  init(_ parents: [Archive], in repository: Repository, mode: FilesCacheMode) throws {
-    caches = try parents.map { try FilesCache($0, in: repository, mode: mode) }
+  /// Takes the archives in the order in which they are asked; `lost` is told of what cannot be read
+  /// of them.
+  init(
+    _ parents: [Archive], in repository: Repository, mode: FilesCacheMode,
+    lost: @escaping (LostItems, Archive) -> Void
+  ) throws {
+    caches = try parents.map { parent in
+      try FilesCache(parent, in: repository, mode: mode) { lost($0, parent) }
+    }
   }
 
   mutating func look(up path: ArchivePath, _ file: FileMetadata) throws -> FilesCache.Answer {

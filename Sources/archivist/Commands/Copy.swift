@@ -151,6 +151,11 @@ private struct CopyRun {
       stored.newSize += copy.manifest.statistics.newSize
       stored.storedSize += copy.manifest.statistics.storedSize
       try tell("Copied: \(name: name)")
+    } catch CopyError.unreadable(let path, let cause) {
+      failed += 1
+      let (message, _) = Exit.describe(CopyError.unreadable(path, cause))
+      session.report.warning(
+        .fileReadError, "archive \(name: name) was not copied: \(message)")
     } catch let error where isOfThisArchive(error) {
       failed += 1
       let (message, status) = Exit.describe(error)
@@ -162,7 +167,7 @@ private struct CopyRun {
   /// Whether the next archive may still be copied.
   private func isOfThisArchive(_ error: any Error) -> Bool {
     switch error {
-    case CopyError.unreadable, RepositoryError.archiveExists: true
+    case RepositoryError.archiveExists: true
     default: false
     }
   }

@@ -47,7 +47,14 @@ struct Diff: ParsableCommand {
         repository, contentOnly: contentOnly, numericIDs: numericIds,
         sameChunker: old.manifest.chunker == new.manifest.chunker,
         isForPeople: session.output.isTerminal && !jsonLines)
-      try repository.differences(between: old, and: new) { difference in
+      try repository.differences(
+        between: old, and: new,
+        lost: { lost, archive in
+          session.report.warning(
+            .fileReadError,
+            "archive \(name: Array(archive.name.utf8)), not compared: \(lost.message)")
+        }
+      ) { difference in
         guard selection.contains(difference.path) else { return }
         let changes = try format.changes(difference)
         guard !changes.isEmpty else { return }

@@ -66,12 +66,17 @@ struct Extract: ParsableCommand {
             guard selection.contains(item.path) else { return nil }
             return try Self.stripped(item.path, strip)
           },
+          lost: { lost in
+            report.lost(lost)
+            selection.pass(lost)
+          },
           visit: { visit($0, session, progress) })
       }
     }
     try session.output.finish()
+    report.perhapsLost(selection)
     for path in selection.neverMatched {
-      session.report.warning(
+      report.warning(
         .patternNeverMatched,
         "\(name: path): never matched: nothing has this path, or patterns come before it")
     }
@@ -97,7 +102,11 @@ struct Extract: ParsableCommand {
   ) throws {
     let reader = try ContentReader(repository)
     var items = SelectedItems(try repository.items(of: archive), selection)
-    while let item = try items.next() {
+    func pass(_ lost: LostItems) {
+      session.report.lost(lost)
+      selection.pass(lost)
+    }
+    while let item = try items.next(passing: pass) {
       guard selection.contains(item.path) else { continue }
       visit(item, session, progress)
       guard let content = item.content else { continue }
@@ -108,12 +117,12 @@ struct Extract: ParsableCommand {
           progress.meter.advance(by: UInt64(chunk.length))
         }
         for hole in content.holes { progress.meter.advance(by: hole.length) }
-      } catch let error as RepositoryError {
+      } catch let error where RepositoryError.concernsOneObject(error) {
         if let lost = try LostContent.description(content, in: repository) {
           session.report.warning(.damage, "\(name: item.path.bytes): \(lost)")
         } else {
-          let (message, status) = Exit.describe(error)
-          session.report.error("\(name: item.path.bytes): \(message)", status.failure)
+          session.report.warning(
+            .damage, "\(name: item.path.bytes): \(Exit.describe(error).0)")
         }
       }
     }
@@ -126,7 +135,11 @@ struct Extract: ParsableCommand {
   ) throws {
     let reader = try ContentReader(repository)
     var items = SelectedItems(try repository.items(of: archive), selection)
-    while let item = try items.next() {
+    func pass(_ lost: LostItems) {
+      session.report.lost(lost)
+      selection.pass(lost)
+    }
+    while let item = try items.next(passing: pass) {
       guard selection.contains(item.path), let content = item.content else { continue }
       visit(item, session, progress)
       var position: UInt64 = 0

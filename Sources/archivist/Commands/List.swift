@@ -116,7 +116,15 @@ struct List: ParsableCommand {
     let mayLack = repository.hasKnownDamage
     var line: [UInt8] = []
     let items = ItemsAhead(archive, in: selection.places, of: repository)
-    while let some = try items.next() {
+    func next() throws -> [Item]? {
+      while true {
+        do { return try items.next() } catch let lost as LostItems {
+          session.report.lost(lost)
+          selection.pass(lost)
+        }
+      }
+    }
+    while let some = try next() {
       for item in some where selection.contains(item.path) {
         if jsonLines {
           line = try lines.json(item).line + [0x0a]
@@ -130,6 +138,7 @@ struct List: ParsableCommand {
         }
       }
     }
+    session.report.perhapsLost(selection)
   }
 
   private func wanted(_ standard: String, short: String) -> [UInt8] {

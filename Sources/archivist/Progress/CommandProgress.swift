@@ -51,7 +51,8 @@ final class RestoreProgress: Sendable {
     if var selection {
       total = 0
       var items = SelectedItems(try repository.items(of: archive), selection)
-      while let item = try items.next() {
+      // The run itself tells of items that are lost.
+      while let item = try items.next(passing: { _ in }) {
         guard selection.contains(item.path) else { continue }
         total += item.content?.size ?? 0
       }

@@ -52,12 +52,13 @@ final class RestoreRun: Sendable {
   ///   - places: Where those that are meant may be; what is elsewhere is not even read.
   ///   - target: Where they go.
   ///   - select: The path that an item gets, or `nil` to leave it out.
+  ///   - lost: Told of items that cannot be read and may be meant; the rest is restored.
   ///   - visit: Told of each item that is restored.
   /// - Throws: What keeps the run from going on; what concerns one item is reported. Where the
   ///   archive cannot be read any further, what comes before that is restored all the same.
   func run(
     _ archive: Archive, in places: [ArchivePath]? = nil, to target: RestoreTarget,
-    select: (Item) throws -> ArchivePath?,
+    select: (Item) throws -> ArchivePath?, lost: (LostItems) -> Void,
     visit: (Item) throws -> Void
   ) throws {
     for number in 0..<ThreadGroup.processorCount {
@@ -69,7 +70,7 @@ final class RestoreRun: Sendable {
     var unreadable: (any Error)?
     do {
       let items = SelectedItems(try repository.items(of: archive), in: places)
-      unreadable = try walk(items, target, select, visit)
+      unreadable = try walk(items, target, select, lost, visit)
       work.close()
     } catch {
       group.fail(error)
@@ -84,12 +85,12 @@ final class RestoreRun: Sendable {
   /// - Returns: Why the items cannot be read to their end; everything before is on its way then.
   private func walk(
     _ selected: SelectedItems, _ target: RestoreTarget, _ select: (Item) throws -> ArchivePath?,
-    _ visit: (Item) throws -> Void
+    _ lost: (LostItems) -> Void, _ visit: (Item) throws -> Void
   ) throws -> (any Error)? {
     var items = selected
     var unreadable: (any Error)?
     func next() -> Item? {
-      do { return try items.next() } catch {
+      do { return try items.next(passing: lost) } catch {
         unreadable = error
         return nil
       }
@@ -249,8 +250,8 @@ final class RestoreRun: Sendable {
         .damage,
         "\(name: item.path.bytes): not restored: \(lost). --lost-as-zeros restores the rest")
     } else {
-      let (message, status) = Exit.describe(error)
-      report.error("\(name: item.path.bytes): not restored: \(message)", status.failure)
+      report.warning(
+        .damage, "\(name: item.path.bytes): not restored: \(Exit.describe(error).0)")
     }
   }
 

@@ -7,6 +7,8 @@ final class ItemsAhead {
   private enum Part: Sendable {
     /// As they were read together.
     case items([[Item]])
+    /// Some that cannot be read; others follow.
+    case lost(LostItems)
     case failure(any Error)
   }
 
@@ -43,6 +45,9 @@ final class ItemsAhead {
   }
 
   /// Some of the next items, in order; `nil` behind the last one.
+  ///
+  /// - Throws: `LostItems` in the place of those that cannot be read: the next call goes on after
+  ///   them. Any other error is the end.
   func next() throws -> [Item]? {
     while position == batch.count {
       switch queue.pop() {
@@ -50,6 +55,7 @@ final class ItemsAhead {
         if let failure = group.failure { throw failure }
         return nil
       case .items(let items): (batch, position) = (items, 0)
+      case .lost(let error): throw error
       case .failure(let error): throw error
       }
     }
@@ -63,27 +69,35 @@ final class ItemsAhead {
   ) throws(RepositoryError) {
     var batch: [[Item]] = []
     var size = 0
-    var failure: (any Error)?
-    do {
-      var items = SelectedItems(try repository.items(of: archive), in: places)
-      while let some = try items.nextItems() {
-        for i in some.indices { size += some[i].memorySize }
-        batch.append(some)
-        guard size >= batchSize else { continue }
-        do throws(RepositoryError) {
-          try hand(.items(batch), size)
-        } catch {
-          return
-        }
-        batch = []
-        size = 0
-      }
-    } catch {
-      failure = error
+    func flush() throws(RepositoryError) {
+      guard !batch.isEmpty else { return }
+      try hand(.items(batch), size)
+      batch = []
+      size = 0
     }
-    // What was read before it is worth having.
-    try hand(.items(batch), size)
-    if let failure { try hand(.failure(failure), 0) }
+    var items: SelectedItems
+    do {
+      items = SelectedItems(try repository.items(of: archive), in: places)
+    } catch {
+      return try hand(.failure(error), 0)
+    }
+    while true {
+      let some: [Item]
+      do {
+        guard let next = try items.nextItems() else { break }
+        some = next
+      } catch {
+        // What was read before it is worth having.
+        try flush()
+        guard let lost = error as? LostItems else { return try hand(.failure(error), 0) }
+        try hand(.lost(lost), 0)
+        continue
+      }
+      for i in some.indices { size += some[i].memorySize }
+      batch.append(some)
+      if size >= batchSize { try flush() }
+    }
+    try flush()
   }
 }
 

@@ -8,6 +8,8 @@ struct Selection {
   private let patterns: PatternList
   private var matcher: PatternMatcher
   private var matched: Set<Int> = []
+  /// Those that may have decided about items that cannot be read.
+  private var uncertain: Set<Int> = []
 
   /// Takes the rules, and the paths that the command line names, of style `pp:` where they do not
   /// say otherwise; the roots of the rules are such paths as well.
@@ -39,6 +41,27 @@ struct Selection {
     return match.verdict == .include
   }
 
+  /// Takes note of items that nobody can be asked about.
+  mutating func pass(_ lost: LostItems) {
+    for place in named where mayMatch(patterns.rules[place].pattern, lost) {
+      uncertain.insert(place)
+    }
+  }
+
+  private func mayMatch(_ pattern: Pattern, _ lost: LostItems) -> Bool {
+    let path: [UInt8]
+    switch pattern.content {
+    case .prefix(let prefix): path = Array(prefix.dropLast())
+    case .full(let full): path = full
+    case .glob, .regex: return true
+    }
+    do throws(FormatError) {
+      return lost.mayHold(try ArchivePath(path))
+    } catch {
+      return false  // No archive can have such an item.
+    }
+  }
+
   /// Where everything lies that is meant, in order, none within another; `nil` if that may be
   /// anywhere.
   var places: [ArchivePath]? {
@@ -64,7 +87,15 @@ struct Selection {
   /// The paths that were named and that decided about no item, as borg counts them: patterns and
   /// paths that come before may have taken all that they would match, and `pf:` is not counted.
   var neverMatched: [[UInt8]] {
-    named.filter { !matched.contains($0) && patterns.rules[$0].pattern.style != .full }
+    named.filter {
+      !matched.contains($0) && !uncertain.contains($0) && patterns.rules[$0].pattern.style != .full
+    }.map { given[$0 - named.lowerBound] }
+  }
+
+  /// The paths that were named, that decided about no item, and that may have decided about some
+  /// that cannot be read.
+  var perhapsLost: [[UInt8]] {
+    named.filter { uncertain.contains($0) && !matched.contains($0) }
       .map { given[$0 - named.lowerBound] }
   }
 }

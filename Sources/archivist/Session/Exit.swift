@@ -40,6 +40,7 @@ enum Exit {
         .failure(isDenied(error.cause) ? .repositoryPermissionDenied : .integrity)
       )
     case let error as CopyError: describe(error)
+    case let error as LostItems: (error.message, .failure(.integrity))
     case let error as RepositoryLocation.Invalid: ("\(error)", .failure(.commandLine))
     case let error as ClientMemory.Mismatch: ("\(error)", .failure(.repositoryReplayed))
     case let error as WalkRootError: (describe(error), .failure(.commandLine))

@@ -34,6 +34,9 @@ final class MemoryNodes: NodeStore, NodeSource {
 
   func announce(_ id: ChunkID) { announced.append(id) }
 
+  /// From now on a node is missing.
+  func lose(_ id: ChunkID) { nodes[id] = nil }
+
   func forgetReads() {
     reads = 0
     announced = []

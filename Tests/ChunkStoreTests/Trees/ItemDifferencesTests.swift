@@ -28,7 +28,7 @@ import Testing
   }
 
   private func found(_ old: ItemTreeRoot?, _ new: ItemTreeRoot?) throws -> [String] {
-    var differences = try ItemDifferences(old, new, source: nodes)
+    var differences = ItemDifferences(old, new, source: nodes) { lost, _ in throw lost }
     var found: [String] = []
     while let difference = try differences.next() { found.append(text(difference)) }
     return found
@@ -123,9 +123,56 @@ import Testing
     hostile.nodes[HostileNodes.id(1)] = .items([items[3]])
     hostile.nodes[HostileNodes.id(9)] = .itemNodes(children, level: 1)
     let root = ItemTreeRoot(id: HostileNodes.id(9), itemCount: 2)
-    var differences = try ItemDifferences(nil, root, source: hostile)
-    #expect(throws: FormatError.self) {
-      while try differences.next() != nil {}
+    var lost: [String] = []
+    var differences = ItemDifferences(nil, root, source: hostile) {
+      lost.append("\($1) \($0.first?.description ?? "") \($0.end?.description ?? "") \($0.count)")
+    }
+    var found: [String] = []
+    while let difference = try differences.next() { found.append(text(difference)) }
+    #expect(found == [text(.added(items[0]))])
+    #expect(lost == ["new \(items[2].path)  2"])
+  }
+
+  @Test(arguments: Seed.each(12))
+  func `where nodes are lost nothing is said, and everything else is found`(seed: Seed) throws {
+    var random = seed.generator
+    let old = try random.items(4000)
+    var new = old.filter { _ in !random.once(in: 50) }
+    for index in new.indices where random.once(in: 50) { new[index].mtime.seconds &+= 1 }
+    let known = Set(old.map(\.path))
+    new += try random.items(100).filter { !known.contains($0.path) }
+    new.sort { $0.path < $1.path }
+    let (a, b) = (try write(old), try write(new))
+    for id in nodes.nodes.keys.sorted(by: { $0.digest < $1.digest }) where random.once(in: 9) {
+      nodes.lose(id)
+    }
+    let before = Dictionary(uniqueKeysWithValues: old.map { ($0.path, $0) })
+    let after = Dictionary(uniqueKeysWithValues: new.map { ($0.path, $0) })
+    var lost: [LostItems] = []
+    var found: [String] = []
+    var differences = ItemDifferences(a, b, source: nodes) { some, _ in lost.append(some) }
+    while let difference = try differences.next() { found.append(text(difference)) }
+    let expected = Set(before.keys).union(after.keys).sorted().compactMap { path -> String? in
+      let isLost = lost.contains { some in
+        some.first.map { !(path < $0) } ?? true && some.end.map { path < $0 } ?? true
+      }
+      if isLost { return nil }
+      switch (before[path], after[path]) {
+      case (let old?, let new?):
+        return old.isSame(as: new) ? nil : text(.changed(from: old, to: new))
+      case (let old?, nil): return text(.removed(old))
+      case (nil, let new?): return text(.added(new))
+      case (nil, nil): return nil
+      }
+    }
+    #expect(found == expected)
+    #expect(!lost.isEmpty)
+    for some in lost {
+      guard case RepositoryError.missingChunk(let id) = some.cause else {
+        Issue.record("another cause: \(some.cause)")
+        continue
+      }
+      #expect(nodes.nodes[id] == nil)
     }
   }
 }

@@ -161,7 +161,7 @@ import Testing
       }
       #expect(Array(levels.prefix { $0 > 0 }) == (try one.numbers("levels")))
 
-      var cursor = try ItemCursor(root, source: nodes)
+      var cursor = ItemCursor(root, source: nodes)
       for n in 0..<count {
         let found = try cursor.next()
         let expected = try item(n, of: one.name)

@@ -58,10 +58,11 @@ import Testing
     }
   }
 
-  @Test func `what cannot be read is an error, not the end`() throws {
+  @Test func `what cannot be read is an error, once, and not the end`() throws {
     var archive = try archive(1)
     archive.manifest.tree?.id = ChunkID(Digest256(bigEndianWords: 1, 2, 3, 4))
     let ahead = ItemsAhead(archive, in: nil, of: repository)
-    #expect(throws: RepositoryError.self) { try ahead.next() }
+    #expect(throws: LostItems.self) { try ahead.next() }
+    #expect(try ahead.next() == nil)
   }
 }

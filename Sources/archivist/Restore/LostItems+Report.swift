@@ -1,0 +1,27 @@
+import ChunkStore
+
+extension LostItems {
+  /// What is missing, and why.
+  var message: Message {
+    let items: Message = count == 1 ? "1 item is missing" : "\(count) items are missing"
+    let stretch: Message =
+      switch (first, end) {
+      case (nil, _): "of the whole archive, "
+      case (let first?, let end?): "between \(name: first.bytes) and \(name: end.bytes), "
+      case (let first?, nil): "between \(name: first.bytes) and the end of the archive, "
+      }
+    return stretch + items + ": \(Exit.describe(cause).0)"
+  }
+}
+
+extension Report {
+  /// Tells of items that a command passes over.
+  func lost(_ items: LostItems) { warning(.damage, items.message) }
+
+  /// Tells of paths that were asked for, and that may be among the items that were passed over.
+  func perhapsLost(_ selection: Selection) {
+    for path in selection.perhapsLost {
+      warning(.fileReadError, "\(name: path): may be among the items that are missing")
+    }
+  }
+}
