@@ -30,6 +30,7 @@ struct FilesCache {
   ///   - repository: Where it is.
   ///   - mode: What makes a file unchanged.
   ///   - lost: Told of the parent's items that cannot be read: those files count as new.
+  /// - Throws: Errors of the storage.
   init(
     _ parent: Archive, in repository: Repository, mode: FilesCacheMode,
     lost: @escaping (LostItems) -> Void

@@ -44,6 +44,8 @@ struct Extract: ParsableCommand {
     let archive = try session.archive(name, in: repository)
     var selection = try Selection(paths: paths.map(\.bytes), rules: patterns.rules())
     let report = session.report
+    // Before there are other threads, to which a signal might go.
+    let signals = SignalWatch()
     try repository.reading("extract", problem: session.note) {
       let progress = try RestoreProgress(
         session, archive, in: repository,
@@ -54,23 +56,7 @@ struct Extract: ParsableCommand {
       } else if dryRun {
         try verify(archive, repository, &selection, session, progress)
       } else {
-        let target = try RestoreTarget(
-          path: [UInt8(ascii: ".")], options: metadata.restoreOptions)
-        let strip = stripComponents
-        try RestoreRun(
-          repository, report: report, meter: progress.meter,
-          restoresLostAsZeros: metadata.lostAsZeros
-        ).run(
-          archive, in: selection.places, to: target,
-          select: { item in
-            guard selection.contains(item.path) else { return nil }
-            return try Self.stripped(item.path, strip)
-          },
-          lost: { lost in
-            report.lost(lost)
-            selection.pass(lost)
-          },
-          visit: { visit($0, session, progress) })
+        try restore(archive, repository, &selection, session, progress, signals)
       }
     }
     try session.output.finish()
@@ -79,6 +65,36 @@ struct Extract: ParsableCommand {
       report.warning(
         .patternNeverMatched,
         "\(name: path): never matched: nothing has this path, or patterns come before it")
+    }
+  }
+
+  private func restore(
+    _ archive: Archive, _ repository: Repository, _ selection: inout Selection,
+    _ session: Session, _ progress: RestoreProgress, _ signals: SignalWatch
+  ) throws {
+    let report = session.report
+    let target = try RestoreTarget(path: [UInt8(ascii: ".")], options: metadata.restoreOptions)
+    let strip = stripComponents
+    let run = RestoreRun(
+      repository, report: report, meter: progress.meter, restoresLostAsZeros: metadata.lostAsZeros)
+    signals.handle { run.interrupt() }
+    defer { signals.handle(nil) }
+    do {
+      try run.run(
+        archive, in: selection.places, to: target,
+        select: { item in
+          guard selection.contains(item.path) else { return nil }
+          return try Self.stripped(item.path, strip)
+        },
+        lost: { lost in
+          report.lost(lost)
+          selection.pass(lost)
+        },
+        visit: { visit($0, session, progress) })
+    } catch RepositoryError.interrupted {
+      throw CommandFailure(
+        "interrupted by a signal: files that are here are complete, and `extract --continue` goes "
+          + "on from there", status: .signal(signals.signal ?? SIGTERM))
     }
   }
 

@@ -260,6 +260,31 @@ extension RestoreContext {
     }
   }
 
+  /// Changes what is in a directory that is finished, and leaves its permissions and times as they
+  /// are.
+  ///
+  /// - Parameters:
+  ///   - directory: The directory.
+  ///   - change: What is done in it.
+  /// - Throws: Why it could not be done, or the directory not be left as it was.
+  func keepingMetadata(
+    of directory: DirectoryHandle, _ change: () throws(SystemError) -> Void
+  ) throws(SystemError) {
+    let before = try directory.metadata()
+    let subject = Subject.open(directory.number)
+    do throws(SystemError) {
+      try change()
+    } catch {
+      guard error.code == EACCES, before.uid == geteuid() else { throw error }
+      try subject.setPermissions(before.permissions | 0o700)
+      try change()
+      try subject.setPermissions(before.permissions)
+    }
+    // Others may write to a directory that is not ours, and may not set its times.
+    guard isRoot || before.uid == geteuid() else { return }
+    try subject.setTimes(access: before.atime, modification: before.mtime)
+  }
+
   /// Says whether there is nothing to be changed.
   private func isRight(_ item: Item, _ found: FileAttributes) -> Bool {
     guard let metadata = found.metadata, metadata.mtime == item.mtime,

@@ -35,6 +35,10 @@ struct RestoreProblem: Hashable, Sendable {
     case flags
     /// Everything about a directory, which is not there any more.
     case directory
+    /// That it is the same file as the one at this path; it is a file of its own.
+    case hardLink(ArchivePath)
+    /// A file that is not whole is still there under its name.
+    case remains
   }
 }
 
@@ -48,4 +52,6 @@ enum RestoreOutcome: Sendable {
   case existing(ExistingFile)
   /// It is not a kind of file that can be restored: a socket, which only its server can make.
   case skipped
+  /// It is the same file as the one at this path, whose content could not be restored.
+  case lost(with: ArchivePath)
 }

@@ -75,9 +75,59 @@ final class RestoreRun: Sendable {
     } catch {
       group.fail(error)
     }
-    try group.join()
+    let failure: (any Error)?
+    do {
+      try group.join()
+      failure = unreadable
+    } catch {
+      failure = error
+    }
+    removeLostLinks(archive, places, target, select)
     target.finishLinks(report: problem)
-    if let unreadable { throw unreadable }
+    if let failure { throw failure }
+  }
+
+  /// Gives up the run, from any thread: what is not complete is removed.
+  func interrupt() { group.fail(RepositoryError.interrupted) }
+
+  /// Removes the other names of files whose content could not be restored.
+  ///
+  /// They were made while the content was still on its way. Which they are is not kept in memory:
+  /// the items are read once more.
+  private func removeLostLinks(
+    _ archive: Archive, _ places: [ArchivePath]?, _ target: RestoreTarget,
+    _ select: (Item) throws -> ArchivePath?
+  ) {
+    let groups = target.lostGroups
+    guard !groups.isEmpty else { return }
+    do {
+      var items = SelectedItems(try repository.items(of: archive), in: places)
+      while var item = try items.next(passing: { _ in }) {
+        guard let group = item.hardLinkGroup, groups.contains(group),
+          let path = try select(item)
+        else { continue }
+        item.path = path
+        do {
+          if let first = try target.removeLost(item) { lostLink(item, to: first) }
+        } catch {
+          problem(RestoreProblem(path: path, aspect: .remains, error: error))
+        }
+      }
+    } catch {
+      for group in groups.sorted() {
+        report.warning(
+          .fileFailed,
+          "\(name: group.bytes): not restored, and other names of it may be there, with a content "
+            + "that is not whole: \(Exit.describe(error).0)")
+      }
+    }
+  }
+
+  private func lostLink(_ item: Item, to first: ArchivePath) {
+    report.warning(
+      .fileFailed,
+      "\(name: item.path.bytes): not restored: it is a hard link to \(name: first.bytes), whose "
+        + "content could not be restored")
   }
 
   /// Makes what the items are, and hands out the work on their contents.
@@ -117,6 +167,9 @@ final class RestoreRun: Sendable {
       do {
         switch try target.restore(item, report: problem) {
         case .done: meter.advance(by: item.content?.size ?? 0)
+        case .lost(let first):
+          meter.advance(by: item.content?.size ?? 0)
+          lostLink(item, to: first)
         case .skipped:
           report.warning(
             .fileSkipped, "\(name: path.bytes): a socket, which only its server can make: skipped")
@@ -125,8 +178,8 @@ final class RestoreRun: Sendable {
           try work.push(.existing(item, file, permit), cost: Int(cost) + item.memorySize)
         case .file(let file):
           let made = File(item, file, permit)
-          guard let content = item.content else { continue }
           do {
+            guard let content = item.content else { throw FormatError.missingField("content") }
             if content.size < Self.smallFile {
               announce(content)
               batch.append(made)
@@ -138,8 +191,8 @@ final class RestoreRun: Sendable {
             } else {
               try dispatchChunks(of: content, made)
             }
-          } catch let error as RepositoryError {
-            if case .cancelled = error { throw error }
+          } catch {
+            if case RepositoryError.cancelled = error { throw error }
             fail(made, error)
             end(made)
           }
@@ -221,7 +274,7 @@ final class RestoreRun: Sendable {
     guard file.end() else { return }
     guard !file.hasFailed else {
       // What is not whole is not left behind under the name of the file.
-      file.output.discard().forEach(problem)
+      file.output.discard(file.item).forEach(problem)
       return
     }
     do throws(SystemError) {
@@ -234,7 +287,7 @@ final class RestoreRun: Sendable {
       if file.hasLoss { reportLoss(file.item) }
     } catch {
       fail(file, error)
-      file.output.discard().forEach(problem)
+      file.output.discard(file.item).forEach(problem)
     }
   }
 
@@ -305,7 +358,7 @@ final class RestoreRun: Sendable {
         if hasLoss { reportLoss(item) }
       } catch {
         failed(item, error)
-        output.discard().forEach(problem)
+        output.discard(item).forEach(problem)
       }
     } catch {
       failed(item, error)
@@ -316,16 +369,19 @@ final class RestoreRun: Sendable {
   private func problem(_ problem: RestoreProblem) {
     let what: Message =
       switch problem.aspect {
-      case .owner: "the owner"
-      case .permissions: "the permissions"
-      case .attribute(let name): "attribute \(name: name)"
-      case .times: "the times"
-      case .flags: "the flags"
-      case .directory: "the directory's metadata"
+      case .owner: "the owner could not be restored"
+      case .permissions: "the permissions could not be restored"
+      case .attribute(let name): "attribute \(name: name) could not be restored"
+      case .times: "the times could not be restored"
+      case .flags: "the flags could not be restored"
+      case .directory: "the directory's metadata could not be restored"
+      case .hardLink(let path):
+        "restored as a file of its own, because it could not be linked to \(name: path.bytes)"
+      case .remains: "is not whole, and could not be removed"
       }
     report.warning(
       BackupRun.warning(problem.error),
-      "\(name: problem.path.bytes): \(what) could not be restored: \(problem.error.reason)")
+      "\(name: problem.path.bytes): \(what): \(problem.error.reason)")
   }
 }
 

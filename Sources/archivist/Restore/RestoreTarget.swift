@@ -22,10 +22,15 @@ final class RestoreTarget {
   private var unfinished: [UnfinishedDirectory] = []
   /// For each group of hard links, the member that this run has made.
   private var linkSources: [ArchivePath: LinkSource] = [:]
+  /// Members that others have taken the place of, because they could get no more names.
+  private var formerSources: [LinkSource] = []
 
   private struct LinkSource {
+    let group: ArchivePath
     let path: ArchivePath
     let made: FileMetadata
+    /// `nil` for what has no content.
+    let content: LinkedContent?
     /// To be set when the last link is made.
     let item: Item?
 
@@ -86,6 +91,38 @@ final class RestoreTarget {
     }
   }
 
+  /// The groups of hard links whose content could not be restored: known when all files are
+  /// finished, or given up.
+  var lostGroups: Set<ArchivePath> { Set(lostSources.map(\.group)) }
+
+  private var lostSources: [LinkSource] {
+    (Array(linkSources.values) + formerSources).filter { $0.content?.isLost ?? false }
+  }
+
+  /// Removes an item if it is one of the names of a file whose content could not be restored.
+  ///
+  /// - Parameter item: A member of one of `lostGroups`.
+  /// - Returns: The name that the file was made under; `nil` if the item is something else.
+  /// - Throws: Why the file is still there.
+  func removeLost(_ item: Item) throws(SystemError) -> ArchivePath? {
+    for source in lostSources where source.group == item.hardLinkGroup {
+      guard let parent = item.path.parent, let name = FileName(item.path.name) else { continue }
+      let directory: DirectoryHandle
+      do throws(SystemError) {
+        directory = try directories.existing(parent)
+        guard source.isSame(try directory.metadata(of: name)) else { continue }
+      } catch {
+        guard error.code == ENOENT else { throw error }
+        continue
+      }
+      try context.keepingMetadata(of: directory) { () throws(SystemError) in
+        try directory.remove(name)
+      }
+      return source.path
+    }
+    return nil
+  }
+
   private func make(
     _ item: Item, _ report: (RestoreProblem) -> Void
   ) throws(SystemError) -> RestoreOutcome {
@@ -96,10 +133,13 @@ final class RestoreTarget {
       unfinished.append(
         UnfinishedDirectory(item, context, birth: directory.isNew ? Birth(in: directory) : nil))
     case .regular:
-      if try link(item) { return .done }
-      return try makeFile(item)
+      if let source = lostSource(of: item) { return .lost(with: source.path) }
+      if try link(item, report) { return .done }
+      // It may have been given up meanwhile.
+      if let source = lostSource(of: item) { return .lost(with: source.path) }
+      return try makeFile(item, report)
     case .symbolicLink, .fifo, .characterDevice, .blockDevice:
-      if try link(item) { return .done }
+      if try link(item, report) { return .done }
       try makeNode(item).forEach(report)
     case .socket, nil:
       return .skipped
@@ -137,7 +177,9 @@ final class RestoreTarget {
     }
   }
 
-  private func makeFile(_ item: Item) throws(SystemError) -> RestoreOutcome {
+  private func makeFile(
+    _ item: Item, _ report: (RestoreProblem) -> Void
+  ) throws(SystemError) -> RestoreOutcome {
     let (opened, name) = try place(of: item.path)
     let directory = opened.handle
     let parent = unfinished.last.flatMap { $0.item.path == item.path.parent ? $0 : nil }
@@ -158,10 +200,18 @@ final class RestoreTarget {
     context.applyEarlyFlags(item, to: number)
     parent?.begin()
     opened.learn(from: number)
+    let linked = item.hardLinkGroup.map { _ in LinkedContent() }
     let file = RestoredFile(
       owning: number, context: context, directory: directory, name: name,
-      birth: Birth(in: opened), parent: parent)
-    if item.hardLinkGroup != nil { remember(item, try file.metadata()) }
+      birth: Birth(in: opened), linked: linked, parent: parent)
+    if item.hardLinkGroup != nil {
+      do throws(SystemError) {
+        remember(item, try file.metadata(), linked)
+      } catch {
+        file.discard(item).forEach(report)
+        throw error
+      }
+    }
     return .file(file)
   }
 
@@ -191,7 +241,7 @@ final class RestoreTarget {
     guard made.kind == item.kind else {
       throw SystemError("openat", code: ESTALE, path: item.path.bytes)
     }
-    if item.hardLinkGroup != nil { remember(item, made) }
+    if item.hardLinkGroup != nil { remember(item, made, nil) }
     return context.apply(
       item, to: .node(node.number),
       Birth(owner: FileOwner(uid: made.uid, gid: made.gid), mayHaveACL: opened.handsDownACL))
@@ -201,38 +251,72 @@ final class RestoreTarget {
   ///
   /// Never of any other file: an archive could name one that is not its own.
   ///
+  /// - Parameters:
+  ///   - item: The item that is to be the other name.
+  ///   - report: Learns why it becomes a file of its own, if there is one to link to.
   /// - Returns: `false` if there is none, or if the file system does not take one more name. Then
   ///   the item, which has all of its content, becomes a file of its own.
-  private func link(_ item: Item) throws(SystemError) -> Bool {
+  /// - Throws: Why neither could be tried.
+  private func link(
+    _ item: Item, _ report: (RestoreProblem) -> Void
+  ) throws(SystemError) -> Bool {
     guard let group = item.hardLinkGroup, let source = linkSources[group],
       source.path != item.path, source.made.kind == item.kind,
       let sourceName = FileName(source.path.name)
     else { return false }
+    func refused(_ code: Int32) -> Bool {
+      let error = SystemError("linkat", code: code, path: item.path.bytes)
+      if source.content?.isLost != true {
+        report(RestoreProblem(path: item.path, aspect: .hardLink(source.path), error: error))
+      }
+      return false
+    }
     let (opened, name) = try place(of: item.path)
     let directory = opened.handle
+    let sourceDirectory: DirectoryHandle
     do throws(SystemError) {
-      let sourceDirectory = try directories.existing(source.path.parent ?? .root)
-      guard source.isSame(try sourceDirectory.metadata(of: sourceName)) else { return false }
+      sourceDirectory = try directories.existing(source.path.parent ?? .root)
+      guard source.isSame(try sourceDirectory.metadata(of: sourceName)) else {
+        return refused(ESTALE)
+      }
+    } catch {
+      switch error.code {
+      // Somebody has removed or replaced it.
+      case ENOENT, ENOTDIR, ELOOP: return refused(error.code)
+      default: throw error
+      }
+    }
+    do throws(SystemError) {
       _ = try directory.replacing(name, "linkat") {
         unsafe linkat(
           sourceDirectory.number, sourceName.terminated, directory.number, name.terminated, 0)
       }
-      if source.isSame(try directory.metadata(of: name)) { return true }
-      // The name changed hands between looking and linking.
-      try directory.remove(name)
-      return false
     } catch {
       switch error.code {
-      case ENOENT, ENOTDIR, ELOOP, EXDEV, EMLINK, EPERM, EOPNOTSUPP, ENOSYS: return false
+      case ENOENT, EXDEV, EMLINK, EPERM, EOPNOTSUPP, ENOSYS: return refused(error.code)
       default: throw error
       }
     }
+    if source.isSame(try directory.metadata(of: name)) { return true }
+    // The name changed hands between looking and linking.
+    try directory.remove(name)
+    return refused(ESTALE)
   }
 
-  private func remember(_ item: Item, _ made: FileMetadata) {
+  /// The member that this run has made of an item's group, if its content could not be restored.
+  private func lostSource(of item: Item) -> LinkSource? {
+    guard let group = item.hardLinkGroup, let source = linkSources[group],
+      source.content?.isLost ?? false
+    else { return nil }
+    return source
+  }
+
+  private func remember(_ item: Item, _ made: FileMetadata, _ content: LinkedContent?) {
     guard let group = item.hardLinkGroup else { return }
     let waits = item.kind == .regular && !item.flags.isDisjoint(with: RestoreContext.blockingFlags)
-    linkSources[group] = LinkSource(path: item.path, made: made, item: waits ? item : nil)
+    if let former = linkSources[group] { formerSources.append(former) }
+    linkSources[group] = LinkSource(
+      group: group, path: item.path, made: made, content: content, item: waits ? item : nil)
   }
 
   /// The directory that an item belongs into, made if it is missing, and the item's name there.

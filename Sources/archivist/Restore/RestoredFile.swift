@@ -6,8 +6,7 @@ import Synchronization
 /// A regular file that is being restored.
 ///
 /// Any number of threads may write at the same time, each to places of its own. One of them
-/// finishes the file, when all have written. A file that nobody finishes stays as it is, readable
-/// by us alone.
+/// finishes the file, when all have written. A file that nobody finishes is removed.
 final class RestoredFile: Sendable {
   private let number: Int32
   private let isOpen = Atomic(true)
@@ -18,6 +17,12 @@ final class RestoredFile: Sendable {
   private let finalName: FileName?
   private let parent: UnfinishedDirectory?
   private let birth: Birth
+  /// What it shares with its other names, if it has some.
+  private let linked: LinkedContent?
+  /// Whether it has the name of the file that it replaces.
+  private let isInPlace = Atomic(false)
+  /// Whether it is complete, or removed.
+  private let isSettled = Atomic(false)
   /// Where the file ends as it was written.
   private let end = Atomic<UInt64>(0)
 
@@ -30,11 +35,12 @@ final class RestoredFile: Sendable {
   ///   - name: Its name there.
   ///   - finalName: The name of the file that it replaces when it is complete.
   ///   - birth: What it got when it was made.
+  ///   - linked: Learns when the file is removed, for the sake of its other names.
   ///   - parent: The directory, if it is restored as well; it knows of the file already.
   init(
     owning number: Int32, context: RestoreContext, directory: DirectoryHandle, name: FileName,
     replacing finalName: FileName? = nil, birth: Birth = .unknown,
-    parent: UnfinishedDirectory? = nil
+    linked: LinkedContent? = nil, parent: UnfinishedDirectory? = nil
   ) {
     self.number = number
     self.context = context
@@ -42,18 +48,40 @@ final class RestoredFile: Sendable {
     self.name = name
     self.finalName = finalName
     self.birth = birth
+    self.linked = linked
     self.parent = parent
   }
 
   /// Removes the file, whose content could not be restored.
   ///
-  /// - Returns: What the system did not take of its directory.
-  func discard() -> [RestoreProblem] {
-    _ = unsafe unlinkat(directory.number, name.terminated, 0)
-    return parent?.end() ?? []
+  /// - Parameter item: What it was made for.
+  /// - Returns: What the system did not take, of its directory as well.
+  func discard(_ item: Item) -> [RestoreProblem] {
+    var problems: [RestoreProblem] = []
+    do throws(SystemError) {
+      try remove()
+    } catch {
+      problems = [RestoreProblem(path: item.path, aspect: .remains, error: error)]
+    }
+    return problems + (parent?.end() ?? [])
   }
 
-  deinit { if isOpen.load(ordering: .acquiring) { _ = Glibc.close(number) } }
+  private func remove() throws(SystemError) {
+    guard !isSettled.exchange(true, ordering: .acquiringAndReleasing) else { return }
+    // Other names first: none is made of a file that is about to go.
+    linked?.lose()
+    let name = isInPlace.load(ordering: .acquiring) ? finalName ?? name : name
+    try directory.remove(name)
+  }
+
+  deinit {
+    do throws(SystemError) {
+      try remove()
+    } catch {
+      // The run has ended by an error, and says so.
+    }
+    if isOpen.load(ordering: .acquiring) { _ = Glibc.close(number) }
+  }
 
   /// What is known about the file.
   func metadata() throws(SystemError) -> FileMetadata { try FileMetadata(descriptor: number) }
@@ -125,8 +153,11 @@ final class RestoredFile: Sendable {
     }
     // Some file systems tell only now that writing has failed. Linux lets go of the number whatever
     // it says.
-    guard isOpen.exchange(false, ordering: .acquiringAndReleasing) else { return problems }
+    guard isOpen.exchange(false, ordering: .acquiringAndReleasing) else {
+      throw SystemError("close", code: EBADF, path: [])
+    }
     guard Glibc.close(number) == 0 || errno == EINTR else { throw .last("close", []) }
+    isSettled.store(true, ordering: .releasing)
     return problems + (parent?.end() ?? [])
   }
 
@@ -139,11 +170,12 @@ final class RestoredFile: Sendable {
     func rename() -> Int32 {
       unsafe renameat(directory.number, name.terminated, directory.number, old.terminated)
     }
-    if rename() == 0 { return }
+    if rename() == 0 { return isInPlace.store(true, ordering: .releasing) }
     let failure = SystemError.last("renameat", old.bytes)
     guard failure.code == EPERM else { throw failure }
     try context.unlock(old, in: directory)
     guard rename() == 0 else { throw .last("renameat", old.bytes) }
+    isInPlace.store(true, ordering: .releasing)
   }
 
   private static func position(_ offset: UInt64, _ more: Int) throws(SystemError) -> off_t {

@@ -73,6 +73,8 @@ struct SelectedItems {
   /// The next item that can be read.
   ///
   /// - Parameter lost: Told of items in between that cannot be read and may be meant.
+  /// - Returns: `nil` behind the last one.
+  /// - Throws: What `lost` throws; errors of the storage.
   mutating func next(passing lost: (LostItems) throws -> Void) throws -> Item? {
     while true {
       do { return try next() } catch let error as LostItems { try lost(error) }

@@ -321,7 +321,9 @@ import Testing
       for (index, child) in children.enumerated() {
         let next = index + 1 < children.count ? children[index + 1].firstPath : end
         for one in try walk(child, end: next) {
-          if case .lost(let first, _, let count)? = met.last, case .lost(_, let end, let more) = one {
+          if case .lost(let first, _, let count)? = met.last,
+            case .lost(_, let end, let more) = one
+          {
             met[met.count - 1] = .lost(first, end, count + more)
           } else {
             met.append(one)
@@ -400,7 +402,8 @@ import Testing
       }
       #expect(readable(met) == readable(left))
       // The first stretch may be told in two, and from where it concerns the target.
-      let ends = Set(met.compactMap { if case .lost(_, let end, _) = $0 { end?.bytes } else { nil } })
+      let ends = Set(
+        met.compactMap { if case .lost(_, let end, _) = $0 { end?.bytes } else { nil } })
       for case .lost(_, let end?, _) in left { #expect(ends.contains(end.bytes)) }
     }
   }

@@ -20,7 +20,7 @@ extension RestoreTarget {
     switch try restore(item, report: { problems.append($0) }) {
     case .file(let made): file = made
     case .existing(let existing): file = try existing.replacement(item)
-    case .done, .skipped: return problems
+    case .done, .skipped, .lost: return problems
     }
     try file.write(Array(content.utf8).span, at: 0)
     problems += try file.finish(item, size: UInt64(content.utf8.count))

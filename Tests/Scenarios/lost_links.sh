@@ -1,0 +1,93 @@
+#!/usr/bin/env bash
+# Files whose content cannot be restored: none of their names is left with something that is not
+# whole, and each one is told.
+source "$(dirname "$0")/lib.sh"
+need_root "mounts a small file system"
+
+mkdir -p tree/a tree/b/deep tree/c
+head -c 9000000 /dev/urandom >tree/a/large
+ln tree/a/large tree/b/large-2 && ln tree/a/large tree/b/deep/large-3 && ln tree/a/large tree/c/large-4
+echo fine >tree/a/before && echo fine >tree/c/zz && ln tree/c/zz tree/c/zz-2
+head -c 300000 /dev/urandom >tree/b/middle && ln tree/b/middle tree/c/middle-2
+touch -d 2001-02-03 tree/a tree/b/deep tree/b tree/c tree
+chmod 500 tree/b/deep
+chown -R 12345:12345 tree
+archivist init repo
+archivist create repo::first tree
+
+# left FOLDER: every file that is there is whole, and told is every name that is not there.
+left() {
+  local name
+  lost=0
+  while read -r name; do
+    if [ ! -e "$1/$name" ]; then
+      says "$name: "
+      lost=$((lost + 1))
+    elif [ ! -d "$name" ]; then
+      cmp "$name" "$1/$name"
+    fi
+  done < <(find tree)
+  ! find "$1" -name '.archivist-*' | grep . || fail "a temporary file is left"
+}
+times() { (cd "$1" && find tree -type d -printf '%p %m %T@\n' | sort); }
+
+say "a damaged content"
+cp -r repo sound
+for segment in repo/segments/*/*; do
+  [ "$(stat -c %s "$segment")" -lt 1000000 ] || printf 'damage' |
+    dd of="$segment" bs=1 seek=2000000 conv=notrunc status=none
+done
+mkdir out-1
+status 1 env -C out-1 "$ARCHIVIST" extract ../repo::first
+left out-1
+[ "$lost" -ge 4 ] || fail "$lost names were lost"
+times . | diff - <(times out-1)
+
+say "by a user who may not write into a directory that is restored"
+mkdir -m 777 out-2
+chmod 755 . && chmod -R a+rX repo
+status 1 setpriv --reuid=12345 --regid=12345 --clear-groups env -C out-2 \
+  ARCHIVIST_BASE_DIR="$work/out-2/home" "$ARCHIVIST" extract ../repo::first
+left out-2
+[ "$lost" -ge 4 ] || fail "$lost names were lost"
+times . | diff - <(times out-2)
+status 1 env -C out-1 "$ARCHIVIST" extract --lost-as-zeros ../repo::first
+[ "$(stat -c %h out-1/tree/a/large)" = 4 ] || fail "there are not all names"
+
+say "a full disk"
+small_disk 4m
+status 1 env -C disk "$ARCHIVIST" extract "$work/sound::first"
+says 'tree/a/large: .*No space left'
+left disk
+[ "$lost" -ge 4 ] || fail "$lost names were lost"
+[ "$(df --output=used -B 1 disk | tail -1)" -lt 1000000 ] || fail "the space is not free again"
+
+say "a file system that is full of names"
+mkdir names && mount -t tmpfs -o size=50m,nr_inodes=8 scenario names && mounts+=("$work/names")
+status 1 env -C names "$ARCHIVIST" extract "$work/sound::first"
+left names
+
+say "a signal: what is there is whole, and --continue does the rest"
+mkdir many
+for number in $(seq 400); do head -c 200000 /dev/urandom >many/$number; done
+head -c 40000000 /dev/urandom >many/huge && ln many/huge many/huge-2
+archivist create repo::many many
+for signal in TERM INT HUP; do
+  for wait in 0.3 0.6 1.2; do
+    rm -rf out-3 && mkdir out-3
+    found=0
+    env -C out-3 timeout --preserve-status -s $signal $wait "$ARCHIVIST" \
+      extract ../repo::many >out 2>err || found=$?
+    [ "$found" = 0 ] || [ "$found" = $((128 + $(kill -l $signal))) ] || fail "$signal: $found"
+    for file in out-3/many/*; do
+      [ ! -e "$file" ] || cmp "$file" "many/${file##*/}"
+    done
+  done
+done
+status 0 env -C out-3 "$ARCHIVIST" extract --continue ../repo::many
+same many out-3/many
+
+say "nobody reads the output any more"
+found=0
+"$ARCHIVIST" extract --stdout repo::many 2>err | head -c 10 >out || found=${PIPESTATUS[0]}
+[ "$found" = 141 ] || fail "--stdout: $found"
