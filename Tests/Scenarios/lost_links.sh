@@ -34,8 +34,11 @@ times() { (cd "$1" && find tree -type d -printf '%p %m %T@\n' | sort); }
 say "a damaged content"
 cp -r repo sound
 for segment in repo/segments/*/*; do
-  [ "$(stat -c %s "$segment")" -lt 1000000 ] || printf 'damage' |
-    dd of="$segment" bs=1 seek=2000000 conv=notrunc status=none
+  size=$(stat -c %s "$segment")
+  for place in 2 3 4 5 6 7; do
+    [ "$size" -lt 1000000 ] || printf 'damage' |
+      dd of="$segment" bs=1 seek=$((size * place / 10)) conv=notrunc status=none
+  done
 done
 mkdir out-1
 status 1 env -C out-1 "$ARCHIVIST" extract ../repo::first

@@ -218,8 +218,6 @@ extension RepositoryError {
   public static func concernsOneObject(_ error: any Error) -> Bool {
     switch error {
     case RepositoryError.missingChunk, RepositoryError.damagedChunk: true
-    // A segment that only another user may read.
-    case StorageError.system(_, _, EACCES), StorageError.system(_, _, EPERM): true
     default: ChunkReader.isDamage(error)
     }
   }
