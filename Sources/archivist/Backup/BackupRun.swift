@@ -64,6 +64,9 @@ struct BackupRun {
     var cache = try openCaches(parents, repository)
     var links = HardLinkTracker()
     let makeItem = itemMaker()
+    let failed: @Sendable (SystemError) -> Void = { [report] error in
+      report.warning(BackupRun.warning(error), "\(name: error.path): \(error.reason)")
+    }
     var streamed = options.streamed[...]
     func addStreamed(before path: ArchivePath?) throws {
       while let file = streamed.first, path.map({ file.item.path <= $0 }) ?? true {
@@ -117,7 +120,8 @@ struct BackupRun {
       if item.content != nil {
         try builder.add(item, tag: tag)
       } else {
-        let content = FileContent(entry: entry, changes: options.changes, makeItem: make)
+        let content = FileContent(
+          entry: entry, changes: options.changes, makeItem: make, failed: failed)
         try builder.add(
           item, content: counters?.counting(content, at: entry.path) ?? content, tag: tag)
       }
@@ -158,7 +162,14 @@ struct BackupRun {
       do throws(SystemError) {
         metadata = try entry.directory.metadata(followingLink: entry.name)
       } catch {
-        return nil  // It leads nowhere: a link like others.
+        // A link that leads nowhere is one like others.
+        if error.code != ENOENT, error.code != ELOOP, error.code != ENOTDIR {
+          report.warning(
+            Self.warning(error),
+            "\(name: entry.path.bytes): saved as a link, because it is not known what it leads to: "
+              + "\(error.reason)")
+        }
+        return nil
       }
     }
     guard metadata.isSpecial else { return nil }
@@ -245,7 +256,7 @@ struct BackupRun {
   private func itemMaker()
     -> (WalkEntry) -> @Sendable (FileMetadata, [Item.ExtendedAttribute]) -> Item
   {
-    let names = options.numericIDs ? nil : OwnerNames()
+    let names = options.numericIDs ? nil : OwnerNames { [report] in report.ownersUnknown($0) }
     let options = options
     var fields = options.cacheMode.recorded
     if options.recordsAccessTime { fields.insert(.atime) }

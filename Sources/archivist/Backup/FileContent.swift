@@ -8,6 +8,8 @@ struct FileContent: ContentSource {
   let changes: FilesChangedMode
   /// Makes the item anew, should the file not be what the walk saw.
   let makeItem: @Sendable (FileMetadata, [Item.ExtendedAttribute]) -> Item
+  /// Told of metadata that could not be read.
+  let failed: @Sendable (SystemError) -> Void
 
   /// How long to wait before a file that changed is read once more; then it is taken as it is.
   private static let pauses: [useconds_t] = [50_000, 250_000]
@@ -18,7 +20,8 @@ struct FileContent: ContentSource {
 
   func open() throws -> any ContentStream {
     FileContentStream(
-      try entry.openForReading(), entry: entry, changes: changes, makeItem: makeItem)
+      try entry.openForReading(), entry: entry, changes: changes, makeItem: makeItem,
+      failed: failed)
   }
 
   func isWorthReading(afterAttempt attempt: Int) -> Bool {
@@ -34,6 +37,7 @@ final class FileContentStream: ContentStream {
   private let entry: WalkEntry
   private let changes: FilesChangedMode
   private let makeItem: @Sendable (FileMetadata, [Item.ExtendedAttribute]) -> Item
+  private let failed: @Sendable (SystemError) -> Void
   private var extents: DataExtents
   /// The stretch of data that is being read.
   private var current: Range<UInt64> = 0..<0
@@ -46,7 +50,8 @@ final class FileContentStream: ContentStream {
 
   init(
     _ file: consuming OpenedFile, entry: WalkEntry, changes: FilesChangedMode,
-    makeItem: @escaping @Sendable (FileMetadata, [Item.ExtendedAttribute]) -> Item
+    makeItem: @escaping @Sendable (FileMetadata, [Item.ExtendedAttribute]) -> Item,
+    failed: @escaping @Sendable (SystemError) -> Void
   ) {
     extents = DataExtents(file.metadata)
     if file.metadata.size >= Self.readAheadFrom { file.willReadInOrder() }
@@ -54,6 +59,7 @@ final class FileContentStream: ContentStream {
     self.entry = entry
     self.changes = changes
     self.makeItem = makeItem
+    self.failed = failed
   }
 
   func read(_ count: Int) throws -> [UInt8] {
@@ -107,8 +113,11 @@ final class FileContentStream: ContentStream {
     {
       // Another file by now, or changed since the walk saw it, or one with flags that only an open
       // file tells: everything is taken from this one.
-      summary.item = makeItem(opened, file.descriptor.extendedAttributes().attributes)
+      let reading = file.descriptor.extendedAttributes()
+      for failure in reading.failures { failed(failure.at(entry.path.bytes)) }
+      summary.item = makeItem(opened, reading.attributes)
     }
+    if let failure = file.flagsFailure { failed(failure.at(entry.path.bytes)) }
     return summary
   }
 

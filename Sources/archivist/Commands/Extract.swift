@@ -73,7 +73,9 @@ struct Extract: ParsableCommand {
     _ session: Session, _ progress: RestoreProgress, _ signals: SignalWatch
   ) throws {
     let report = session.report
-    let target = try RestoreTarget(path: [UInt8(ascii: ".")], options: metadata.restoreOptions)
+    let target = try RestoreTarget(
+      path: [UInt8(ascii: ".")], options: metadata.restoreOptions,
+      owners: OwnerNames { report.ownersUnknown($0) })
     let strip = stripComponents
     let run = RestoreRun(
       repository, report: report, meter: progress.meter, restoresLostAsZeros: metadata.lostAsZeros)

@@ -8,13 +8,19 @@
     ///
     /// It costs a quarter of a microsecond where the file is open anyway, and more than all the
     /// rest of a look at an unchanged file where it is not: there the parent archive knows.
-    mutating func addInodeFlags(of descriptor: Int32) {
-      guard kind == .regular || kind == .directory else { return }
+    ///
+    /// - Returns: Why they could not be read; `nil` for a file system that has none, too.
+    mutating func addInodeFlags(of descriptor: Int32) -> SystemError? {
+      guard kind == .regular || kind == .directory else { return nil }
       do throws(SystemError) {
         flags = try InodeFlags(of: descriptor)
       } catch {
-        // The file system has none, or does not tell: what came for free is what there is.
+        switch error.code {
+        case ENOTTY, EOPNOTSUPP, EINVAL, ENOSYS, EPERM, EACCES: return nil
+        default: return error
+        }
       }
+      return nil
     }
   }
 

@@ -15,11 +15,19 @@ final class OwnerNames: Sendable {
   }
 
   private let known = Mutex(Known())
+  private let hasFailed = Mutex(false)
+  private let failed: @Sendable (SystemError) -> Void
+
+  /// Knows nothing yet.
+  ///
+  /// - Parameter failed: Told, once, that the system could not be asked: then numbers are what
+  ///   remains.
+  init(failed: @escaping @Sendable (SystemError) -> Void = { _ in }) { self.failed = failed }
 
   /// The name of a user; empty if it has none.
   func user(_ uid: UInt32) -> [UInt8] {
     if let name = known.withLock({ $0.users[uid] }) { return name }
-    let name = unsafe Self.lookUp(passwd()) { entry, buffer, size, found in
+    let name = unsafe lookUp(passwd()) { entry, buffer, size, found in
       unsafe getpwuid_r(uid, entry, buffer, size, found)
     } take: {
       unsafe Self.bytes($0.pw_name)
@@ -31,7 +39,7 @@ final class OwnerNames: Sendable {
   /// The name of a group; empty if it has none.
   func group(_ gid: UInt32) -> [UInt8] {
     if let name = known.withLock({ $0.groups[gid] }) { return name }
-    let name = unsafe Self.lookUp(Glibc.group()) { entry, buffer, size, found in
+    let name = unsafe lookUp(Glibc.group()) { entry, buffer, size, found in
       unsafe getgrgid_r(gid, entry, buffer, size, found)
     } take: {
       unsafe Self.bytes($0.gr_name)
@@ -44,7 +52,7 @@ final class OwnerNames: Sendable {
   func userID(named name: [UInt8]) -> UInt32? {
     guard !name.isEmpty, !name.contains(0) else { return nil }
     if let id = known.withLock({ $0.userIDs[name] }) { return id }
-    let id = unsafe Self.lookUp(passwd()) { entry, buffer, size, found in
+    let id = unsafe lookUp(passwd()) { entry, buffer, size, found in
       unsafe getpwnam_r(Self.text(name), entry, buffer, size, found)
     } take: {
       unsafe $0.pw_uid
@@ -57,7 +65,7 @@ final class OwnerNames: Sendable {
   func groupID(named name: [UInt8]) -> UInt32? {
     guard !name.isEmpty, !name.contains(0) else { return nil }
     if let id = known.withLock({ $0.groupIDs[name] }) { return id }
-    let id = unsafe Self.lookUp(Glibc.group()) { entry, buffer, size, found in
+    let id = unsafe lookUp(Glibc.group()) { entry, buffer, size, found in
       unsafe getgrnam_r(Self.text(name), entry, buffer, size, found)
     } take: {
       unsafe $0.gr_gid
@@ -68,8 +76,9 @@ final class OwnerNames: Sendable {
 
   /// Asks one of the `…_r` functions, with a buffer that grows until the answer fits.
   ///
-  /// A service that fails counts as one that knows no such owner: the number is what remains.
-  private static func lookUp<Entry, Answer>(
+  /// A service that does not answer counts as one that knows no such owner: the number is what
+  /// remains.
+  private func lookUp<Entry, Answer>(
     _ empty: Entry,
     _ ask: (
       UnsafeMutablePointer<Entry>, UnsafeMutablePointer<CChar>, Int,
@@ -89,9 +98,23 @@ final class OwnerNames: Sendable {
         // `entry` points into the buffer: what is wanted is copied before it goes.
         if status == 0, unsafe found != nil { answer = take(entry) }
       }
-      if status != ERANGE { return answer }
+      switch status {
+      case ERANGE: continue
+      // Others are what services say that are not there, or do not know the owner.
+      case EIO, EMFILE, ENFILE, ENOMEM, EAGAIN: fail(status)
+      default: break
+      }
+      return answer
     }
     return nil
+  }
+
+  private func fail(_ code: Int32) {
+    let isFirst = hasFailed.withLock { hasFailed in
+      defer { hasFailed = true }
+      return !hasFailed
+    }
+    if isFirst { failed(SystemError("getpwuid", code: code, path: [])) }
   }
 
   private static func bytes(_ text: UnsafeMutablePointer<CChar>?) -> [UInt8] {

@@ -227,7 +227,9 @@ extension RestoreContext {
     } catch {
       return [RestoreProblem(path: item.path, aspect: .flags, error: error.at(item.path.bytes))]
     }
-    var problems: [RestoreProblem] = []
+    var problems = found.failures.map {
+      RestoreProblem(path: item.path, aspect: .surplus, error: $0.at(item.path.bytes))
+    }
     for attribute in found.attributes where isSurplus(attribute.name, item) {
       do throws(SystemError) {
         try Subject.open(number).removeAttribute(attribute.name)
@@ -245,18 +247,23 @@ extension RestoreContext {
     let metadata: FileMetadata?
     let flags: InodeFlags
     let attributes: [Item.ExtendedAttribute]
+    /// What could not be found out, and so may have to go.
+    let failures: [SystemError]
 
     init(_ number: Int32) {
+      let reading = AttributeReading(of: number)
+      var metadata: FileMetadata?
       do throws(SystemError) {
         var found = try FileMetadata(descriptor: number)
-        found.addInodeFlags(of: number)
-        metadata = found
-        flags = found.flags
+        let failure = found.addInodeFlags(of: number)
+        if failure == nil, reading.failures.isEmpty { metadata = found }
       } catch {
-        metadata = nil  // Equal to nothing, so that everything is set.
-        flags = []
+        // Equal to nothing, so that everything is set.
       }
-      attributes = AttributeReading(of: number).attributes
+      self.metadata = metadata
+      flags = metadata?.flags ?? []
+      attributes = reading.attributes
+      failures = reading.failures
     }
   }
 

@@ -37,6 +37,8 @@ struct RestoreProblem: Hashable, Sendable {
     case directory
     /// That it is the same file as the one at this path; it is a file of its own.
     case hardLink(ArchivePath)
+    /// That it has no other attributes than its own.
+    case surplus
     /// A file that is not whole is still there under its name.
     case remains
   }

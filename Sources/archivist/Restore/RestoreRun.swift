@@ -377,6 +377,7 @@ final class RestoreRun: Sendable {
       case .directory: "the directory's metadata could not be restored"
       case .hardLink(let path):
         "restored as a file of its own, because it could not be linked to \(name: path.bytes)"
+      case .surplus: "there may be attributes that do not belong to it"
       case .remains: "is not whole, and could not be removed"
       }
     report.warning(

@@ -11,6 +11,8 @@ struct OpenedFile: ~Copyable, Sendable {
   let descriptor: FileDescriptor
   /// What was known about it when it was opened.
   let metadata: FileMetadata
+  /// Why its flags are not among that.
+  let flagsFailure: SystemError?
 
   /// Opens the file `name` in a directory.
   ///
@@ -28,12 +30,13 @@ struct OpenedFile: ~Copyable, Sendable {
       descriptor = try FileDescriptor(opening: name, in: directory, flags: flags)
     }
     var metadata = try descriptor.metadata()
-    metadata.addInodeFlags(of: descriptor.number)
+    let failure = metadata.addInodeFlags(of: descriptor.number)
     guard metadata.kind == .regular else {
       throw SystemError("openat", code: ESTALE, path: name.bytes)
     }
     self.descriptor = descriptor
     self.metadata = metadata
+    flagsFailure = failure
   }
 
   /// Reads up to `count` bytes; fewer only at the end of the file.

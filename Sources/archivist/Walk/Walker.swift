@@ -219,7 +219,9 @@ private struct RootWalk {
         // What was opened is what is walked through, and so what is archived and what is checked:
         // the name may have been given to another directory meanwhile.
         metadata = try handle.metadata()
-        metadata.addInodeFlags(of: handle.number)
+        if let failure = metadata.addInodeFlags(of: handle.number), isVisited {
+          report(.failed(failure.at(shown(candidate.path))))
+        }
         if let exclusion = exclusion(metadata) {
           report(.excluded(candidate.path, exclusion))
           return nil

@@ -18,6 +18,13 @@ extension Report {
   /// Tells of items that a command passes over.
   func lost(_ items: LostItems) { warning(.damage, items.message) }
 
+  /// Tells that the system could not be asked for the names of owners.
+  func ownersUnknown(_ error: SystemError) {
+    warning(
+      .various,
+      "the names of owners could not be looked up, so numbers stand for them: \(error.reason)")
+  }
+
   /// Tells of paths that were asked for, and that may be among the items that were passed over.
   func perhapsLost(_ selection: Selection) {
     for path in selection.perhapsLost {
