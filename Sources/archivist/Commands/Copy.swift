@@ -155,7 +155,7 @@ private struct CopyRun {
       failed += 1
       let (message, _) = Exit.describe(CopyError.unreadable(path, cause))
       session.report.warning(
-        .fileReadError, "archive \(name: name) was not copied: \(message)")
+        .damage, "archive \(name: name) was not copied: \(message)")
     } catch let error where isOfThisArchive(error) {
       failed += 1
       let (message, status) = Exit.describe(error)

@@ -51,7 +51,7 @@ struct Diff: ParsableCommand {
         between: old, and: new,
         lost: { lost, archive in
           session.report.warning(
-            .fileReadError,
+            .damage,
             "archive \(name: Array(archive.name.utf8)), not compared: \(lost.message)")
         }
       ) { difference in

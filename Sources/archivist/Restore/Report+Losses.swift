@@ -28,7 +28,7 @@ extension Report {
   /// Tells of paths that were asked for, and that may be among the items that were passed over.
   func perhapsLost(_ selection: Selection) {
     for path in selection.perhapsLost {
-      warning(.fileReadError, "\(name: path): may be among the items that are missing")
+      warning(.damage, "\(name: path): may be among the items that are missing")
     }
   }
 }
