@@ -49,6 +49,23 @@ begin env ARCHIVIST_EXIT_CODES=modern
 archivist break-lock repo >out
 finish_copy 74
 
+say "who reads is told, and ends with 1"
+rm -rf repo
+archivist init -e none repo
+archivist create repo::one tree
+mkfifo pipe
+archivist extract --stdout repo::one >pipe 2>extract.err & running=$!
+exec 7<pipe
+until [ -n "$(ls repo/locks)" ]; do sleep 0.02; done
+archivist break-lock repo >out
+sleep 1.2
+cmp - tree/file <&7
+exec 7<&-
+found=0
+wait "$running" || found=$?
+[ "$found" = 1 ] || fail "extract ended with $found: $(cat extract.err)"
+grep -q 'lease of this operation was taken away' extract.err
+
 say "a process that is killed"
 begin env
 archivist delete repo::one

@@ -73,8 +73,8 @@ final class HeldLease: Sendable {
     }
   }
 
-  /// Seconds in which nobody takes a lease for abandoned.
-  private static let shortOperation = 60.0
+  /// Seconds in which hardly anything is freed: to look costs a round trip.
+  private static let shortOperation = 1.0
 
   /// Puts a new lease.
   func renew() throws {

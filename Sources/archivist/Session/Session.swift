@@ -179,15 +179,17 @@ final class Session {
         continue
       }
       let reason = Exit.reason(slot.error)
+      let kind: ExitStatus.Warning =
+        slot.error is PassedOverSlot.Reason ? .various : .damage
       guard !slot.isWithClient, case .object(_, let id) = slot.name else {
         report.warning(
-          .various,
+          kind,
           "\(name: Array(folders.keyFile(repository.id).utf8)): \(reason). It was passed over; "
             + "`archivist key import --keyfile` puts an exported key in its place")
         continue
       }
       report.warning(
-        .various,
+        kind,
         "\(slot.name): \(reason). It was passed over; "
           + "`archivist key remove \(name: Array(path.utf8)) \(id.hex.prefix(16))` removes it")
     }
