@@ -16,6 +16,7 @@ test_packages=(
   acl:/usr/bin/setfacl
   attr:/usr/bin/getfattr
   strace:/usr/bin/strace
+  faketime:/usr/bin/faketime
   sshfs:/usr/bin/sshfs
   openssh-sftp-server:/usr/lib/openssh/sftp-server
   openssh-server:/usr/sbin/sshd

@@ -122,6 +122,14 @@ static inline int linux_openat(int directory, const char *name, int flags, mode_
   return openat(directory, name, flags, mode);
 }
 
+// The f_type of statfs(2); works on any descriptor.
+static inline int linux_file_system_type(int descriptor, uint64_t *type) {
+  struct statfs info;
+  if (fstatfs(descriptor, &info) != 0) return -1;
+  *type = (uint64_t)info.f_type & 0xffffffffu;
+  return 0;
+}
+
 // getdents64(2), into a buffer of struct linux_dirent64.
 static inline long linux_getdents64(int directory, void *buffer, size_t size) {
   return syscall(SYS_getdents64, directory, buffer, size);

@@ -163,6 +163,11 @@ int unlink(const char *path) {
   return syscall(SYS_unlink, path);
 }
 
+int fstatat(int folder, const char *path, struct stat *to, int flags) {
+  if (fails("stat", is_entry_below(folder, path))) return -1;
+  return REAL(int, "fstatat", int, const char *, struct stat *, int)(folder, path, to, flags);
+}
+
 int stat(const char *path, struct stat *to) {
   if (fails("stat", is_below(path))) return -1;
   return REAL(int, "stat", const char *, struct stat *)(path, to);
@@ -183,7 +188,8 @@ long syscall(long number, ...) {
   if (number == 465 /* listxattrat */ &&
       fails("listxattr", is_entry_below((int)a[0], (const char *)a[1])))
     return -1;
-  if (number == SYS_renameat2 && fails("rename", is_below((const char *)a[3]))) return -1;
+  if (number == SYS_renameat2 && fails("rename", is_entry_below((int)a[2], (const char *)a[3])))
+    return -1;
   if (number == SYS_fallocate && fails("write", is_open_below((int)a[0]))) return -1;
   return REAL(long, "syscall", long, ...)(number, a[0], a[1], a[2], a[3], a[4], a[5]);
 }

@@ -32,6 +32,18 @@ struct Repair {
     _ repository: Repository, options: CheckOptions, isDryRun: Bool, meter: Meter,
     confirm: (RepairReport) throws -> Bool, progress: @escaping @Sendable (String) -> Void
   ) throws -> RepairReport {
+    let missing = try repository.storage.missingFolders()
+    if !missing.isEmpty {
+      var report = RepairReport()
+      report.check.problems = try repository.missingFolders().map {
+        "\($0)/: the folder is missing"
+      }
+      report.actions = [
+        "make the missing folders anew, empty: \(missing.joined(separator: ", "))"
+      ]
+      guard !isDryRun, try confirm(report) else { return report }
+      try repository.storage.makeMissingFolders()
+    }
     try repository.demand(.write)
     try repository.demand(.delete)
     let found = try repository.check(options, meter: meter, progress: progress)

@@ -29,13 +29,19 @@ public enum StorageCheck {
     guard try !storage.generations().isEmpty else {
       throw StorageError.missingRepository(storage.location)
     }
+    let missing = try storage.missingFolders()
     var objects: [(name: ObjectName, size: Int)] = []
     for kind in ObjectName.Kind.allCases where kind.isContentAddressed {
+      if missing.contains(kind.rawValue) { continue }
       objects += try storage.list(kind).map { (.object(kind, $0.id), $0.size) }
     }
     meter.begin(
       .verifyingData, total: objects.reduce(0) { $0 + UInt64(clamping: $1.size) }, unit: .bytes)
-    let report = Mutex(Report())
+    let report = Mutex(
+      Report(
+        problems: ObjectName.Kind.allCases.map(\.rawValue)
+          .filter { missing.contains($0) && $0 != ObjectName.Kind.lease.rawValue }
+          .map { "\($0)/: the folder is missing" }))
     let queue = BoundedQueue<ObjectName>(capacity: 4)
     let group = ThreadGroup()
     group.onFailure { queue.cancel() }

@@ -195,7 +195,7 @@ extension Repository {
     do {
       return try HeldLease(self, operation: operation)
     } catch StorageError.system, StorageError.noSpace, StorageError.refused,
-      StorageError.quotaExceeded
+      StorageError.quotaExceeded, StorageError.missingFolder
     {
       return nil
     }

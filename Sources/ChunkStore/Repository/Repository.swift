@@ -161,8 +161,11 @@ public final class Repository: Sendable {
     passphrase: () throws -> Secret
   ) throws -> Repository {
     let id = try identify(storage)
+    // What can be had without a folder that is missing is had; `demand` stops all else.
+    let storage = try IncompleteStorage.wrapping(storage)
     let stored = try configs(storage)
     var slots = try SlotSearch(storage, of: id, clientSlots: clientSlots)
+    if slots.entries.isEmpty { try demandFolders([.key], of: storage) }
     let (keys, config) = try slots.open(passphrase: passphrase) { bundle in
       let keys = try KeyRing(bundle, fresh: machine.fresh)
       return (keys, try newestConfig(of: stored, in: storage, keys: keys))
@@ -210,11 +213,42 @@ public final class Repository: Sendable {
     return newest
   }
 
-  /// Refuses an operation that needs a feature this version does not know.
+  /// Refuses an operation that needs a feature this version does not know, or a folder that is
+  /// missing.
   func demand(_ operation: RepositoryConfig.Operation) throws {
     let unknown = config.unknownFeatures(for: operation)
     guard unknown.isEmpty else {
       throw RepositoryError.unknownFeatures(operation.rawValue, unknown)
+    }
+    switch operation {
+    case .read: break
+    case .write:
+      try Self.demandFolders(
+        [.segment, .index, .archive, .doomed, .quarantine, .lease], of: storage)
+    case .delete: try Self.demandFolders(ObjectName.Kind.allCases, of: storage)
+    }
+  }
+
+  /// Refuses to go on without what was in a folder: neither to refer to what it may have forbidden,
+  /// nor to delete what it may have referred to.
+  private static func demandFolders(
+    _ kinds: [ObjectName.Kind], of storage: any Storage
+  ) throws(StorageError) {
+    let missing = try storage.missingFolders()
+    for kind in kinds where missing.contains(kind.rawValue) {
+      throw .missingFolder("\(storage.location)/\(kind.rawValue)")
+    }
+  }
+
+  /// The folders that are missing though they held something, or may have: what was in them is not
+  /// seen.
+  ///
+  /// Leases and uploads are of nobody any more after a while, and a copy may be without them.
+  ///
+  /// - Throws: Errors of the storage.
+  public func missingFolders() throws(StorageError) -> [String] {
+    try storage.missingFolders().filter { folder in
+      ObjectName.Kind(rawValue: folder).map { $0 != .lease } ?? false
     }
   }
 

@@ -59,8 +59,17 @@ public protocol Storage: Sendable {
   /// what a deleted archive referred to.
   func settle(_ kinds: [ObjectName.Kind]) throws(StorageError)
 
-  /// Removes what crashed uploads left behind, if it has lain there longer than a day.
+  /// Removes what crashed uploads left behind, if it has lain there longer than a day by the
+  /// storage's clock.
   func removeAbandonedUploads() throws(StorageError)
+
+  /// The folders that are missing: those of kinds, by their names, and `tmp`.
+  ///
+  /// What was in them cannot be seen, and to list one of them fails.
+  func missingFolders() throws(StorageError) -> [String]
+
+  /// Makes the folders that are missing, as a repair does when what was in them is given up.
+  func makeMissingFolders() throws(StorageError)
 
   /// Gives up the space that was set aside for removing things from a full disk.
   func releaseReserve() throws(StorageError)
@@ -72,6 +81,12 @@ public protocol Storage: Sendable {
 extension Storage {
   /// Nothing: for storages in which nothing is seen, or gone, before it is durable.
   public func settle(_ kinds: [ObjectName.Kind]) throws(StorageError) {}
+
+  /// None: for storages without folders.
+  public func missingFolders() throws(StorageError) -> [String] { [] }
+
+  /// Nothing: for storages without folders.
+  public func makeMissingFolders() throws(StorageError) {}
 
   /// Nothing: for storages that are near.
   public func announce(_ name: ObjectName, range: Range<Int>) {}
@@ -137,6 +152,8 @@ public struct StoredObject: Hashable, Sendable {
 public enum StorageError: Error, Equatable, Sendable {
   /// No object has this name.
   case notFound(String)
+  /// A folder of the repository is not there: a path.
+  case missingFolder(String)
   /// There is no repository here.
   case missingRepository(String)
   /// There is something here, and it is no repository.

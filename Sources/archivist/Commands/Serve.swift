@@ -37,7 +37,8 @@ struct Serve: ParsableCommand {
 
   @Option(
     help: ArgumentHelp(
-      "Refuse what would make a repository larger: 500M, 1.5T.", valueName: "size"))
+      "Refuse what would make all repositories that the client may reach take more: 500M, 1.5T.",
+      valueName: "size"))
   var storageQuota: SizeArgument?
 
   func run() throws {
@@ -47,12 +48,17 @@ struct Serve: ParsableCommand {
         "`archivist serve` is started by a client through ssh: give it a repository as "
           + "ssh://HOST/PATH")
     }
+    // Before there is any other thread.
+    let signals = SignalWatch()
     let client = session.environment.text("SSH_CONNECTION") ?? "a local client"
     let own = try policy()
     let asked = try Self.asked(session.environment)
     let report = session.report
+    let channel = Channel(input: STDIN_FILENO, output: STDOUT_FILENO)
+    // Then uploads are given up and leases ended, as when the client is lost.
+    signals.handle { channel.end() }
     let server = ServerSession(
-      Channel(input: STDIN_FILENO, output: STDOUT_FILENO),
+      channel,
       policies: asked.map { [own, $0] } ?? [own],
       software: "archivist \(Archivist.version)"
     ) { event in
@@ -69,6 +75,7 @@ struct Serve: ParsableCommand {
       }
     }
     try server.run()
+    if let number = signals.signal { Exit.leave(.signal(number)) }
   }
 
   /// What these options let a client do.

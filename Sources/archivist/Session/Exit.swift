@@ -174,6 +174,12 @@ enum Exit {
         "\(path): is missing. Run `archivist check` to see what is affected",
         .failure(.objectMissing)
       )
+    case .missingFolder(let path):
+      (
+        "\(path): this folder of the repository is missing, and so is what was in it. Bring it back "
+          + "(is a disk not mounted, a copy not complete?); if it is lost, "
+          + "`archivist check --repair` makes it anew", .failure(.objectMissing)
+      )
     case .missingRepository(let path):
       (
         "\(path): there is no repository here. `archivist init \(path)` makes one",

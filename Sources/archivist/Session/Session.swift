@@ -155,6 +155,12 @@ final class Session {
         warn(
           of: repository.passedOverSlots.filter { namesSlots || $0.isWithClient },
           in: repository, at: path)
+        for folder in try repository.missingFolders() {
+          report.warning(
+            .damage,
+            "\(path)/\(folder): this folder of the repository is missing, and what was in it is not "
+              + "seen. Bring it back; if it is lost, `archivist check --repair` makes it anew")
+        }
         return repository
       } catch let error as KeyError where error.isWrongPassphrase {
         tries += 1

@@ -97,12 +97,15 @@ import Testing
     #expect(try storage.list(kind).filter { $0.size > 0 }.count == 1)
   }
 
-  @Test func `settling passes over folders that a copy has dropped`() throws {
+  @Test func `settling passes over folders of segments that a copy has dropped`() throws {
     let name = try put([1, 2, 3])
-    TemporaryFolder.remove("\(root)/archives")
     TemporaryFolder.remove("\(root)/segments/00")
     try storage.settle([.archive, .segment, .index])
     #expect(try storage.get(name, range: nil) == [1, 2, 3])
+    TemporaryFolder.remove("\(root)/archives")
+    #expect(throws: StorageError.missingFolder("\(root)/archives")) {
+      try storage.settle([.archive])
+    }
   }
 
   @Test func `an empty folder, with or without a slash behind, is one`() throws {
@@ -165,6 +168,7 @@ import Testing
     try storage.put(name, bytes)
     try storage.put(.config(1), bytes)
     TemporaryFolder.remove("\(path)/index")
+    try storage.makeMissingFolders()
     let index = ObjectName.object(.index, try SHA256.digest(of: bytes.span))
     try storage.put(index, bytes)
     for made in [name.path, index.path, "config/00000001", "README", "reserve"] {
@@ -182,19 +186,94 @@ import Testing
   }
 
   @Test(arguments: ObjectName.Kind.allCases)
-  func `a folder that a copy has dropped is made again`(kind: ObjectName.Kind) throws {
-    for name in ObjectName.Kind.allCases.map(\.rawValue) + ["tmp"] {
-      TemporaryFolder.remove("\(root)/\(name)")
-    }
-    let storage = try LocalStorage(path: root)
-    for kind in ObjectName.Kind.allCases { #expect(try storage.list(kind).isEmpty) }
+  func `a folder that is missing is no empty one, and nothing but a repair makes it`(
+    kind: ObjectName.Kind
+  ) throws {
+    TemporaryFolder.remove("\(root)/\(kind.rawValue)")
     let bytes: [UInt8] = [1, 2, 3]
     let name = ObjectName.object(kind, try SHA256.digest(of: bytes.span))
-    try storage.delete(name)
-    try storage.removeAbandonedUploads()
+    let missing = StorageError.missingFolder("\(root)/\(kind.rawValue)")
+    for storage in [storage, try LocalStorage(path: root)] {
+      #expect(try storage.missingFolders() == [kind.rawValue])
+      #expect(throws: missing) { try storage.list(kind) }
+      #expect(throws: missing) { try storage.names(kind) }
+      #expect(throws: missing) { try storage.settle([kind]) }
+      #expect(throws: StorageError.self) { try storage.put(name, bytes) }
+      #expect(throws: StorageError.self) { try storage.get(name, range: nil) }
+      try storage.delete(name)
+    }
+    #expect(try LocalFile.status("\(root)/\(kind.rawValue)") == nil)
+    #expect(try folder.names(in: "r/tmp").isEmpty)
+    try storage.makeMissingFolders()
+    #expect(try storage.missingFolders().isEmpty)
     try storage.put(name, bytes)
-    #expect(try storage.get(name, range: nil) == bytes)
     #expect(try storage.list(kind).count == 1)
+  }
+
+  @Test func `a file in the place of a folder is no folder`() throws {
+    TemporaryFolder.remove("\(root)/archives")
+    try folder.write("r/archives", [1])
+    #expect(try storage.missingFolders() == ["archives"])
+    #expect(throws: StorageError.missingFolder("\(root)/archives")) { try storage.list(.archive) }
+    #expect(throws: StorageError.self) { try storage.makeMissingFolders() }
+    #expect(try folder.read("r/archives") == [1])
+  }
+
+  @Test func `without a folder for uploads nothing is put, and it is said`() throws {
+    TemporaryFolder.remove("\(root)/tmp")
+    #expect(try storage.missingFolders() == ["tmp"])
+    #expect(throws: StorageError.missingFolder("\(root)/tmp")) { try put([1]) }
+    #expect(throws: StorageError.missingFolder("\(root)/tmp")) { try storage.beginUpload() }
+    try storage.makeMissingFolders()
+    _ = try put([1])
+  }
+
+  @Test func `a folder of segments that a copy has dropped is made, among others`() throws {
+    let bytes: [UInt8] = [1, 2, 3]
+    let id = try SHA256.digest(of: bytes.span)
+    TemporaryFolder.remove("\(root)/segments/\(id.hex.prefix(2))")
+    #expect(try storage.missingFolders().isEmpty)
+    #expect(try storage.get(try put(bytes), range: nil) == bytes)
+    #expect(try mode("segments/\(id.hex.prefix(2))") == 0o700)
+  }
+
+  @Test func `an empty folder is not that of the segments: a disk was mounted there`() throws {
+    for name in try folder.names(in: "r/segments") {
+      TemporaryFolder.remove("\(root)/segments/\(name)")
+    }
+    #expect(try storage.missingFolders() == ["segments"])
+    #expect(throws: StorageError.self) { try put([1, 2, 3]) }
+    #expect(try folder.names(in: "r/segments").isEmpty)
+    try storage.makeMissingFolders()
+    #expect(try folder.names(in: "r/segments").count == 256)
+    _ = try put([1, 2, 3])
+  }
+
+  @Test func `a repository that is open is the folder, wherever its path leads`() throws {
+    let old = try put([1])
+    let upload = try storage.beginUpload()
+    try upload.write([2])
+    #expect(unsafe rename(root, "\(folder.path)/moved") == 0)
+    // What is beneath the mount point of a disk that has gone.
+    try LocalFile.makePrivateDirectories(root)
+    #expect(try storage.get(old, range: nil) == [1])
+    let second = ObjectName.object(.segment, try SHA256.digest(of: [UInt8(2)].span))
+    try upload.commit(as: second)
+    let third = try put([3], .archive)
+    try storage.restoreReserve()
+    try storage.removeAbandonedUploads()
+    #expect(try storage.list(.segment).count == 2)
+    #expect(try folder.names(in: "r").isEmpty)
+    let moved = try LocalStorage(path: "\(folder.path)/moved")
+    for name in [old, second, third] { #expect(try !moved.get(name, range: nil).isEmpty) }
+  }
+
+  @Test func `nothing is made anew of a repository that was removed while it is open`() throws {
+    TemporaryFolder.remove(root)
+    try LocalFile.makePrivateDirectories(root)
+    #expect(throws: StorageError.self) { try put([1]) }
+    #expect(throws: StorageError.self) { try storage.list(.archive) }
+    #expect(try folder.names(in: "r").isEmpty)
   }
 
   @Test func `what crashed uploads left is removed after a day, and not before`() throws {

@@ -190,17 +190,25 @@ import Testing
   @Test(arguments: [ObjectName.Kind.segment, .index, .archive, .lease])
   func `garbage under names that match it`(kind: ObjectName.Kind) throws {
     var random = SystemRandomNumberGenerator()
-    let honest = try history.local.list(kind == .lease ? .index : kind)
     for size in [0, 1, 79, 80, 5000, 300_000] {
       let bytes = AppendedHistory.bytes(size, &random)
-      #expect(try client.upload(bytes, as: try HostileClient.name(of: bytes, kind)))
+      #expect(try !client.upload(bytes, as: try HostileClient.name(of: bytes, kind)))
     }
     // What is true of most of it, and not of the rest.
-    for object in honest {
-      let name = ObjectName.object(kind == .lease ? .index : kind, object.id)
-      let whole = try history.local.get(name, range: nil)
-      for bytes in [Array(whole.dropLast(100)), whole + [0], [whole[0] ^ 1] + whole.dropFirst()] {
-        #expect(try client.upload(bytes, as: try HostileClient.name(of: bytes, kind)))
+    let other = try client.sealed([1, 2, 3], as: .lease)
+    var honest = kind == .lease ? [other] : []
+    if kind != .lease {
+      for object in try history.local.list(kind) {
+        honest.append(try history.local.get(.object(kind, object.id), range: nil))
+      }
+    }
+    for whole in honest {
+      let header = whole.prefix(ObjectHeader.fixedSize)
+      for bytes in [header + AppendedHistory.bytes(5000, &random), whole + [0]] {
+        #expect(try client.upload(Array(bytes), as: try HostileClient.name(of: Array(bytes), kind)))
+      }
+      for bytes in [[whole[0] ^ 1] + whole.dropFirst(), Array(header)] {
+        #expect(try !client.upload(bytes, as: try HostileClient.name(of: bytes, kind)))
       }
     }
     try expectNothingLost("garbage in \(kind.rawValue)", mayStop: true)
@@ -262,7 +270,8 @@ import Testing
       #expect(try client.forge(try manifest.encoded(), as: .archive, in: .archive))
     }
     for kind in [ObjectName.Kind.segment, .index, .archive] {
-      let bytes: [UInt8] = [1, 2, 3, 4]
+      let type: ObjectType = kind == .segment ? .treeSegment : kind == .index ? .index : .archive
+      let bytes = try client.sealed([1, 2, 3, 4], as: type)
       #expect(try client.upload(bytes, as: try HostileClient.name(of: bytes, kind)))
     }
     try expectNothingLost("everything at once", mayStop: true)

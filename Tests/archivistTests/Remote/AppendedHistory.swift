@@ -209,10 +209,15 @@ final class HostileClient {
     return try isDone(.commit(name), id: 9)
   }
 
+  /// An object of this type, with whatever body.
+  func sealed(_ body: [UInt8], as type: ObjectType) throws -> [UInt8] {
+    try SealedObject.seal(body, as: type, keys: keys)
+  }
+
   /// Adds a sealed object; whether it was taken.
   @discardableResult
   func forge(_ body: [UInt8], as type: ObjectType, in kind: ObjectName.Kind) throws -> Bool {
-    let bytes = try SealedObject.seal(body, as: type, keys: keys)
+    let bytes = try sealed(body, as: type)
     return try upload(bytes, as: try Self.name(of: bytes, kind))
   }
 

@@ -4,44 +4,21 @@ internal import Glibc
 
 /// Owns one descriptor of a file or folder of a local repository or cache.
 ///
-/// All system calls on such files are here, so that every one has its error number turned into
-/// a `StorageError` that names the path. Unsafe pointers live for the duration of one call.
+/// All system calls on such files are here, and those on their names in `LocalFolder`, so that every
+/// one has its error number turned into a `StorageError` that names the path. Unsafe pointers live
+/// for the duration of one call.
 /// Shared by reference: threads read from one file at the same time, each at its own offset.
 final class LocalFile: Sendable {
   private let descriptor: Int32
   let path: String
 
-  private init(_ descriptor: Int32, path: String) {
+  /// Takes over a descriptor.
+  init(_ descriptor: Int32, path: String) {
     self.descriptor = descriptor
     self.path = path
   }
 
   deinit { _ = close(descriptor) }
-
-  /// Opens a file or folder.
-  static func open(_ path: String, flags: Int32, mode: mode_t = 0) throws(StorageError) -> LocalFile
-  {
-    while true {
-      let descriptor = unsafe Glibc.open(path, flags | O_CLOEXEC, mode)
-      if descriptor >= 0 { return LocalFile(descriptor, path: path) }
-      if errno != EINTR { throw .last("open", path) }
-    }
-  }
-
-  /// Opens the file that an object stands in, for reading.
-  ///
-  /// Anything may lie under the name of an object. What is no file is never opened: a FIFO would
-  /// be waited for, and a device may begin to move.
-  static func openObject(_ path: String) throws(StorageError) -> LocalFile {
-    guard let status = try status(path) else {
-      throw isSymbolicLink(path)
-        ? .damaged(path, "is a symbolic link to nothing") : .notFound(path)
-    }
-    guard status.kind == .file else {
-      throw .damaged(path, "is a \(status.kind.rawValue), not a file")
-    }
-    return try open(path, flags: O_RDONLY)
-  }
 
   /// Appends all of `bytes` where the file's position is.
   func write(_ bytes: Span<UInt8>) throws(StorageError) {
@@ -153,6 +130,8 @@ final class LocalFile: Sendable {
     var kind: Kind
     var device: UInt64
     var inode: UInt64
+    /// What the file system has set aside for it, in bytes.
+    var allocated: Int
 
     var isDirectory: Bool { kind == .directory }
 
@@ -173,6 +152,7 @@ final class LocalFile: Sendable {
         nanoseconds: UInt32(truncatingIfNeeded: info.st_mtim.tv_nsec))
       device = UInt64(info.st_dev)
       inode = UInt64(info.st_ino)
+      allocated = Int(clamping: info.st_blocks) * 512
     }
   }
 
@@ -180,18 +160,6 @@ final class LocalFile: Sendable {
     var info = stat()
     guard unsafe fstat(descriptor, &info) == 0 else { throw .last("stat", path) }
     return Status(info)
-  }
-
-  static func status(_ path: String) throws(StorageError) -> Status? {
-    var info = stat()
-    if unsafe stat(path, &info) == 0 { return Status(info) }
-    if errno == ENOENT || errno == ENOTDIR { return nil }
-    throw .last("stat", path)
-  }
-
-  static func isSymbolicLink(_ path: String) -> Bool {
-    var info = stat()
-    return unsafe lstat(path, &info) == 0 && info.st_mode & S_IFMT == S_IFLNK
   }
 
   /// Makes the file's bytes, or the folder's entries, survive a power cut.
@@ -237,13 +205,23 @@ final class LocalFile: Sendable {
 
   // MARK: Names
 
+  /// Opens a file or folder.
+  static func open(_ path: String, flags: Int32, mode: mode_t = 0) throws(StorageError) -> LocalFile
+  {
+    try LocalFolder.working.open(path, flags: flags, mode: mode)
+  }
+
+  static func status(_ path: String) throws(StorageError) -> Status? {
+    try LocalFolder.working.status(path)
+  }
+
+  static func isSymbolicLink(_ path: String) -> Bool {
+    var info = stat()
+    return unsafe lstat(path, &info) == 0 && info.st_mode & S_IFMT == S_IFLNK
+  }
+
   static func makeDirectory(_ path: String, mode: mode_t) throws(StorageError) {
-    if unsafe mkdir(path, mode) == 0 {
-      // Whatever the umask took away is given back: repositories are shared by group.
-      guard unsafe chmod(path, mode) == 0 else { throw .last("chmod", path) }
-    } else if errno != EEXIST {
-      throw .last("mkdir", path)
-    }
+    try LocalFolder.working.makeDirectory(path, mode: mode)
   }
 
   /// Makes a folder and those above it that are missing, for this user alone.
@@ -262,111 +240,26 @@ final class LocalFile: Sendable {
   }
 
   static func remove(_ path: String) throws(StorageError) {
-    if unsafe unlink(path) != 0, errno != ENOENT { throw .last("unlink", path) }
+    try LocalFolder.working.remove(path)
   }
 
   /// Removes a file of ours that nobody needs; one that stays is found as abandoned later.
-  static func discard(_ path: String) { _ = unsafe unlink(path) }
+  static func discard(_ path: String) { LocalFolder.working.discard(path) }
 
   static func rename(_ from: String, to: String) throws(StorageError) {
-    guard unsafe Glibc.rename(from, to) == 0 else { throw .last("rename", to) }
-  }
-
-  /// Renames unless `to` exists; says whether it did.
-  static func renameIfAbsent(_ from: String, to: String) throws(StorageError) -> Bool {
-    if unsafe linux_rename_noreplace(AT_FDCWD, from, AT_FDCWD, to) == 0 { return true }
-    if errno == EEXIST { return false }
-    // Some file systems (FUSE, old NFS) know no RENAME_NOREPLACE: a hard link never replaces.
-    guard errno == EINVAL || errno == ENOSYS || errno == ENOTSUP else { throw .last("rename", to) }
-    if unsafe link(from, to) == 0 {
-      try remove(from)
-      return true
-    }
-    if errno == EEXIST { return false }
-    // Nor links: names here are hashes or random, so a name that is there is the same object.
-    guard errno == EPERM || errno == ENOTSUP || errno == ENOSYS else { throw .last("link", to) }
-    if try status(to) != nil { return false }
-    try rename(from, to: to)
-    return true
+    try LocalFolder.working.rename(from, to: to)
   }
 
   /// The names in a folder, as bytes, without `.` and `..`; none if there is no such folder.
   static func names(in path: String) throws(StorageError) -> [[UInt8]] {
-    var names: [[UInt8]] = []
-    try forEachName(in: path) { name in
-      var copy: [UInt8] = []
-      copy.reserveCapacity(name.count)
-      for index in name.indices { copy.append(name[index]) }
-      names.append(copy)
+    do throws(StorageError) { return try LocalFolder.working.names(in: path) } catch .notFound {
+      return []
     }
-    return names
-  }
-
-  /// Calls `body` with each name in a folder, but `.` and `..`; not at all if there is no such
-  /// folder.
-  static func forEachName(
-    in path: String, _ body: (_ name: Span<UInt8>) -> Void
-  ) throws(StorageError) {
-    guard let stream = unsafe opendir(path) else {
-      if errno == ENOENT { return }
-      throw .last("open", path)
-    }
-    defer { _ = unsafe closedir(stream) }
-    while true {
-      errno = 0
-      guard let entry = unsafe readdir(stream) else {
-        if errno != 0 { throw .last("readdir", path) }
-        return
-      }
-      unsafe withUnsafeBytes(of: &entry.pointee.d_name) { field in
-        // The kernel ends each name with a zero, within d_name, and it stays until the next one is
-        // asked for.
-        let bytes = unsafe field.bindMemory(to: UInt8.self)
-        let end = unsafe bytes.firstIndex(of: 0) ?? bytes.count
-        let name = unsafe bytes.span.extracting(..<end)
-        let isSpecial = end <= 2 && name.indices.allSatisfy { name[$0] == UInt8(ascii: ".") }
-        if !isSpecial { body(name) }
-      }
-    }
-  }
-
-  /// What is in a folder; nothing if there is no such folder.
-  ///
-  /// Asked relative to the folder, whose path need not be looked up for each entry. Without a
-  /// status is what is there and cannot be looked at, such as a link to nothing.
-  static func entries(
-    in path: String, where isWanted: ([UInt8]) -> Bool
-  ) throws(StorageError) -> [(name: [UInt8], status: Status?)] {
-    var entries: [(name: [UInt8], status: Status?)] = []
-    let names = try names(in: path).filter(isWanted)
-    guard !names.isEmpty else { return [] }
-    let folder = try LocalFile.open(path, flags: O_RDONLY | O_DIRECTORY)
-    for name in names {
-      var info = stat()
-      let terminated = name.map { CChar(bitPattern: $0) } + [0]
-      if unsafe fstatat(folder.descriptor, terminated, &info, 0) == 0 {
-        entries.append((name, Status(info)))
-        continue
-      }
-      let error = StorageError.last(
-        "stat", "\(path)/\(String(decoding: name, as: UTF8.self))")
-      // Gone since it was listed, unless it is a link whose end is not there.
-      let isThere =
-        unsafe fstatat(folder.descriptor, terminated, &info, AT_SYMLINK_NOFOLLOW) == 0
-      if error.isOfOneObject || isThere {
-        entries.append((name, nil))
-      } else if case .notFound = error {
-        continue
-      } else {
-        throw error
-      }
-    }
-    return entries
   }
 
   /// Makes a folder's entries survive a power cut.
   static func synchronizeDirectory(_ path: String) throws(StorageError) {
-    try LocalFile.open(path, flags: O_RDONLY | O_DIRECTORY).synchronize()
+    try LocalFolder.working.synchronize(path)
   }
 }
 

@@ -4,20 +4,33 @@ import Synchronization
 
 /// A repository in a folder of this machine.
 ///
-/// An object is written under `tmp/`, made durable, renamed to its name without replacing
-/// anything, and its folder made durable: so it is there wholly or not at all.
+/// 1. An object is written under `tmp/`, made durable, renamed to its name without replacing
+///    anything, and its folder made durable: so it is there wholly or not at all.
+/// 2. The repository is the folder that was opened, wherever its path leads later: when its disk is
+///    unmounted meanwhile, nothing is written beneath the mount point.
+/// 3. A folder that is missing is never taken for an empty one, and only `create` and
+///    `makeMissingFolders` make it.
 public final class LocalStorage: Storage {
   /// The folder, as it was given.
   public let location: String
-  private let root: String
+  private let root: LocalFolder
   private let mode: mode_t
   private let openFiles = OpenFileCache(capacity: OpenFiles.share(8, most: 64))
+  /// Whether it is known that listings are not out of date.
+  private let listsFreshly = Mutex(false)
 
   private static let uploads = "tmp"
   private static let reserve = "reserve"
+  private static let probe = "probe"
   private static let reserveSize = 16 << 20
+  /// What the folders and the reserve of a new repository take.
+  static let emptySize = reserveSize + 2 << 20
   /// A crashed upload older than this is nobody's any more.
   private static let abandonedAfter: Int64 = 24 * 3600
+  /// What the listing of segments is divided into.
+  private static let segmentFolders = (0...255).map {
+    "segments/" + String(UInt8($0), radix: 16).leftPadded(to: 2)
+  }
 
   /// Opens the folder of a repository.
   ///
@@ -25,40 +38,47 @@ public final class LocalStorage: Storage {
   ///   `StorageError.notARepository` if it is something else.
   public init(path: String) throws(StorageError) {
     location = path
-    root = path.hasSuffix("/") && path.count > 1 ? String(path.dropLast()) : path
-    guard let status = try LocalFile.status(root) else { throw .missingRepository(path) }
-    guard status.isDirectory else { throw .notARepository(path) }
-    let config = try LocalFile.status("\(root)/\(ObjectName.configFolder)")
-    guard config?.isDirectory == true else {
-      throw try LocalFile.names(in: root).isEmpty ? .missingRepository(path) : .notARepository(path)
+    guard let found = try LocalFile.status(path) else { throw .missingRepository(path) }
+    guard found.isDirectory else { throw .notARepository(path) }
+    root = try LocalFolder(path: Self.withoutSlash(path))
+    guard try root.isFolder(ObjectName.configFolder) else {
+      throw try root.names().isEmpty ? .missingRepository(path) : .notARepository(path)
     }
-    mode = status.mode
+    mode = try root.status().mode
+  }
+
+  private static func withoutSlash(_ path: String) -> String {
+    path.hasSuffix("/") && path.count > 1 ? String(path.dropLast()) : path
   }
 
   /// Makes the folders of a new repository in a folder that is empty or not there.
   ///
   /// - Throws: `StorageError.locationNotEmpty` if there is anything at `path` already.
   public static func create(path: String) throws(StorageError) -> LocalStorage {
-    let root = path.hasSuffix("/") && path.count > 1 ? String(path.dropLast()) : path
-    if let status = try LocalFile.status(root) {
-      guard status.isDirectory, try LocalFile.names(in: root).isEmpty else {
+    let place = withoutSlash(path)
+    var isNew = false
+    if let status = try LocalFile.status(place) {
+      guard status.isDirectory, try LocalFile.names(in: place).isEmpty else {
         throw .locationNotEmpty(path)
       }
     } else {
-      try LocalFile.makeDirectory(root, mode: 0o700)
+      try LocalFile.makeDirectory(place, mode: 0o700)
+      isNew = true
       // Or a power cut takes the repository away with all that was ever put into it.
-      try LocalFile.synchronizeDirectory("\(root)/..")
+      try LocalFile.synchronizeDirectory("\(place)/..")
     }
-    guard let status = try LocalFile.status(root) else { throw .missingRepository(path) }
-    let folders =
-      [uploads] + ObjectName.Kind.allCases.map(\.rawValue)
-      + (0...255).map { "segments/" + String(UInt8($0), radix: 16).leftPadded(to: 2) }
-    for folder in folders + [ObjectName.configFolder] {
-      try LocalFile.makeDirectory("\(root)/\(folder)", mode: status.mode)
+    let root = try LocalFolder(path: place)
+    do throws(StorageError) { try ListingProbe.demand(root, trying: probe) } catch {
+      // As it was: an empty folder that was there is the owner's.
+      if isNew { LocalFolder.working.discardFolder(place) }
+      throw error
     }
-    let readme = try LocalFile.open(
-      "\(root)/README", flags: O_WRONLY | O_CREAT | O_EXCL, mode: 0o600)
-    try readme.setMode(status.mode & 0o666)
+    let mode = try root.status().mode
+    for folder in folders + segmentFolders + [ObjectName.configFolder] {
+      try root.makeDirectory(folder, mode: mode)
+    }
+    let readme = try root.open("README", flags: O_WRONLY | O_CREAT | O_EXCL, mode: 0o600)
+    try readme.setMode(mode & 0o666)
     try readme.write(
       Array(
         """
@@ -70,15 +90,70 @@ public final class LocalStorage: Storage {
     try readme.synchronize()
     let storage = try LocalStorage(path: path)
     try storage.restoreReserve()
-    try LocalFile.synchronizeDirectory("\(root)/segments")
-    try LocalFile.synchronizeDirectory(root)
+    try root.synchronize(ObjectName.Kind.segment.rawValue)
+    try root.synchronize()
     return storage
   }
 
   /// Device and inode of the repository's folder: a backup never descends into it.
   public func identity() throws(StorageError) -> (device: UInt64, inode: UInt64) {
-    guard let status = try LocalFile.status(root) else { throw .missingRepository(location) }
+    let status = try root.status()
     return (status.device, status.inode)
+  }
+
+  // MARK: Folders
+
+  /// The folders that a repository has, but for that of the configurations, without which it is
+  /// none, and those in `segments/`.
+  private static let folders = [uploads] + ObjectName.Kind.allCases.map(\.rawValue)
+
+  /// The folders that are not there.
+  ///
+  /// `segments/` without any folder in it is none either: what it was is mounted elsewhere.
+  public func missingFolders() throws(StorageError) -> [String] {
+    var missing: [String] = []
+    for folder in Self.folders where try !root.isFolder(folder) { missing.append(folder) }
+    let segments = ObjectName.Kind.segment.rawValue
+    if !missing.contains(segments), try segmentPrefixes().isEmpty { missing.append(segments) }
+    return missing
+  }
+
+  /// Makes the folders that are not there.
+  public func makeMissingFolders() throws(StorageError) {
+    for folder in Self.folders + Self.segmentFolders where try !root.isFolder(folder) {
+      try root.makeDirectory(folder, mode: mode)
+      // Something else may have the name.
+      guard try root.isFolder(folder) else {
+        throw .system(path: root.path(folder), operation: "mkdir", code: EEXIST)
+      }
+    }
+    try root.synchronize(ObjectName.Kind.segment.rawValue)
+    try root.synchronize()
+  }
+
+  /// Says that a folder is missing, if that is why there is nothing of a name in it.
+  private func inFolder<R>(
+    _ folder: String, _ body: () throws(StorageError) -> R
+  ) throws(StorageError) -> R {
+    do throws(StorageError) { return try body() } catch {
+      switch error {
+      case .notFound, .system(_, _, ENOTDIR):
+        guard try root.isFolder(folder) else { throw .missingFolder(root.path(folder)) }
+      default: break
+      }
+      throw error
+    }
+  }
+
+  /// The names in `segments/` that are those of folders of segments.
+  private func segmentPrefixes() throws(StorageError) -> [[UInt8]] {
+    let folder = ObjectName.Kind.segment.rawValue
+    return try inFolder(folder) { () throws(StorageError) in try root.names(in: folder) }
+      .filter(Self.isPrefix)
+  }
+
+  private static func segmentFolder(_ prefix: [UInt8]) -> String {
+    "\(ObjectName.Kind.segment.rawValue)/\(String(decoding: prefix, as: UTF8.self))"
   }
 
   /// Reads an object; files of segments stay open for a while.
@@ -86,10 +161,10 @@ public final class LocalStorage: Storage {
     if let range {
       return try file(name).read(from: range.lowerBound, count: range.count)
     }
-    let file = try LocalFile.openObject(path(name))
+    let file = try root.openObject(name.path)
     let size = try file.status().size
     guard size <= Limits.segmentSize else {
-      throw .damaged(path(name), "is larger than any object")
+      throw .damaged(file.path, "is larger than any object")
     }
     return try file.read(from: 0, count: size)
   }
@@ -97,11 +172,11 @@ public final class LocalStorage: Storage {
   /// The file that an object is in.
   func file(_ name: ObjectName) throws(StorageError) -> LocalFile {
     guard case .object(.segment, _) = name else {
-      return try LocalFile.openObject(path(name))
+      return try root.openObject(name.path)
     }
     // Segments are read in many small pieces: their files stay open for a while.
     return try openFiles.file(name) { () throws(StorageError) in
-      try LocalFile.openObject(path(name))
+      try root.openObject(name.path)
     }
   }
 
@@ -120,11 +195,10 @@ public final class LocalStorage: Storage {
   ///
   /// Also what is no file, or cannot be looked at: it has no size, and whoever reads it hears why.
   public func list(_ kind: ObjectName.Kind) throws(StorageError) -> [StoredObject] {
-    let folder = "\(root)/\(kind.rawValue)"
-    guard kind == .segment else { return try list(in: folder, prefix: []) }
+    guard kind == .segment else { return try list(in: kind.rawValue, prefix: []) }
     var objects: [StoredObject] = []
-    for name in try LocalFile.names(in: folder) where Self.isPrefix(name) {
-      objects += try list(in: "\(folder)/\(String(decoding: name, as: UTF8.self))", prefix: name)
+    for prefix in try segmentPrefixes() {
+      objects += try list(in: Self.segmentFolder(prefix), prefix: prefix)
     }
     return objects
   }
@@ -132,10 +206,10 @@ public final class LocalStorage: Storage {
   private func list(
     in folder: String, prefix: [UInt8]
   ) throws(StorageError) -> [StoredObject] {
-    var objects: [StoredObject] = []
-    let entries = try LocalFile.entries(in: folder) {
-      $0.starts(with: prefix) && Digest256(hex: $0) != nil
+    let entries = try inFolder(folder) { () throws(StorageError) in
+      try root.entries(in: folder) { $0.starts(with: prefix) && Digest256(hex: $0) != nil }
     }
+    var objects: [StoredObject] = []
     for (name, status) in entries {
       guard let id = Digest256(hex: name) else { continue }
       objects.append(
@@ -150,21 +224,25 @@ public final class LocalStorage: Storage {
   public func names(
     _ kind: ObjectName.Kind
   ) throws(StorageError) -> [(id: Digest256, size: Int?)] {
-    let folder = "\(root)/\(kind.rawValue)"
     var found: [(id: Digest256, size: Int?)] = []
+    let folder = kind.rawValue
     guard kind == .segment else {
-      try LocalFile.forEachName(in: folder) { name in
-        if let id = Digest256(hex: name) { found.append((id, nil)) }
+      try inFolder(folder) { () throws(StorageError) in
+        try root.forEachName(in: folder) { name in
+          if let id = Digest256(hex: name) { found.append((id, nil)) }
+        }
       }
       return found
     }
-    for prefix in try LocalFile.names(in: folder) where Self.isPrefix(prefix) {
-      let part = "\(folder)/\(String(decoding: prefix, as: UTF8.self))"
-      try LocalFile.forEachName(in: part) { name in
-        guard name.count > 2, name[0] == prefix[0], name[1] == prefix[1],
-          let id = Digest256(hex: name)
-        else { return }
-        found.append((id, nil))
+    for prefix in try segmentPrefixes() {
+      let part = Self.segmentFolder(prefix)
+      try inFolder(part) { () throws(StorageError) in
+        try root.forEachName(in: part) { name in
+          guard name.count > 2, name[0] == prefix[0], name[1] == prefix[1],
+            let id = Digest256(hex: name)
+          else { return }
+          found.append((id, nil))
+        }
       }
     }
     return found
@@ -172,8 +250,7 @@ public final class LocalStorage: Storage {
 
   /// The size of a file.
   public func size(_ name: ObjectName) throws(StorageError) -> Int {
-    let path = path(name)
-    guard let status = try LocalFile.status(path) else { throw .notFound(path) }
+    guard let status = try root.status(name.path) else { throw .notFound(root.path(name.path)) }
     return Self.size(status)
   }
 
@@ -183,7 +260,7 @@ public final class LocalStorage: Storage {
 
   /// The generations of the configuration, ascending.
   public func generations() throws(StorageError) -> [UInt32] {
-    try LocalFile.names(in: "\(root)/\(ObjectName.configFolder)")
+    try root.names(in: ObjectName.configFolder)
       .compactMap { ObjectName.generation($0) }.sorted()
   }
 
@@ -199,56 +276,59 @@ public final class LocalStorage: Storage {
   /// Removes an object.
   public func delete(_ name: ObjectName) throws(StorageError) {
     openFiles.forget(name)
-    try LocalFile.remove(path(name))
+    try root.remove(name.path)
   }
 
   /// Makes the folders of these kinds durable.
   public func settle(_ kinds: [ObjectName.Kind]) throws(StorageError) {
     for kind in kinds {
-      let folder = "\(root)/\(kind.rawValue)"
-      var folders = [folder]
-      if kind == .segment {
-        folders += try LocalFile.names(in: folder).filter(Self.isPrefix)
-          .map { "\(folder)/\(String(decoding: $0, as: UTF8.self))" }
-      }
-      for folder in folders {
-        // A copy may have dropped empty folders.
-        guard try LocalFile.status(folder)?.isDirectory == true else { continue }
-        try LocalFile.synchronizeDirectory(folder)
-      }
+      let folder = kind.rawValue
+      try inFolder(folder) { () throws(StorageError) in try root.synchronize(folder) }
+      guard kind == .segment else { continue }
+      for prefix in try segmentPrefixes() { try root.synchronize(Self.segmentFolder(prefix)) }
     }
   }
 
-  /// Removes files that have lain under `tmp/` for longer than a day.
+  /// Removes files that have lain under `tmp/` for longer than a day, by the storage's clock: that
+  /// of this machine may be wrong by days.
   public func removeAbandonedUploads() throws(StorageError) {
-    let folder = "\(root)/\(Self.uploads)"
-    let limit = Clock.now.earlier(bySeconds: Self.abandonedAfter)
-    for name in try LocalFile.names(in: folder) {
-      let path = "\(folder)/\(String(decoding: name, as: UTF8.self))"
-      guard let status = try LocalFile.status(path), !status.isDirectory,
-        status.modified < limit
-      else { continue }
-      try LocalFile.remove(path)
+    let found = try inFolder(Self.uploads) { () throws(StorageError) in
+      try root.entries(in: Self.uploads) { _ in true }
+    }.filter { $0.status?.isDirectory == false }
+    guard !found.isEmpty else { return }
+    let limit = try present().earlier(bySeconds: Self.abandonedAfter)
+    for (name, status) in found where status.map({ $0.modified < limit }) ?? false {
+      try root.remove("\(Self.uploads)/\(String(decoding: name, as: UTF8.self))")
     }
+  }
+
+  /// What time it is for the storage: the date that it gives to what is made now.
+  func present() throws(StorageError) -> Timestamp {
+    let name = try temporaryName()
+    let file = try openTemporary(name)
+    defer { root.discard(name) }
+    return try file.status().modified
   }
 
   /// Removes the reserve file.
   public func releaseReserve() throws(StorageError) {
-    try LocalFile.remove("\(root)/\(Self.reserve)")
+    do throws(StorageError) { try demandFreshListings() } catch .noSpace {
+      // What is given up is needed first.
+    }
+    try root.remove(Self.reserve)
   }
 
   /// Makes the reserve file again, if there is room for it.
   public func restoreReserve() throws(StorageError) {
-    let path = "\(root)/\(Self.reserve)"
-    if try LocalFile.status(path) != nil { return }
+    if try root.status(Self.reserve) != nil { return }
     do throws(StorageError) {
-      let file = try LocalFile.open(path, flags: O_WRONLY | O_CREAT | O_EXCL, mode: 0o600)
+      let file = try root.open(Self.reserve, flags: O_WRONLY | O_CREAT | O_EXCL, mode: 0o600)
       do throws(StorageError) {
         try file.setMode(mode & 0o666)
         try file.reserve(Self.reserveSize)
       } catch {
         // No room for it, or no way to set space aside on this file system: go without.
-        try LocalFile.remove(path)
+        try root.remove(Self.reserve)
       }
     } catch .noSpace {
       // Not even for its name.
@@ -257,94 +337,85 @@ public final class LocalStorage: Storage {
     }
   }
 
-  /// What the objects, and the uploads under way, take.
-  func usedBytes() throws(StorageError) -> Int {
-    var used = 0
-    for kind in ObjectName.Kind.allCases {
-      for object in try list(kind) { used += object.size }
-    }
-    for folder in [Self.uploads, ObjectName.configFolder] {
-      for name in try LocalFile.names(in: "\(root)/\(folder)") {
-        let path = "\(root)/\(folder)/\(String(decoding: name, as: UTF8.self))"
-        used += try LocalFile.status(path)?.size ?? 0
-      }
-    }
-    return used
-  }
+  // MARK: Uploads
 
-  /// Waits until no other process counts what is used here.
-  func lockForQuota() throws(StorageError) -> LocalFile {
-    let folder = try LocalFile.open(root, flags: O_RDONLY | O_DIRECTORY)
-    try folder.lock()
-    return folder
-  }
-
-  fileprivate func path(_ name: ObjectName) -> String { "\(root)/\(name.path)" }
-
-  fileprivate func temporaryPath() throws(StorageError) -> String {
+  fileprivate func temporaryName() throws(StorageError) -> String {
     do throws(CryptoError) {
-      return "\(root)/\(Self.uploads)/\(try Digest256.random().hex.prefix(32))"
+      return "\(Self.uploads)/\(try Digest256.random().hex.prefix(32))"
     } catch {
-      throw .damaged("\(root)/\(Self.uploads)", "no random name could be had: \(error)")
+      throw .damaged(root.path(Self.uploads), "no random name could be had: \(error)")
     }
   }
 
-  fileprivate func openTemporary(_ path: String) throws(StorageError) -> LocalFile {
-    let flags = O_WRONLY | O_CREAT | O_EXCL
-    let file: LocalFile
-    do throws(StorageError) {
-      file = try LocalFile.open(path, flags: flags, mode: 0o600)
-    } catch .notFound {
-      try makeFolder(Self.uploads)
-      file = try LocalFile.open(path, flags: flags, mode: 0o600)
+  /// Refuses to store anything where listings are late.
+  ///
+  /// Whoever relies on a listing has put a lease, or something else, before; so this comes first.
+  fileprivate func demandFreshListings() throws(StorageError) {
+    guard !listsFreshly.withLock({ $0 }) else { return }
+    try inFolder(Self.uploads) { () throws(StorageError) in
+      try ListingProbe.demand(root, trying: temporaryName())
+    }
+    listsFreshly.withLock { $0 = true }
+  }
+
+  fileprivate func openTemporary(_ name: String) throws(StorageError) -> LocalFile {
+    let file = try inFolder(Self.uploads) { () throws(StorageError) in
+      try root.open(name, flags: O_WRONLY | O_CREAT | O_EXCL, mode: 0o600)
     }
     try file.setMode(mode & 0o666)
     return file
   }
 
-  /// Makes a folder that is missing: a copy that dropped empty folders, say.
-  private func makeFolder(_ name: String) throws(StorageError) {
-    var folder = root
-    for component in name.split(separator: "/") {
-      let parent = folder
-      folder += "/\(component)"
-      try LocalFile.makeDirectory(folder, mode: mode)
-      try LocalFile.synchronizeDirectory(parent)
-    }
-  }
+  fileprivate func discard(_ temporary: String) { root.discard(temporary) }
 
   fileprivate func publish(
     _ temporary: String, as name: ObjectName, size: Int
   ) throws(StorageError) {
-    let target = path(name)
-    let folder = String(name.path[..<(name.path.lastIndex(of: "/") ?? name.path.endIndex)])
+    let target = name.path
+    let folder = String(target[..<(target.lastIndex(of: "/") ?? target.endIndex)])
     var done: Bool
     do throws(StorageError) {
-      done = try LocalFile.renameIfAbsent(temporary, to: target)
+      done = try root.renameIfAbsent(temporary, to: target)
     } catch .notFound {
-      try makeFolder(folder)
-      done = try LocalFile.renameIfAbsent(temporary, to: target)
+      guard try root.status(temporary) != nil else {
+        throw .damaged(
+          root.path(temporary), "was removed before the object in it was whole: run this again")
+      }
+      try makeSegmentFolder(folder)
+      done = try root.renameIfAbsent(temporary, to: target)
     }
     if !done {
       guard case .object(let kind, _) = name, kind.isContentAddressed else {
-        throw .system(path: target, operation: "rename", code: EEXIST)
+        throw .system(path: root.path(target), operation: "rename", code: EEXIST)
       }
-      if try LocalFile.status(target)?.size == size {
-        try LocalFile.remove(temporary)
+      if try root.status(target)?.size == size {
+        try root.remove(temporary)
       } else {
         // Its name says what it should hold, and it is cut short: the whole one takes its place.
-        try LocalFile.rename(temporary, to: target)
+        try root.rename(temporary, to: target)
         openFiles.forget(name)
       }
     }
-    try LocalFile.synchronizeDirectory("\(root)/\(folder)")
+    try root.synchronize(folder)
+  }
+
+  /// Makes one of the folders in `segments/`, which copies without empty folders lack.
+  ///
+  /// - Throws: `StorageError.missingFolder` for any other folder, and where none of them is there:
+  ///   then these are not the segments, but what is beneath a disk that was mounted here, say.
+  private func makeSegmentFolder(_ folder: String) throws(StorageError) {
+    guard Self.segmentFolders.contains(folder), try !segmentPrefixes().isEmpty else {
+      throw .missingFolder(root.path(folder))
+    }
+    try root.makeDirectory(folder, mode: mode)
+    try root.synchronize(ObjectName.Kind.segment.rawValue)
   }
 }
 
 /// An object being written under `tmp/`.
 private final class LocalUpload: Upload {
   private let storage: LocalStorage
-  private let path: String
+  private let name: String
   private let file: LocalFile
   private var size = 0
   private var flushed = 0
@@ -355,8 +426,9 @@ private final class LocalUpload: Upload {
 
   init(storage: LocalStorage) throws(StorageError) {
     self.storage = storage
-    path = try storage.temporaryPath()
-    file = try storage.openTemporary(path)
+    try storage.demandFreshListings()
+    name = try storage.temporaryName()
+    file = try storage.openTemporary(name)
   }
 
   deinit { abort() }
@@ -372,14 +444,14 @@ private final class LocalUpload: Upload {
 
   func commit(as name: ObjectName) throws(StorageError) {
     try file.synchronize()
-    try storage.publish(path, as: name, size: size)
+    try storage.publish(self.name, as: name, size: size)
     isOpen = false
   }
 
   func abort() {
     guard isOpen else { return }
     isOpen = false
-    LocalFile.discard(path)
+    storage.discard(name)
   }
 }
 

@@ -52,6 +52,7 @@ extension StorageError {
       case .damaged(let path, let what): (7, 0, path, what)
       case .refused(let what): (8, 0, what, "")
       case .quotaExceeded(let what): (9, 0, what, "")
+      case .missingFolder(let path): (12, 0, path, "")
       case .connection(.unknownRequest(let what)): (10, 0, what, "")
       case .connection(let failure): (11, 0, "\(failure)", "")
       }
@@ -82,8 +83,32 @@ extension StorageError {
     case 9: self = .quotaExceeded(first)
     case 10: self = .connection(.unknownRequest(first))
     case 11: self = .connection(.malformed(first))
+    case 12: self = .missingFolder(first)
     default: self = .refused(second.isEmpty ? first : "\(first): \(second)")
     }
+  }
+}
+
+/// How the names of folders travel.
+enum FolderList {
+  /// More than a repository has.
+  private static let most = 64
+  static let maximumSize = most * 33
+
+  static func encode(_ folders: [String]) -> [UInt8] {
+    var writer = ByteWriter()
+    for folder in folders { writer.blob(folder.utf8) }
+    return writer.bytes
+  }
+
+  static func decode(_ bytes: [UInt8]) throws(FormatError) -> [String] {
+    var reader = ByteReader(bytes)
+    var folders: [String] = []
+    while !reader.isAtEnd, folders.count < most {
+      folders.append(String(decoding: try reader.blob("folder", limit: 32), as: UTF8.self))
+    }
+    try reader.finish()
+    return folders
   }
 }
 

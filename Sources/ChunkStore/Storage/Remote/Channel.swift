@@ -61,7 +61,7 @@ package final class Channel: Sendable {
   }
 
   /// Ends the reading and the waiting of all threads, within a second.
-  func end() { isEnded.store(true, ordering: .releasing) }
+  package func end() { isEnded.store(true, ordering: .releasing) }
 
   // MARK: Speaking
 
@@ -295,8 +295,10 @@ package final class Channel: Sendable {
 
   private func wait(_ descriptor: Int32, _ events: Int16) throws(ConnectionFailure) {
     let end = Clock.monotonicSeconds + patience
-    while !isReady(descriptor, events, until: min(end, Clock.monotonicSeconds + 0.5)) {
+    while true {
+      // Asked first: of a client that never rests, something is always there.
       if isEnded.load(ordering: .acquiring) { throw .lost("it was given up") }
+      if isReady(descriptor, events, until: min(end, Clock.monotonicSeconds + 0.5)) { return }
       guard Clock.monotonicSeconds < end else {
         throw .lost("nothing was heard for \(Int(patience)) seconds")
       }

@@ -1,48 +1,131 @@
+internal import Glibc
 import Synchronization
 
-/// What the objects of a repository take, compared with what they may.
+/// What is stored below some folders, compared with what may be.
 ///
-/// Counted afresh from time to time, and whenever it gets tight, because other connections add to
+/// Counted afresh from time to time, and often when it gets tight, because other connections add to
 /// it too; in between, what this connection adds is added up.
 final class QuotaMeter: Sendable {
-  private let storage: LocalStorage
+  /// Canonical paths, none of which is within another.
+  private let folders: [String]
   private let quota: Int
-  private let state = Mutex<(used: Int, counted: Double)>((0, -1e9))
+  private let state = Mutex(State())
+
+  private struct State {
+    var used = 0
+    /// When it was counted, how many seconds that took, and how many names there were.
+    var counted = -1e9
+    var cost = 0.0
+    var names = 0
+  }
 
   /// Seconds for which a count is good.
   private static let interval = 10.0
   /// With less than this left, each object is counted for.
   private static let tight = 1 << 30
+  /// More names than this are not looked at for each object: a hostile client must not keep a
+  /// processor busy with it.
+  private static let fewNames = 10_000
 
-  init(_ storage: LocalStorage, quota: Int) {
-    self.storage = storage
+  /// Limits what the files and folders below `folders` take together.
+  init(_ folders: [String], quota: Int) {
+    let sorted = Set(folders).sorted()
+    self.folders = sorted.filter { folder in
+      !sorted.contains { $0 != folder && CanonicalPath.contains($0, folder) }
+    }
     self.quota = quota
   }
 
-  /// Runs `body`, which adds so many bytes, if there is room.
+  /// Runs `body`, which stores so many bytes, if there is room.
   func adding<R>(
     _ size: Int, _ body: () throws(StorageError) -> R
   ) throws(StorageError) -> R {
+    let isTight = state.withLock { $0.counted < 0 || quota - $0.used - size < Self.tight }
+    guard isTight else {
+      try take(size)
+      return try body()
+    }
     // One process at a time: else two would both take the last of the room.
-    let lock = try storage.lockForQuota()
-    defer { lock.unlock() }
-    try demand(size)
-    let result = try body()
-    state.withLock { $0.used += size }
-    return result
+    var locks: [LocalFile] = []
+    for folder in folders {
+      do throws(StorageError) {
+        let lock = try LocalFile.open(folder, flags: O_RDONLY | O_DIRECTORY)
+        try lock.lock()
+        locks.append(lock)
+      } catch .notFound {
+        continue  // Made by what is to be done, perhaps.
+      }
+    }
+    defer { for lock in locks { lock.unlock() } }
+    try take(size)
+    return try body()
   }
 
-  /// Refuses what has no room, before all of it has arrived.
-  func demand(_ size: Int) throws(StorageError) {
-    let used = try state.withLock { state throws(StorageError) in
-      let now = Clock.monotonicSeconds
-      if now - state.counted > Self.interval || quota - state.used - size < Self.tight {
-        state = (try storage.usedBytes(), now)
+  /// Counts so many bytes as used, or refuses them.
+  func take(_ size: Int) throws(StorageError) {
+    try state.withLock { state throws(StorageError) in
+      let start = Clock.monotonicSeconds
+      let isTight = quota - state.used - size < Self.tight
+      let validity = isTight ? (state.names < Self.fewNames ? 0 : 4 * state.cost) : Self.interval
+      if start - state.counted > min(validity, Self.interval) || state.counted < 0 {
+        let (used, names) = try count()
+        let now = Clock.monotonicSeconds
+        state = State(used: used, counted: now, cost: now - start, names: names)
       }
-      return state.used
+      guard quota - state.used >= size else {
+        throw .quotaExceeded(
+          "\(state.used) of \(quota) bytes are used below \(folders.joined(separator: ", ")), and "
+            + "\(size) more are too many")
+      }
+      state.used += size
     }
-    guard quota - used >= size else {
-      throw .quotaExceeded("\(used) of \(quota) bytes are used here, and \(size) more are too many")
+  }
+
+  // MARK: What is used
+
+  /// The smallest unit that file systems give to a file.
+  private static let block = 4096
+  /// A name in a folder, and an inode.
+  private static let entry = 512
+
+  /// What an object of so many bytes takes.
+  static func charge(_ size: Int) -> Int {
+    (max(size, 1) + block - 1) / block * block + entry
+  }
+
+  /// What was written a moment ago may have been given nothing yet.
+  private static func charge(_ status: LocalFile.Status) -> Int {
+    max(status.allocated + entry, charge(status.size))
+  }
+
+  /// What everything below the folders takes, by what the file systems have given to it.
+  func usage() throws(StorageError) -> Int { try count().used }
+
+  private func count() throws(StorageError) -> (used: Int, names: Int) {
+    var sum = 0
+    var names = 0
+    for folder in folders {
+      var rest = [folder]
+      while let next = rest.popLast() {
+        var inner: [String] = []
+        do throws(StorageError) {
+          try LocalFolder.working.forEachEntry(in: next) { name, status in
+            sum += Self.charge(status)
+            names += 1
+            guard status.isDirectory else { return }
+            // No repository is in one that has no such name.
+            if let text = String(validating: name, as: UTF8.self) {
+              inner.append("\(next)/\(text)")
+            }
+          }
+        } catch .notFound {
+          continue  // Not made yet, or removed meanwhile.
+        } catch .system(_, _, EACCES) where next != folder {
+          continue  // Of somebody else: nothing of ours can be in it.
+        }
+        rest += inner
+      }
     }
+    return (sum, names)
   }
 }

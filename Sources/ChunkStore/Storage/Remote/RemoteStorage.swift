@@ -27,6 +27,8 @@ public final class RemoteStorage: Storage {
     var past = RemoteConnection.Figures()
     /// So that threads which lost the same connection make one new one.
     var failure: ConnectionFailure?
+    /// What the server has said when the repository was opened.
+    var missingFolders: [String] = []
   }
 
   /// What is made at the other end before it is opened.
@@ -68,12 +70,14 @@ public final class RemoteStorage: Storage {
     state = Mutex(State(connection: connection))
     // What nearly every repository has, and everybody begins with, comes at the same time.
     let start = Clock.monotonicSeconds
-    let opened = try connection.begin(Self.opening(path, making))
+    let opened = try connection.begin(
+      Self.opening(path, making), limit: FolderList.maximumSize)
     let config = try connection.begin(.get(.config(1), nil), limit: Limits.segmentSize)
-    _ = try opened.wait()
+    let missing = try Self.folders(try opened.wait())
     ahead = ReadAhead(
       capacity: ReadAhead.capacity(roundTrip: Clock.monotonicSeconds - start))
     configs.withLock { $0[1] = config }
+    state.withLock { $0.missingFolders = missing }
   }
 
   deinit {
@@ -88,6 +92,12 @@ public final class RemoteStorage: Storage {
 
   private static func opening(_ path: String, _ making: Making) -> Request {
     .open(path: path, makes: making != .nothing, makesParents: making == .repositoryAndParents)
+  }
+
+  private static func folders(_ bytes: [UInt8]) throws(StorageError) -> [String] {
+    do throws(FormatError) { return try FolderList.decode(bytes) } catch {
+      throw .connection(.malformed("\(error)"))
+    }
   }
 
   /// How much was asked, in all connections.
@@ -127,7 +137,9 @@ public final class RemoteStorage: Storage {
           do throws(ConnectionFailure) { connection = try connect() } catch {
             throw .connection(error)
           }
-          _ = try connection.answer(Self.opening(path, .nothing))
+          state.missingFolders = try Self.folders(
+            try connection.answer(
+              Self.opening(path, .nothing), limit: FolderList.maximumSize))
           state.past = state.past + lost.figures
           state.connection = connection
           ahead.forget()
@@ -285,6 +297,17 @@ public final class RemoteStorage: Storage {
 
   /// Removes what crashed uploads left over there.
   public func removeAbandonedUploads() throws(StorageError) { _ = try ask(.removeAbandonedUploads) }
+
+  /// What the server has found missing when the repository was opened.
+  public func missingFolders() throws(StorageError) -> [String] {
+    state.withLock { $0.missingFolders }
+  }
+
+  /// Makes the folders that are missing over there.
+  public func makeMissingFolders() throws(StorageError) {
+    _ = try ask(.makeMissingFolders)
+    state.withLock { $0.missingFolders = [] }
+  }
 
   /// Gives up the reserve over there.
   public func releaseReserve() throws(StorageError) { _ = try ask(.releaseReserve) }

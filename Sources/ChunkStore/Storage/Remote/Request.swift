@@ -19,6 +19,7 @@ enum Request: Equatable, Sendable {
   case removeAbandonedUploads
   case releaseReserve
   case restoreReserve
+  case makeMissingFolders
   case ping
   /// The last request: the leases that were put in this connection stay.
   case goodbye
@@ -45,6 +46,7 @@ enum Request: Equatable, Sendable {
     case .restoreReserve: 14
     case .ping: 15
     case .goodbye: 16
+    case .makeMissingFolders: 17
     }
   }
 
@@ -68,7 +70,7 @@ enum Request: Equatable, Sendable {
     case .list(let kind): writer.byte(kind.code)
     case .settle(let kinds): for kind in kinds { writer.byte(kind.code) }
     case .begin, .piece, .abort, .generations, .removeAbandonedUploads, .releaseReserve,
-      .restoreReserve, .ping, .goodbye:
+      .restoreReserve, .makeMissingFolders, .ping, .goodbye:
       break
     }
     return Frame(kind: code, id: id, body: writer.bytes)
@@ -117,6 +119,7 @@ enum Request: Equatable, Sendable {
     case 14: self = .restoreReserve
     case 15: self = .ping
     case 16: self = .goodbye
+    case 17: self = .makeMissingFolders
     default: return nil
     }
     try reader.finish()

@@ -8,7 +8,8 @@ package struct ServePolicy: Equatable, Sendable {
   package var isAppendOnly: Bool
   /// Nothing is changed.
   package var isReadOnly: Bool
-  /// How many bytes the objects of a repository may take.
+  /// How many bytes may be taken by all that is in the permitted folders and repositories; in the
+  /// one that is opened, if there are no restrictions.
   package var quota: Int?
 
   /// A policy; without arguments one that permits everything.

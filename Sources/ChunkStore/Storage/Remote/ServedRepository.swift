@@ -7,37 +7,55 @@ final class ServedRepository: Sendable {
   /// The canonical path.
   let path: String
   private let given: String
+  /// Which folder was opened, whatever is at its path later.
+  private let identity: (device: UInt64, inode: UInt64)
   private let policies: [ServePolicy]
+  private let demandsForm: Bool
   private let quotas: [QuotaMeter]
   /// The leases, and signs of life, that were put in this connection.
   private let leases = Mutex(Set<Digest256>())
 
   /// In append-only mode a lease of somebody else is abandoned when it is as old as this, by the
-  /// clock of this machine: no longer than a day without a new connection.
+  /// storage's clock: no longer than a day without a new connection.
   private static let leaseLifetime: Int64 = 24 * 3600
 
   /// Opens the repository at `path`, or makes it, if all policies permit that.
   init(
-    path asked: String, makes: Bool, makesParents: Bool, policies: [ServePolicy]
+    path asked: String, makes: Bool, makesParents: Bool, policies: [ServePolicy],
+    demandsForm: Bool = true
   ) throws(StorageError) {
     let given = HomeFolder.expanding(asked)
     let path = try CanonicalPath.of(given)
     for policy in policies { try Self.demandPath(path, given, policy) }
+    var quotas: [QuotaMeter] = []
+    for policy in policies {
+      guard let quota = policy.quota else { continue }
+      // Of all that the client may reach, or it would get the same once more with each repository
+      // that it makes.
+      let folders = policy.restrictsPaths ? policy.paths + policy.repositories : [path]
+      var canonical: [String] = []
+      for folder in folders { canonical.append(try CanonicalPath.of(folder)) }
+      quotas.append(QuotaMeter(canonical, quota: quota))
+    }
     if makes {
       for policy in policies {
         if let refusal = policy.refusal(toPut: .config(1)) {
           throw .refused("\(given): \(refusal): make the repository where it is")
         }
       }
-      if makesParents { try LocalFile.makePrivateDirectories("\(path)/..") }
-      storage = try LocalStorage.create(path: path)
+      storage = try Self.adding(LocalStorage.emptySize, to: quotas) { () throws(StorageError) in
+        if makesParents { try LocalFile.makePrivateDirectories("\(path)/..") }
+        return try LocalStorage.create(path: path)
+      }
     } else {
       storage = try LocalStorage(path: path)
     }
+    identity = try storage.identity()
     self.path = path
     self.given = given
     self.policies = policies
-    quotas = policies.compactMap(\.quota).map { [storage] in QuotaMeter(storage, quota: $0) }
+    self.demandsForm = demandsForm
+    self.quotas = quotas
   }
 
   // MARK: What policies say
@@ -53,9 +71,9 @@ final class ServedRepository: Sendable {
   /// Refuses what is not where it was, or leads elsewhere, where paths are restricted.
   private func confine(_ inner: String) throws(StorageError) {
     guard policies.contains(where: \.restrictsPaths) else { return }
-    guard try CanonicalPath.of(given) == path else {
-      throw .refused("\(given): is not what it was when it was opened")
-    }
+    guard try CanonicalPath.of(given) == path, let there = try LocalFile.status(path),
+      (there.device, there.inode) == identity
+    else { throw .refused("\(given): is not what it was when it was opened") }
     for policy in policies { try Self.demandPath(path, given, policy) }
     let found = try CanonicalPath.of("\(path)/\(inner)")
     guard CanonicalPath.contains(path, found) else {
@@ -101,6 +119,13 @@ final class ServedRepository: Sendable {
     throw .refused("\(name): what was sent is not what this name stands for")
   }
 
+  /// Refuses what cannot be the object that the name stands for.
+  private func demandForm(
+    _ name: ObjectName, prefix: ArraySlice<UInt8>, size: Int
+  ) throws(StorageError) {
+    if demandsForm { try ObjectForm.demand(name, prefix: Array(prefix), size: size) }
+  }
+
   // MARK: Requests
 
   func get(_ name: ObjectName, range: Range<Int>?) throws(StorageError) -> [UInt8] {
@@ -132,39 +157,44 @@ final class ServedRepository: Sendable {
       throw .damaged("\(name)", "\(error)")
     }
     try Self.demand(digest, for: name)
-    try adding(bytes.count) { () throws(StorageError) in try storage.put(name, bytes) }
+    try demandForm(name, prefix: bytes.prefix(ObjectForm.prefixSize), size: bytes.count)
+    try Self.adding(QuotaMeter.charge(bytes.count), to: quotas) { () throws(StorageError) in
+      try storage.put(name, bytes)
+    }
     remember(name)
   }
 
   func beginUpload() throws(StorageError) -> ServedUpload {
     try demandWriting("an upload")
     try confine("tmp")
+    try take(QuotaMeter.charge(0))
     return try ServedUpload(self, storage.beginUpload())
   }
 
   /// Publishes an upload.
   func commit(
-    _ upload: any Upload, as name: ObjectName, digest: Digest256
+    _ upload: any Upload, as name: ObjectName, digest: Digest256, prefix: [UInt8], size: Int
   ) throws(StorageError) {
     try demandPut(name)
     try Self.demand(digest, for: name)
+    try demandForm(name, prefix: prefix[...], size: size)
     // Its bytes are there already, and are counted.
-    try adding(0) { () throws(StorageError) in try upload.commit(as: name) }
+    try Self.adding(0, to: quotas) { () throws(StorageError) in try upload.commit(as: name) }
     remember(name)
   }
 
-  /// Refuses so many more bytes of an upload if there is no room for them.
-  func demandRoom(_ size: Int) throws(StorageError) {
-    for quota in quotas { try quota.demand(size) }
+  /// Counts so many more bytes of an upload, or refuses them if there is no room.
+  func take(_ size: Int) throws(StorageError) {
+    for quota in quotas { try quota.take(size) }
   }
 
-  private func adding(
-    _ size: Int, _ body: () throws(StorageError) -> Void
-  ) throws(StorageError) {
+  private static func adding<R>(
+    _ size: Int, to quotas: [QuotaMeter], _ body: () throws(StorageError) -> R
+  ) throws(StorageError) -> R {
     // At most two: the forced command's, and what the client itself asked for.
     guard let first = quotas.first else { return try body() }
-    for other in quotas.dropFirst() { try other.demand(size) }
-    try first.adding(size, body)
+    for other in quotas.dropFirst() { try other.take(size) }
+    return try first.adding(size, body)
   }
 
   func delete(_ name: ObjectName) throws(StorageError) {
@@ -184,7 +214,7 @@ final class ServedRepository: Sendable {
 
   private func isAbandoned(_ lease: Digest256) throws(StorageError) -> Bool {
     guard let found = try storage.list(.lease).first(where: { $0.id == lease }) else { return true }
-    return found.date < Clock.now.earlier(bySeconds: Self.leaseLifetime)
+    return found.date < (try storage.present()).earlier(bySeconds: Self.leaseLifetime)
   }
 
   private func remember(_ name: ObjectName) {
@@ -213,6 +243,13 @@ final class ServedRepository: Sendable {
     try demandRemoval("the reserve")
     try confine("reserve")
     try storage.restoreReserve()
+  }
+
+  func makeMissingFolders() throws(StorageError) {
+    // It would hide that something is gone from whoever deletes.
+    try demandRemoval("missing folders")
+    try confine("")
+    try storage.makeMissingFolders()
   }
 
   /// Ends the leases of this connection: it has ended without a goodbye.

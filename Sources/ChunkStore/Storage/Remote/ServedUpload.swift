@@ -8,10 +8,8 @@ final class ServedUpload: @unchecked Sendable {
   private let upload: any Upload
   private var hash: SHA256
   private var size = 0
-  private var checked = 0
-
-  /// Room is asked for after so many bytes.
-  private static let step = 1 << 20
+  /// The beginning, which says what it is.
+  private var prefix: [UInt8] = []
 
   init(_ repository: ServedRepository, _ upload: any Upload) throws(StorageError) {
     let hash: SHA256
@@ -28,25 +26,23 @@ final class ServedUpload: @unchecked Sendable {
     guard size + bytes.count <= Limits.segmentSize else {
       throw .refused("an upload that is larger than any object")
     }
+    try repository.take(bytes.count)
     size += bytes.count
-    if size >= checked {
-      try repository.demandRoom(bytes.count)
-      checked = size + Self.step
-    }
+    prefix += bytes.prefix(ObjectForm.prefixSize - prefix.count)
     do throws(CryptoError) { try hash.update(bytes.span) } catch {
       throw .damaged("upload", "\(error)")
     }
     try upload.write(bytes)
   }
 
-  /// Publishes it, if that is what the name stands for.
+  /// Publishes it, if it may be what the name stands for.
   func commit(as name: ObjectName) throws(StorageError) {
     defer { upload.abort() }
     let digest: Digest256
     do throws(CryptoError) { digest = try hash.finalize() } catch {
       throw .damaged("upload", "\(error)")
     }
-    try repository.commit(upload, as: name, digest: digest)
+    try repository.commit(upload, as: name, digest: digest, prefix: prefix, size: size)
   }
 
   func abort() { upload.abort() }

@@ -9,12 +9,19 @@ package final class ServerSession: Sendable {
   private let channel: Channel
   private let policies: [ServePolicy]
   private let hello: Hello
+  private let demandsForm: Bool
   private let log: @Sendable (Event) -> Void
-  private let work = BoundedQueue<Work>(capacity: 1024)
+  private let work = BoundedQueue<Work>(capacity: mostWaiting)
   private let repository = Mutex<ServedRepository?>(nil)
   private let counts = Mutex<[String: Int]>([:])
 
   private static let threads = 4
+  /// Bytes of requests that wait for a thread.
+  ///
+  /// With more, the client is not heard: what a disk does not take stays with whoever sends it.
+  private static let mostWaiting = 16 << 20
+  /// What a request counts for at least.
+  private static let leastRequest = 16 << 10
   /// What is shorter is read and sent in one frame.
   private static let longestCopy = 64 << 10
   /// More uploads than this at a time are no backup.
@@ -52,13 +59,16 @@ package final class ServerSession: Sendable {
     self.init(channel, policies: policies, hello: Hello(software: software), log: log)
   }
 
+  /// The same; `demandsForm` says whether what cannot be an object is refused, which it is not in
+  /// tests of how bytes are carried.
   init(
-    _ channel: Channel, policies: [ServePolicy], hello: Hello,
+    _ channel: Channel, policies: [ServePolicy], hello: Hello, demandsForm: Bool = true,
     log: @escaping @Sendable (Event) -> Void = { _ in }
   ) {
     self.channel = channel
     self.policies = policies
     self.hello = hello
+    self.demandsForm = demandsForm
     self.log = log
   }
 
@@ -142,7 +152,9 @@ package final class ServerSession: Sendable {
         try attempt(frame.id) { () throws(StorageError) in
           let repository = try opened()
           do throws(RepositoryError) {
-            try work.push(.request(request, frame.id, repository))
+            try work.push(
+              .request(request, frame.id, repository),
+              cost: max(Self.leastRequest, frame.body.count))
           } catch {
             throw .connection(.lost("the server has given up"))
           }
@@ -153,7 +165,7 @@ package final class ServerSession: Sendable {
   }
 
   private func push(_ next: Work) throws(ConnectionFailure) {
-    do throws(RepositoryError) { try work.push(next) } catch {
+    do throws(RepositoryError) { try work.push(next, cost: Self.leastRequest) } catch {
       throw .lost("the server has given up")
     }
   }
@@ -168,15 +180,18 @@ package final class ServerSession: Sendable {
   private func open(
     _ path: String, makes: Bool, makesParents: Bool, _ id: UInt32
   ) throws(ConnectionFailure) {
+    var missing: [String] = []
     try attempt(id) { () throws(StorageError) in
       // One repository for a connection: its leases, and its uploads, belong to it.
       guard repository.withLock({ $0 == nil }) else { throw .refused("a second repository") }
       let served = try ServedRepository(
-        path: path, makes: makes, makesParents: makesParents, policies: policies)
+        path: path, makes: makes, makesParents: makesParents, policies: policies,
+        demandsForm: demandsForm)
+      missing = try served.storage.missingFolders()
       repository.withLock { $0 = served }
       log(.opened(served.path))
     } onSuccess: { () throws(ConnectionFailure) in
-      try answer(.done([]), id)
+      try answer(.done(FolderList.encode(missing)), id)
     }
   }
 
@@ -263,6 +278,7 @@ package final class ServerSession: Sendable {
     case .removeAbandonedUploads: try repository.removeAbandonedUploads()
     case .releaseReserve: try repository.releaseReserve()
     case .restoreReserve: try repository.restoreReserve()
+    case .makeMissingFolders: try repository.makeMissingFolders()
     case .open, .get, .begin, .piece, .commit, .abort, .list, .ping, .goodbye: break
     }
     return []
@@ -344,7 +360,7 @@ extension Request {
     case .list, .generations: "list"
     case .delete: "delete"
     case .open, .begin, .piece, .abort, .settle, .removeAbandonedUploads, .releaseReserve,
-      .restoreReserve, .ping, .goodbye:
+      .restoreReserve, .makeMissingFolders, .ping, .goodbye:
       nil
     }
   }

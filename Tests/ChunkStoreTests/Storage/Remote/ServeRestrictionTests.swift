@@ -31,7 +31,8 @@ import Testing
   }
 
   private func attacker(_ policies: ServePolicy..., opening: String? = nil) throws -> RawClient {
-    try RawClient(TestServer(path: path, policies: policies), opening: opening ?? path)
+    try RawClient(
+      TestServer(path: path, policies: policies, demandsForm: true), opening: opening ?? path)
   }
 
   private func isUntouched() throws -> Bool {
@@ -40,6 +41,9 @@ import Testing
     }
     return true
   }
+
+  /// What everything in the repository takes.
+  private var used: Int { get throws { try QuotaMeter([path], quota: 0).usage() } }
 
   private func named(_ kind: ObjectName.Kind, _ bytes: [UInt8]) throws -> ObjectName {
     .object(
@@ -51,7 +55,7 @@ import Testing
   private func open(_ path: String, _ policies: ServePolicy..., makes: Bool = false) throws
     -> Answer?
   {
-    try RawClient(TestServer(path: path, policies: policies))
+    try RawClient(TestServer(path: path, policies: policies, demandsForm: true))
       .ask(.open(path: path, makes: makes, makesParents: makes))
   }
 
@@ -161,6 +165,30 @@ import Testing
     #expect(try isUntouched())
   }
 
+  @Test func `another folder at the path of the repository is not taken for it`() throws {
+    let client = try attacker(ServePolicy(paths: ["\(folder.path)/allowed"]))
+    #expect(unsafe rename(path, "\(folder.path)/moved") == 0)
+    _ = try LocalStorage.create(path: path)
+    let bytes = ObjectBytes.of(.archive)
+    #expect(try client.ask(.put(try named(.archive, bytes), bytes)).isRefusal)
+    #expect(try LocalStorage(path: path).list(.archive).isEmpty)
+  }
+
+  @Test func `a missing folder is told when the repository is opened`() throws {
+    TemporaryFolder.remove("\(path)/archives")
+    let storage = try TestServer(path: path).storage()
+    #expect(try storage.missingFolders() == ["archives"])
+    #expect(throws: StorageError.missingFolder("\(path)/archives")) { try storage.list(.archive) }
+    for policy in [ServePolicy(isAppendOnly: true), ServePolicy(isReadOnly: true)] {
+      // Whoever may only add must not hide from the owner that something is gone.
+      #expect(try attacker(policy).ask(.makeMissingFolders).isRefusal)
+    }
+    #expect(try LocalFile.status("\(path)/archives") == nil)
+    try storage.makeMissingFolders()
+    #expect(try storage.missingFolders().isEmpty)
+    #expect(try storage.list(.archive).isEmpty)
+  }
+
   // MARK: Append only
 
   @Test func `in append-only mode nothing is removed or replaced, whatever is asked`() throws {
@@ -184,10 +212,10 @@ import Testing
     kind: ObjectName.Kind
   ) throws {
     let client = try attacker(ServePolicy(isAppendOnly: true))
-    let bytes: [UInt8] = [1, 2, 3, 4]
+    let bytes = ObjectBytes.of(kind, [1, 2, 3, 4])
     let isPermitted = [.segment, .index, .archive, .lease].contains(kind)
     #expect(try client.ask(.put(try named(kind, bytes), bytes)).isDone == isPermitted)
-    let more: [UInt8] = [1, 2, 3, 4, 5]
+    let more = ObjectBytes.of(kind, [1, 2, 3, 4, 5])
     if kind.isContentAddressed {
       #expect(try client.upload(more, as: try named(kind, more)).isDone == isPermitted)
     }
@@ -209,14 +237,14 @@ import Testing
     times[1].tv_sec = times[0].tv_sec
     #expect(unsafe utimensat(AT_FDCWD, "\(path)/\(old.path)", times, 0) == 0)
     // To put what is there already does not make it one's own.
-    #expect(try client.ask(.put(recent, [1])).isDone == false)
+    #expect(try client.ask(.put(recent, ObjectBytes.of(.lease))).isDone == false)
     #expect(try client.ask(.delete(recent)).isRefusal)
-    #expect(try client.ask(.put(own, [1])).isDone)
+    #expect(try client.ask(.put(own, ObjectBytes.of(.lease))).isDone)
     #expect(try client.ask(.delete(own)).isDone)
     #expect(try client.ask(.delete(old)).isDone)
     #expect(try client.ask(.delete(old)).isDone)
     let next = try attacker(ServePolicy(isAppendOnly: true))
-    #expect(try client.ask(.put(own, [1])).isDone)
+    #expect(try client.ask(.put(own, ObjectBytes.of(.lease))).isDone)
     #expect(try next.ask(.delete(own)).isRefusal)
   }
 
@@ -225,7 +253,8 @@ import Testing
       [ServePolicy(isAppendOnly: true), ServePolicy()],
       [ServePolicy(), ServePolicy(isAppendOnly: true)],
     ] {
-      let client = try RawClient(TestServer(path: path, policies: policies), opening: path)
+      let client = try RawClient(
+        TestServer(path: path, policies: policies, demandsForm: true), opening: path)
       for name in existing.keys { #expect(try client.ask(.delete(name)).isRefusal) }
     }
     #expect(try isUntouched())
@@ -255,14 +284,14 @@ import Testing
   }
 
   @Test func `a quota is kept, by several connections at once as well`() throws {
-    let quota = try local.usedBytes() + 1_000_000
-    let server = TestServer(path: path, policies: [ServePolicy(quota: quota)])
+    let quota = try used + 1_000_000
+    let server = TestServer(path: path, policies: [ServePolicy(quota: quota)], demandsForm: true)
     let clients = try (0..<4).map { _ in try RawClient(server, opening: path) }
     let added = Collected<Int>()
     onThreads(4) { thread in
       var random = PseudoRandomBytes(seed: UInt64(thread) + 50)
       for round in 0..<20 {
-        let bytes = random.bytes(40_000)
+        let bytes = ObjectBytes.of(.segment, random.bytes(40_000))
         guard let id = try? SHA256.digest(of: bytes.span) else { continue }
         let name = ObjectName.object(.segment, id)
         let answer =
@@ -272,16 +301,18 @@ import Testing
         if answer.flatMap({ $0 }).isDone { added.append(bytes.count) }
       }
     }
-    #expect(try local.usedBytes() <= quota)
+    #expect(try used <= quota)
     #expect(added.values.reduce(0, +) > 700_000)
+    var random = PseudoRandomBytes(seed: 60)
     #expect(
-      try clients[0].ask(.put(try named(.label, [1]), [UInt8](repeating: 0, count: 900_000)))
-        .isRefusal)
+      try clients[0].ask(
+        .put(try named(.label, [1]), ObjectBytes.of(.label, random.bytes(900_000)))
+      ).isRefusal)
     #expect(try isUntouched())
   }
 
   @Test func `uploads that are never committed count, too`() throws {
-    let quota = try local.usedBytes() + 3_000_000
+    let quota = try used + 3_000_000
     let client = try attacker(ServePolicy(quota: quota))
     let piece = [UInt8](repeating: 1, count: 500_000)
     for id: UInt32 in 1...30 {
@@ -289,20 +320,129 @@ import Testing
       try client.channel.send(Request.piece(piece).frame(id: id))
     }
     #expect(try client.hear().isRefusal)
-    #expect(try local.usedBytes() <= quota)
+    #expect(try used <= quota)
   }
 
   @Test(arguments: ObjectName.Kind.allCases.filter(\.isContentAddressed))
   func `bytes that are not what their name says are refused`(kind: ObjectName.Kind) throws {
     let client = try attacker(ServePolicy())
-    let name = try named(kind, [1, 2, 3])
-    for bytes: [UInt8] in [[], [1, 2], [1, 2, 4], [1, 2, 3, 0]] {
+    let whole = ObjectBytes.of(kind, [1, 2, 3])
+    let name = try named(kind, whole)
+    for bytes in [[], Array(whole.dropLast()), whole + [0], ObjectBytes.of(kind, [1, 2, 4])] {
       #expect(try client.ask(.put(name, bytes)).isRefusal)
       #expect(try client.upload(bytes, as: name).isRefusal)
     }
     #expect(try local.list(kind).count == 1)
-    #expect(try client.ask(.put(name, [1, 2, 3])).isDone)
+    #expect(try client.ask(.put(name, whole)).isDone)
     #expect(try folder.names(in: "allowed/repository/tmp").isEmpty)
+  }
+
+  @Test(arguments: ObjectName.Kind.allCases)
+  func `what cannot be an object of its kind is refused, and says why`(
+    kind: ObjectName.Kind
+  ) throws {
+    let client = try attacker(ServePolicy())
+    let good = ObjectBytes.of(kind)
+    var wrong: [[UInt8]] = [[], [0], Array(good.prefix(79)), Array("not an object".utf8)]
+    var random = PseudoRandomBytes(seed: 71)
+    wrong.append(random.bytes(5000))
+    for byte in [0, 7, 9, 10, 11] where kind != .key {
+      var bytes = good
+      bytes[byte] ^= 0x40
+      wrong.append(bytes)
+    }
+    let tooMuch = kind == .key ? 20_000 : kind == .segment || kind == .index ? 0 : 2 << 20
+    if tooMuch > 0 { wrong.append(ObjectBytes.of(kind, random.bytes(tooMuch))) }
+    if kind != .key {
+      wrong.append(Array(good.dropLast()))
+      wrong += ObjectType.allCases.map { ObjectBytes.sealed($0) }
+        .filter { $0 != good && !(kind == .segment && $0[8] == 2) }
+      wrong.append(ObjectBytes.sealed(good[8] == 1 ? .contentSegment : .lease, extension: [1]))
+    } else {
+      wrong += [Array(good.prefix(112)), ObjectBytes.of(.label)]
+    }
+    for bytes in wrong {
+      let name = try named(kind, bytes)
+      if bytes.count < Frame.maximumBody - 64 {
+        let answer = try client.ask(.put(name, bytes))
+        guard case .failed(.refused(let why)) = answer else {
+          Issue.record("\(bytes.prefix(16)) of \(bytes.count): \(String(describing: answer))")
+          continue
+        }
+        #expect(why.hasPrefix("\(name): "), "\(why)")
+      }
+      try client.channel.send(Request.begin.frame(id: 9))
+      for start in stride(from: 0, to: bytes.count, by: Frame.pieceSize) {
+        try client.channel.send(
+          Request.piece(Array(bytes[start..<min(bytes.count, start + Frame.pieceSize)]))
+            .frame(id: 9))
+      }
+      #expect(try client.ask(.commit(name), id: 9).isRefusal, "\(bytes.prefix(16))")
+    }
+    #expect(try local.list(kind).count == 1)
+    #expect(try folder.names(in: "allowed/repository/tmp").isEmpty)
+    #expect(try client.ask(.put(try named(kind, good), good)).isDone)
+    let other = ObjectBytes.of(kind, [1])
+    let name = ObjectName.object(
+      kind,
+      kind.isContentAddressed
+        ? try SHA256.digest(of: other.span) : Digest256(bigEndianWords: 6, 6, 6, 6))
+    #expect(try client.upload(other, as: name).isDone)
+  }
+
+  @Test func `a configuration is held to its form, too`() throws {
+    let client = try attacker(ServePolicy())
+    for bytes in [[1, 2, 3], ObjectBytes.of(.lease)] {
+      #expect(try client.ask(.put(.config(2), bytes)).isRefusal)
+    }
+    let config = ObjectBytes.sealed(.config, extension: [UInt8](repeating: 1, count: 32))
+    #expect(try client.ask(.put(.config(2), config)).isDone)
+    #expect(try local.generations() == [1, 2])
+  }
+
+  // MARK: Space
+
+  @Test func `a quota counts what the file system gives, and many small objects fill it`() throws {
+    let quota = try used + 400_000
+    let client = try attacker(ServePolicy(isAppendOnly: true, quota: quota))
+    var taken = 0
+    for number: UInt64 in 0..<200 {
+      let name = ObjectName.object(.lease, Digest256(bigEndianWords: 9, 9, 9, number))
+      if try client.ask(.put(name, ObjectBytes.of(.lease))).isDone { taken += 1 }
+    }
+    #expect((40...100).contains(taken), "\(taken)")
+    #expect(try used <= quota)
+  }
+
+  @Test func `a quota is that of all repositories below the permitted folders`() throws {
+    let allowed = "\(folder.path)/allowed"
+    let second = "\(allowed)/second"
+    _ = try LocalStorage.create(path: second)
+    let before = try QuotaMeter([allowed], quota: 0).usage()
+    let policy = ServePolicy(paths: [allowed], quota: before + 500_000)
+    var random = PseudoRandomBytes(seed: 72)
+    func fill(_ repository: String) throws -> Int {
+      let client = try RawClient(
+        TestServer(path: path, policies: [policy], demandsForm: true), opening: repository)
+      var taken = 0
+      for _ in 0..<20 {
+        let bytes = ObjectBytes.of(.segment, random.bytes(40_000))
+        if try client.ask(.put(try named(.segment, bytes), bytes)).isDone { taken += 1 }
+      }
+      return taken
+    }
+    #expect(try fill(path) > 8)
+    #expect(try fill(second) == 0)
+    // Nor is there anything to be had from another new one.
+    #expect(try open("\(allowed)/third", policy, makes: true).isRefusal)
+    #expect(try LocalFile.status("\(allowed)/third") == nil)
+    #expect(try QuotaMeter([allowed], quota: 0).usage() <= before + 500_000)
+  }
+
+  @Test func `folders that are in each other are counted once`() throws {
+    #expect(
+      try QuotaMeter([path, "\(folder.path)/allowed", path], quota: 0).usage()
+        == QuotaMeter(["\(folder.path)/allowed"], quota: 0).usage())
   }
 
   @Test func `one client does not fill the folder of uploads`() throws {

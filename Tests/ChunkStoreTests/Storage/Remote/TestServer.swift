@@ -12,6 +12,8 @@ final class TestServer: Sendable {
   let hello: Hello
   /// As ssh has them; connections through pipes cannot be cut.
   let usesPipes: Bool
+  /// Whether it refuses what cannot be an object.
+  let demandsForm: Bool
   let events = Collected<ServerSession.Event>()
   /// Ends of connections that were made, to be cut.
   private let ends = Mutex<[End]>([])
@@ -25,10 +27,11 @@ final class TestServer: Sendable {
 
   init(
     path: String, policies: [ServePolicy] = [ServePolicy()], hello: Hello = Hello(),
-    usesPipes: Bool = false
+    usesPipes: Bool = false, demandsForm: Bool = false
   ) {
     self.path = path
     self.usesPipes = usesPipes
+    self.demandsForm = demandsForm
     self.policies = policies
     self.hello = hello
   }
@@ -52,8 +55,10 @@ final class TestServer: Sendable {
   }
 
   private func serve(_ channel: Channel) {
-    group.start("server") { [policies, hello, events] in
-      let session = ServerSession(channel, policies: policies, hello: hello) { events.append($0) }
+    group.start("server") { [policies, hello, demandsForm, events] in
+      let session = ServerSession(
+        channel, policies: policies, hello: hello, demandsForm: demandsForm
+      ) { events.append($0) }
       do { try session.run() } catch { events.append(.did("ended: \(error)")) }
     }
   }

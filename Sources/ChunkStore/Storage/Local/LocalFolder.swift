@@ -1,0 +1,275 @@
+import CLinux
+internal import Glibc
+
+/// Owns the descriptor of a folder; what is done in it is named relative to that.
+///
+/// A path may lead elsewhere at any time: to the folder beneath a mount point whose disk is gone.
+/// A descriptor stays with its folder. All system calls on names are here.
+final class LocalFolder: Sendable {
+  private let descriptor: Int32
+  /// The path that the folder was opened by: for messages.
+  let path: String
+
+  /// The process's own folder, in which any path is a name.
+  static let working = LocalFolder(AT_FDCWD, path: "")
+
+  private init(_ descriptor: Int32, path: String) {
+    self.descriptor = descriptor
+    self.path = path
+  }
+
+  /// Opens a folder; nothing in it is read, so that no permission to do so is needed.
+  convenience init(path: String) throws(StorageError) {
+    while true {
+      let descriptor = unsafe linux_open(path, linux_O_PATH | O_DIRECTORY | O_CLOEXEC, 0)
+      if descriptor >= 0 {
+        self.init(descriptor, path: path)
+        return
+      }
+      if errno != EINTR { throw .last("open", path) }
+    }
+  }
+
+  deinit { if descriptor >= 0 { _ = close(descriptor) } }
+
+  /// The path of a name, for messages.
+  func path(_ name: String) -> String {
+    path.isEmpty ? name : name == "." ? path : path.hasSuffix("/") ? path + name : "\(path)/\(name)"
+  }
+
+  private func last(_ operation: String, _ name: String) -> StorageError {
+    .last(operation, path(name))
+  }
+
+  /// Opens a file or folder.
+  func open(_ name: String, flags: Int32, mode: mode_t = 0) throws(StorageError) -> LocalFile {
+    while true {
+      let file = unsafe linux_openat(descriptor, name, flags | O_CLOEXEC, mode)
+      if file >= 0 { return LocalFile(file, path: path(name)) }
+      if errno != EINTR { throw last("open", name) }
+    }
+  }
+
+  /// Opens the file that an object stands in, for reading.
+  ///
+  /// Anything may lie under the name of an object. What is no file is never opened: a FIFO would
+  /// be waited for, and a device may begin to move.
+  func openObject(_ name: String) throws(StorageError) -> LocalFile {
+    guard let found = try status(name) else {
+      throw try status(name, followsLinks: false) != nil
+        ? .damaged(path(name), "is a symbolic link to nothing") : .notFound(path(name))
+    }
+    guard found.kind == .file else {
+      throw .damaged(path(name), "is a \(found.kind.rawValue), not a file")
+    }
+    return try open(name, flags: O_RDONLY)
+  }
+
+  /// What the system says of the folder itself.
+  func status() throws(StorageError) -> LocalFile.Status {
+    var info = stat()
+    guard unsafe fstat(descriptor, &info) == 0 else { throw .last("stat", path) }
+    return LocalFile.Status(info)
+  }
+
+  /// What the system says of a name; `nil` if there is nothing.
+  func status(_ name: String, followsLinks: Bool = true) throws(StorageError) -> LocalFile.Status? {
+    var info = stat()
+    if unsafe fstatat(descriptor, name, &info, followsLinks ? 0 : AT_SYMLINK_NOFOLLOW) == 0 {
+      return LocalFile.Status(info)
+    }
+    if errno == ENOENT || errno == ENOTDIR { return nil }
+    throw last("stat", name)
+  }
+
+  /// Whether there is a folder of this name, or a link to one.
+  func isFolder(_ name: String) throws(StorageError) -> Bool {
+    try status(name)?.isDirectory == true
+  }
+
+  /// Which file system the folder is on, as statfs(2) numbers them; `nil` if that cannot be said.
+  var fileSystemType: UInt64? {
+    var type: UInt64 = 0
+    return unsafe linux_file_system_type(descriptor, &type) == 0 ? type : nil
+  }
+
+  // MARK: Names
+
+  /// The mode of a file as its file system has it, and not as the kernel remembers it; `nil` if it
+  /// does not say.
+  func freshMode(_ name: String) -> UInt16? {
+    var info = statx()
+    // AT_STATX_FORCE_SYNC, STATX_MODE
+    guard unsafe linux_statx(descriptor, name, 0x2000, 0x2, &info) == 0 else { return nil }
+    return info.stx_mode
+  }
+
+  /// Changes the mode of a file; `false` if that cannot be done.
+  func setModeIfPossible(_ name: String, _ mode: mode_t) -> Bool {
+    unsafe fchmodat(descriptor, name, mode, 0) == 0
+  }
+
+  /// Gives a file a second name; `false` if that cannot be done.
+  func linkIfPossible(_ from: String, to: String) -> Bool {
+    unsafe linkat(descriptor, from, descriptor, to, 0) == 0
+  }
+
+  func makeDirectory(_ name: String, mode: mode_t) throws(StorageError) {
+    if unsafe mkdirat(descriptor, name, mode) == 0 {
+      // Whatever the umask took away is given back: repositories are shared by group.
+      guard unsafe fchmodat(descriptor, name, mode, 0) == 0 else { throw last("chmod", name) }
+    } else if errno != EEXIST {
+      throw last("mkdir", name)
+    }
+  }
+
+  func remove(_ name: String) throws(StorageError) {
+    if unsafe unlinkat(descriptor, name, 0) != 0, errno != ENOENT { throw last("unlink", name) }
+  }
+
+  /// Removes a file of ours that nobody needs; one that stays is found as abandoned later.
+  func discard(_ name: String) { _ = unsafe unlinkat(descriptor, name, 0) }
+
+  /// The same with a folder of ours, which is empty.
+  func discardFolder(_ name: String) { _ = unsafe unlinkat(descriptor, name, AT_REMOVEDIR) }
+
+  func rename(_ from: String, to: String) throws(StorageError) {
+    guard unsafe renameat(descriptor, from, descriptor, to) == 0 else { throw last("rename", to) }
+  }
+
+  /// Renames unless `to` exists; says whether it did.
+  func renameIfAbsent(_ from: String, to: String) throws(StorageError) -> Bool {
+    if unsafe linux_rename_noreplace(descriptor, from, descriptor, to) == 0 { return true }
+    if errno == EEXIST { return false }
+    // Some file systems (FUSE, old NFS) know no RENAME_NOREPLACE: a hard link never replaces.
+    guard errno == EINVAL || errno == ENOSYS || errno == ENOTSUP else { throw last("rename", to) }
+    if unsafe linkat(descriptor, from, descriptor, to, 0) == 0 {
+      try remove(from)
+      return true
+    }
+    if errno == EEXIST { return false }
+    // Nor links: names here are hashes or random, so a name that is there is the same object.
+    guard errno == EPERM || errno == ENOTSUP || errno == ENOSYS else { throw last("link", to) }
+    if try status(to) != nil { return false }
+    try rename(from, to: to)
+    return true
+  }
+
+  /// Makes a folder's entries survive a power cut.
+  func synchronize(_ name: String = ".") throws(StorageError) {
+    try open(name, flags: O_RDONLY | O_DIRECTORY).synchronize()
+  }
+
+  // MARK: Listings
+
+  /// The names in a folder, as bytes, without `.` and `..`.
+  func names(in folder: String = ".") throws(StorageError) -> [[UInt8]] {
+    var names: [[UInt8]] = []
+    try forEachName(in: folder) { name in names.append(Self.bytes(name)) }
+    return names
+  }
+
+  /// Calls `body` with each name in a folder, but `.` and `..`.
+  func forEachName(
+    in folder: String, _ body: (_ name: Span<UInt8>) -> Void
+  ) throws(StorageError) {
+    try scan(folder) { _, name throws(StorageError) in body(name) }
+  }
+
+  /// What is in a folder under the names that are wanted, links followed.
+  ///
+  /// Asked relative to the folder, whose path need not be looked up for each entry. Without a
+  /// status is what is there and cannot be looked at, such as a link to nothing.
+  func entries(
+    in folder: String, where isWanted: ([UInt8]) -> Bool
+  ) throws(StorageError) -> [(name: [UInt8], status: LocalFile.Status?)] {
+    var entries: [(name: [UInt8], status: LocalFile.Status?)] = []
+    try scan(folder) { opened, name throws(StorageError) in
+      let name = Self.bytes(name)
+      guard isWanted(name) else { return }
+      do throws(StorageError) {
+        entries.append((name, try status(name, in: opened, folder, followsLinks: true)))
+      } catch {
+        // Gone since it was listed, unless it is a link whose end is not there.
+        var isThere = error.isOfOneObject
+        if !isThere {
+          do throws(StorageError) {
+            _ = try status(name, in: opened, folder, followsLinks: false)
+            isThere = true
+          } catch .notFound {
+            return
+          }
+        }
+        guard isThere else { throw error }
+        entries.append((name, nil))
+      }
+    }
+    return entries
+  }
+
+  /// Calls `body` with each name in a folder, and with what the system says of it, links not
+  /// followed.
+  func forEachEntry(
+    in folder: String, _ body: (_ name: [UInt8], _ status: LocalFile.Status) -> Void
+  ) throws(StorageError) {
+    try scan(folder) { opened, name throws(StorageError) in
+      let name = Self.bytes(name)
+      do throws(StorageError) {
+        body(name, try status(name, in: opened, folder, followsLinks: false))
+      } catch .notFound {
+        return  // Gone since it was listed.
+      }
+    }
+  }
+
+  private func status(
+    _ name: [UInt8], in opened: Int32, _ folder: String, followsLinks: Bool
+  ) throws(StorageError) -> LocalFile.Status {
+    var info = stat()
+    let terminated = name.map { CChar(bitPattern: $0) } + [0]
+    guard unsafe fstatat(opened, terminated, &info, followsLinks ? 0 : AT_SYMLINK_NOFOLLOW) == 0
+    else { throw last("stat", "\(folder)/\(String(decoding: name, as: UTF8.self))") }
+    return LocalFile.Status(info)
+  }
+
+  private static func bytes(_ name: Span<UInt8>) -> [UInt8] {
+    var copy: [UInt8] = []
+    copy.reserveCapacity(name.count)
+    for index in name.indices { copy.append(name[index]) }
+    return copy
+  }
+
+  private func scan(
+    _ folder: String,
+    _ body: (_ opened: Int32, _ name: Span<UInt8>) throws(StorageError) -> Void
+  ) throws(StorageError) {
+    let opened = unsafe linux_openat(descriptor, folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0)
+    guard opened >= 0 else { throw last("open", folder) }
+    guard let stream = unsafe fdopendir(opened) else {
+      let error = last("open", folder)
+      _ = close(opened)
+      throw error
+    }
+    // The stream owns the descriptor from here on.
+    defer { _ = unsafe closedir(stream) }
+    while true {
+      errno = 0
+      guard let entry = unsafe readdir(stream) else {
+        if errno != 0 { throw last("readdir", folder) }
+        return
+      }
+      var failure: StorageError?
+      unsafe withUnsafeBytes(of: &entry.pointee.d_name) { field in
+        // The kernel ends each name with a zero, within d_name, and it stays until the next one is
+        // asked for.
+        let bytes = unsafe field.bindMemory(to: UInt8.self)
+        let end = unsafe bytes.firstIndex(of: 0) ?? bytes.count
+        let name = unsafe bytes.span.extracting(..<end)
+        let isSpecial = end <= 2 && name.indices.allSatisfy { name[$0] == UInt8(ascii: ".") }
+        guard !isSpecial else { return }
+        do throws(StorageError) { try body(opened, name) } catch { failure = error }
+      }
+      if let failure { throw failure }
+    }
+  }
+}
