@@ -37,7 +37,7 @@ FAULTS = {"EIO": ("read", 5), "EACCES": ("open", 13)}
 COMMANDS = {
     "list": ["list", "repo"],
     "create": ["create", "--files-cache", "disabled", "repo::next", "trees/b"],
-    "extract": ["extract", "../repo::renamed"],
+    "extract": ["extract", "…"],
     "check": ["check", "repo"],
     "verify": ["check", "--verify-data", "repo"],
     "compact": ["compact", "repo"],
@@ -220,7 +220,7 @@ def restored(place, archive):
     """How much of an archive comes back; an error if a byte of it is wrong."""
     shutil.rmtree(place.path("restored"), ignore_errors=True)
     os.mkdir(place.path("restored"))
-    result = place.run(["extract", f"../repo::{archive}"], cwd="restored")
+    result = place.run(["extract", f"{place.path('repo')}::{archive}"], cwd="restored")
     problem = crashed(result)
     tree = place.path("trees", FILES[archive])
     target = place.path("restored/trees", FILES[archive])

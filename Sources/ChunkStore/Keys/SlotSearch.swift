@@ -192,7 +192,10 @@ struct SlotSearch {
       return entries.isEmpty ? KeyError.noSlot : KeyError.wrongPassphrase
     }
     guard entries.isEmpty, relevant.count == 1 else {
-      return KeyError.noneOpens(passedOver: relevant.map(\.name.path))
+      return KeyError.noneOpens(
+        passedOver: relevant.map {
+          $0.error is StorageError ? "\($0.name) (\(Check.text($0.error)))" : $0.name.path
+        })
     }
     return first.error is StorageError
       ? first.error : Corruption(object: first.name, cause: first.error)

@@ -286,8 +286,9 @@ final class Session {
 
   /// Tells of something that is made do without, where that may be noticed in the result.
   func warn(about error: any Error) {
-    let (message, _) = Exit.describe(error)
-    if warned.insert(message.bytes).inserted { report.warning(.various, message) }
+    let (message, status) = Exit.describe(error)
+    guard warned.insert(message.bytes).inserted else { return }
+    report.warning(status.failure == .integrity ? .damage : .various, message)
   }
 
   /// Tells those who want to know of an object that the command does not need.
