@@ -16,16 +16,22 @@ public struct RepairReport: Sendable {
 
 /// Makes a damaged repository usable again, without removing the last copy of anything.
 ///
-/// 1. Index objects that cannot be read are made anew from the segments' own directories.
-/// 2. Of a damaged segment, every block that is whole is copied to a new one; then the segment is
-///    put in quarantine, so that nothing refers to it any more: the next backup that comes across
-///    a lost chunk stores it again, and all archives that miss it are whole again.
-/// 3. Archives are left as they are. What is lost of them is known, and reported.
+/// 1. What was never an object of this repository, though its name says so, is set aside.
+/// 2. Index objects that cannot be read, or that say of a segment what it does not say itself, are
+///    made anew from the segments' own directories, and set aside.
+/// 3. Of a damaged segment, every block that is whole is copied to a new one, unless all its chunks
+///    were read elsewhere; then the segment is put in quarantine, so that nothing refers to it any
+///    more: the next backup that comes across a lost chunk stores it again, and all archives that
+///    miss it are whole again.
+/// 4. Archives are left as they are. What is lost of them is known, and reported.
 ///
 /// The order makes a crash between any two steps harmless.
 struct Repair {
   private let repository: Repository
   private var report: RepairReport
+  /// Segments and archives that nobody with the keys has made: their bytes are those that their
+  /// names stand for, and make no sense.
+  private var foreign: Set<ObjectName> = []
   private let lease: HeldLease
 
   static func run(
@@ -55,9 +61,12 @@ struct Repair {
     guard !isDryRun, !repair.report.actions.isEmpty, try confirm(repair.report) else {
       return repair.report
     }
+    for name in repair.foreign.sorted(by: { $0.path < $1.path }) {
+      try repository.storage.setAside(name)
+    }
     try repair.rebuildIndex()
     try repair.salvageSegments()
-    try repair.removeSmallObjects()
+    try repair.setAsideSmallObjects()
     try repair.findLost(progress)
     return repair.report
   }
@@ -74,12 +83,68 @@ struct Repair {
   private var segments: [Digest256] { damaged(.segment) }
 
   private func damaged(_ kind: ObjectName.Kind) -> [Digest256] {
-    report.check.damaged.compactMap { name in
+    report.check.damaged.subtracting(foreign).compactMap { name in
       if case .object(kind, let id) = name { id } else { nil }
     }.sorted()
   }
 
+  /// Finds what was put as it is: no damage, for the name is the hash of just these bytes.
+  ///
+  /// An upload of something else, by a client that may only add objects say. One that cannot be read
+  /// now is not among them, nor is a segment that says what it holds, even if that is not true.
+  private mutating func findForeign() throws {
+    for name in report.check.damaged {
+      guard case .object(let kind, let id) = name, kind == .segment || kind == .archive else {
+        continue
+      }
+      do {
+        var size = 0
+        guard try StorageCheck.isWhole(name, repository.storage, Meter(), size: &size),
+          try !makesSense(kind, id, size: size)
+        else { continue }
+      } catch is StorageError {
+        continue
+      }
+      foreign.insert(name)
+    }
+  }
+
+  /// Whether an object is one: a segment that says what it holds, an archive, or one of a later
+  /// version of the format, sealed with the repository's keys.
+  private func makesSense(_ kind: ObjectName.Kind, _ id: Digest256, size: Int) throws -> Bool {
+    do {
+      if kind == .segment {
+        _ = try SegmentReader.directory(
+          of: id, size: size, storage: repository.storage, keys: repository.keys)
+        return true
+      }
+      return Self.isManifest(try repository.body(.object(kind, id), .archive))
+    } catch let error as Corruption {
+      return error.isUnread
+    } catch let error where error is FormatError || error is CryptoError {
+      return false
+    }
+  }
+
+  private static func isManifest(_ body: ByteReader) -> Bool {
+    do throws(FormatError) {
+      _ = try ArchiveManifest(decoding: body)
+      return true
+    } catch {
+      switch error {
+      case .unknownCriticalField, .unknownAlgorithm: return true
+      default: return false
+      }
+    }
+  }
+
   private mutating func plan() throws {
+    try findForeign()
+    if !foreign.isEmpty {
+      report.actions.append(
+        "set aside what is no object of this repository (\(foreign.count)), in aside/: "
+          + foreign.map(\.path).sorted().joined(separator: ", "))
+    }
     if !indexes.isEmpty {
       report.actions.append(
         "make the damaged index objects (\(indexes.count)) anew from the segments' directories")
@@ -91,20 +156,20 @@ struct Repair {
     }
     for id in damaged(.label) {
       report.actions.append(
-        "remove \(ObjectName.object(.label, id)): an archive goes back to the name it was made with"
+        "set aside \(ObjectName.object(.label, id)): an archive goes back to the name it was made with"
       )
     }
     if !damaged(.doomed).isEmpty {
       if try isAlone() {
         report.actions.append(
-          "remove the damaged records of what is to be freed (\(damaged(.doomed).count)); `compact` "
+          "set aside the damaged records of what is to be freed (\(damaged(.doomed).count)); `compact` "
             + "makes new ones")
       } else {
         report.remaining.append(
-          "doomed/: damaged records can be removed only while nothing else runs: try again later")
+          "doomed/: damaged records can be set aside only while nothing else runs: try again later")
       }
     }
-    for name in report.check.damaged.sorted(by: { $0.path < $1.path }) {
+    for name in report.check.damaged.subtracting(foreign).sorted(by: { $0.path < $1.path }) {
       if let advice = Self.advice(name) { report.remaining.append("\(name): \(advice)") }
     }
     // It may be whole, and be read the next time, or by another user.
@@ -141,7 +206,7 @@ struct Repair {
 
   // MARK: Doing it
 
-  /// Enters every segment that no readable index object knows, and removes those that cannot be
+  /// Enters every segment that no readable index object knows, and sets aside those that cannot be
   /// read.
   private mutating func rebuildIndex() throws {
     guard !indexes.isEmpty else { return }
@@ -171,7 +236,7 @@ struct Repair {
       batch.add(entry)
     }
     try publish()
-    for id in indexes { try repository.storage.delete(.object(.index, id)) }
+    for id in indexes { try repository.storage.setAside(.object(.index, id)) }
     try repository.refresh(isVerified: true)
   }
 
@@ -220,10 +285,10 @@ struct Repair {
     }
   }
 
-  private func removeSmallObjects() throws {
-    for id in damaged(.label) { try repository.storage.delete(.object(.label, id)) }
+  private func setAsideSmallObjects() throws {
+    for id in damaged(.label) { try repository.storage.setAside(.object(.label, id)) }
     guard try isAlone() else { return }
-    for id in damaged(.doomed) { try repository.storage.delete(.object(.doomed, id)) }
+    for id in damaged(.doomed) { try repository.storage.setAside(.object(.doomed, id)) }
   }
 
   /// Says what is lost for now.

@@ -86,7 +86,8 @@ public enum StorageCheck {
     return try isWhole(name, storage, Meter(), size: &size)
   }
 
-  private static func isWhole(
+  /// Whether an object's bytes are those that its name stands for; counts them in `size`.
+  static func isWhole(
     _ name: ObjectName, _ storage: any Storage, _ meter: Meter, size: inout Int
   ) throws -> Bool {
     guard case .object(_, let id) = name else { return true }

@@ -53,6 +53,10 @@ public protocol Storage: Sendable {
   /// Removes an object; one that is not there is no error.
   func delete(_ name: ObjectName) throws(StorageError)
 
+  /// Takes an object out of the repository without destroying it: to where nobody looks for
+  /// objects, and people find it. One that is not there is no error.
+  func setAside(_ name: ObjectName) throws(StorageError)
+
   /// Makes durable what others have put and what anybody has deleted, of these kinds.
   ///
   /// For whoever is about to rely on it: to refer to a segment of another writer, or to delete

@@ -97,6 +97,10 @@ final class FaultyStorage: Storage {
     try step(.delete(name)) { () throws(StorageError) in try base.delete(name) }
   }
 
+  func setAside(_ name: ObjectName) throws(StorageError) {
+    try step(.delete(name)) { () throws(StorageError) in try base.setAside(name) }
+  }
+
   func settle(_ kinds: [ObjectName.Kind]) throws(StorageError) {
     try step { () throws(StorageError) in try base.settle(kinds) }
   }

@@ -161,6 +161,60 @@ import Testing
     #expect(throws: (any Error).self) { try test.open().giveUp(archive) }
   }
 
+  /// What a client that may only add objects can upload.
+  private func garbage(_ kind: ObjectName.Kind) throws -> [[UInt8]] {
+    let keys = try test.open().keys
+    let type: ObjectType = kind == .segment ? .contentSegment : kind == .index ? .index : .archive
+    var random = PseudoRandomBytes(seed: 5)
+    let sealed = try SealedObject.seal([0xff, 0xff], as: type, keys: keys)
+    return [
+      [], random.bytes(5000), Array(sealed.prefix(ObjectHeader.fixedSize)) + random.bytes(4096),
+      // Sealed as it should be, and no segment, index or archive all the same.
+      sealed,
+    ]
+  }
+
+  @Test(arguments: [ObjectName.Kind.segment, .index, .archive])
+  func `what was never an object is set aside, and everything works again`(
+    kind: ObjectName.Kind
+  ) throws {
+    var names: Set<ObjectName> = []
+    for bytes in try garbage(kind) {
+      let name = ObjectName.object(kind, try SHA256.digest(of: bytes.span))
+      try test.storage.put(name, bytes)
+      names.insert(name)
+    }
+    #expect(throws: (any Error).self) { try test.open().compact() }
+    let before = try test.storage.ids(.segment)
+    let report = try repair(test)
+    #expect(kind == .index || report.actions.contains { $0.contains("aside/") })
+    #expect(report.remaining.isEmpty)
+    #expect(Set(test.storage.setAsideNames) == names)
+    _ = try test.open().compact()
+    if kind != .segment { #expect(try test.storage.ids(.segment) == before) }
+    try test.expect(["a": files])
+    try test.expectClean()
+  }
+
+  @Test func `an archive that was damaged later, or is of a later version, is not set aside`()
+    throws
+  {
+    let keys = try test.open().keys
+    let archive = try #require(try test.storage.list(.archive).first?.id)
+    let damaged = ObjectName.object(.archive, archive)
+    var fields = ByteWriter()
+    fields.field(2) { $0.byte(1) }
+    fields.field(200) { $0.byte(1) }
+    let later = try SealedObject.seal(fields.bytes, as: .archive, keys: keys)
+    let unknown = ObjectName.object(.archive, try SHA256.digest(of: later.span))
+    try test.storage.put(unknown, later)
+    test.storage.replace(damaged, Array(try test.storage.get(damaged, range: nil).dropLast()))
+    let report = try repair(test)
+    #expect(report.remaining.count == 2)
+    #expect(test.storage.setAsideNames.isEmpty)
+    #expect(throws: RepositoryError.self) { try test.open().compact() }
+  }
+
   @Test func `only an owner's quarantine counts`() throws {
     let segments = try test.storage.list(.segment).map(\.id)
     let keys = try test.open().keys

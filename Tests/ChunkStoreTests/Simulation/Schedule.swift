@@ -225,6 +225,8 @@ final class ScheduledStorage: Storage {
     }
   }
 
+  func setAside(_ name: ObjectName) throws(StorageError) { try delete(name) }
+
   func settle(_ kinds: [ObjectName.Kind]) throws(StorageError) {}
   func removeAbandonedUploads() throws(StorageError) {}
   func releaseReserve() throws(StorageError) {}

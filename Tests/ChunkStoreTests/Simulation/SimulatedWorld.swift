@@ -14,6 +14,10 @@ struct SimulationFigures: Equatable {
   var compactions = 0
   /// Compactions that stopped at an archive whose maker has died while it was being made.
   var refusals = 0
+  /// Objects that somebody with the keys has put in order to harm others.
+  var forgeries = 0
+  /// Archives that were made of what was forged: whoever made them was not told.
+  var misled = 0
 }
 
 /// A promise that was broken.
@@ -50,6 +54,8 @@ final class SimulatedWorld: @unchecked Sendable {
     var reported = 0
     var compactions = 0
     var refusals = 0
+    var forgeries = 0
+    var misled = 0
   }
 
   private let shared = Mutex(Shared())
@@ -58,8 +64,11 @@ final class SimulatedWorld: @unchecked Sendable {
   private let contents: [TestFile]
 
   private static let mostActors = 4
+  /// Whether a client that may only add objects is among the actors, and wants others to lose theirs.
+  private let hasForger: Bool
 
-  init(seed: UInt64) throws {
+  init(seed: UInt64, hasForger: Bool = false) throws {
+    self.hasForger = hasForger
     folder = try TemporaryFolder()
     self.seed = seed
     fresh = Self.fresh(seed)
@@ -140,7 +149,9 @@ final class SimulatedWorld: @unchecked Sendable {
     shared.withLock { shared in
       figures.reported = shared.reported
       figures.compactions = shared.compactions
-      figures.refusals = shared.refusals
+      figures.refusals += shared.refusals
+      figures.forgeries = shared.forgeries
+      figures.misled = shared.misled
     }
     return figures
   }
@@ -193,7 +204,7 @@ final class SimulatedWorld: @unchecked Sendable {
   private func spawn() {
     let actor = next
     next += 1
-    let kind = random.int(1...12)
+    let kind = random.int(1...(hasForger ? 16 : 12))
     let files = contents.filter { _ in random.once(in: 2) }
     let choice = random.int(0...1000)
     trace.append("\(actor): begins \(kind)")
@@ -210,6 +221,7 @@ final class SimulatedWorld: @unchecked Sendable {
         case 1...5: try create(repository, actor, files, choice)
         case 6, 7: try delete(repository, choice)
         case 8: try read(repository, choice)
+        case 13...: try forge(repository, choice)
         default:
           _ = try repository.compact(threshold: 0)
           shared.withLock { $0.compactions += 1 }
@@ -221,6 +233,10 @@ final class SimulatedWorld: @unchecked Sendable {
         case RepositoryError.leaseLost: break
         // Something is missing of an archive that was never reported, or else `check` complains.
         case RepositoryError.unsafeToDelete: shared.withLock { $0.refusals += 1 }
+        // A forger can make others stop, and say so.
+        case is Corruption, is RepositoryError:
+          guard hasForger else { fallthrough }
+          shared.withLock { $0.refusals += 1 }
         default: shared.withLock { $0.failures.append("actor \(actor): \(error)") }
         }
       }
@@ -238,10 +254,40 @@ final class SimulatedWorld: @unchecked Sendable {
     // What it needs is asked of nobody who might be fooled: of the bytes.
     let witness = try open(0)
     try witness.refresh()
-    let needed = try witness.allChunks(of: archive)
+    guard let needed = try needs(of: archive, witness) else {
+      // Who relied on what was forged has lost nothing that it had; docs/security.md says so.
+      shared.withLock { $0.misled += 1 }
+      return
+    }
     shared.withLock { shared in
       shared.reported += 1
       shared.promised[archive.id] = (files, needed)
+    }
+  }
+
+  /// Every chunk that an archive needs, as its bytes tell.
+  ///
+  /// With a forger, `nil` if one of them is only where it is said to be, and not in any segment that
+  /// stays.
+  private func needs(
+    of archive: Archive, _ witness: Repository
+  ) throws -> Set<ChunkID>? {
+    guard hasForger else { return try witness.allChunks(of: archive) }
+    do {
+      let needed = try witness.allChunks(of: archive)
+      var reader = try ChunkReader(keys: witness.keys)
+      for id in needed {
+        var isThere = false
+        for location in witness.index.usableLocations(of: id) where !isThere {
+          isThere =
+            try reader.read(id, at: location, type: location.header.type, repository: witness)
+            != nil
+        }
+        guard isThere else { return nil }
+      }
+      return needed
+    } catch is RepositoryError {
+      return nil
     }
   }
 
@@ -251,15 +297,31 @@ final class SimulatedWorld: @unchecked Sendable {
     let order = storage.list(.archive).map(\.id).filter { known.contains($0) }
     guard !order.isEmpty else { return }
     let id = order[choice % order.count]
-    guard let archive = try repository.archives().first(where: { $0.id == id }) else { return }
+    guard let archive = try repository.archives(problem: { _, _ in }).first(where: { $0.id == id })
+    else {
+      return
+    }
     // From now on nothing is promised any more.
     shared.withLock { _ = $0.promised.removeValue(forKey: id) }
     try repository.delete([archive])
   }
 
+  /// Somebody who has the keys, and may only add objects.
+  private func forge(_ repository: Repository, _ choice: Int) throws {
+    var forger = Forger(repository, seed: seed &* 7919 &+ UInt64(choice))
+    for _ in 0..<(2 + choice % 3) {
+      do {
+        let count = try forger.putSomething()
+        shared.withLock { $0.forgeries += count }
+      } catch StorageError.notFound {
+        continue  // What was to be imitated is gone.
+      }
+    }
+  }
+
   private func read(_ repository: Repository, _ choice: Int) throws {
     try repository.reading("extract") {
-      let archives = try repository.archives().filter { $0.manifest.kind == .archive }
+      let archives = try repository.archives { _, _ in }.filter { $0.manifest.kind == .archive }
       guard !archives.isEmpty else { return }
       let archive = archives[choice % archives.count]
       let promise = shared.withLock { $0.promised[archive.id] }
@@ -271,7 +333,9 @@ final class SimulatedWorld: @unchecked Sendable {
         }
       } catch let error as RepositoryError {
         // Deleted while it was read, by somebody who had not seen our lease: not promised any more.
-        if shared.withLock({ $0.promised[archive.id] }) != nil { throw error }
+        if shared.withLock({ $0.promised[archive.id] }) != nil {
+          throw PromiseBroken(description: "archive \(archive.id) could not be read: \(error)")
+        }
       }
     }
   }
@@ -298,16 +362,28 @@ final class SimulatedWorld: @unchecked Sendable {
   private var lastSegments: Set<Digest256> = []
   private var known: [Digest256: Set<ChunkID>] = [:]
 
-  /// The chunks in a segment, by its own directory.
+  /// The chunks in a segment: those that it says it has, and has.
   private func chunks(in segment: Digest256) throws -> Set<ChunkID> {
     if let found = known[segment] { return found }
     let repository = try witness()
     guard let size = storage.list(.segment).first(where: { $0.id == segment })?.size else {
       return []
     }
-    let directory = try SegmentReader.directory(
-      of: segment, size: size, storage: repository.storage, keys: repository.keys)
-    let ids = Set(directory.chunks.map(\.id))
+    var ids: Set<ChunkID> = []
+    do {
+      let directory = try SegmentReader.directory(
+        of: segment, size: size, storage: repository.storage, keys: repository.keys)
+      var reader = try ChunkReader(keys: repository.keys)
+      try directory.forEachChunk(of: segment) { location, chunk in
+        if try reader.read(chunk.id, at: location, type: directory.type, repository: repository)
+          != nil
+        {
+          ids.insert(chunk.id)
+        }
+      }
+    } catch is FormatError {
+      // Garbage.
+    }
     known[segment] = ids
     return ids
   }
@@ -325,9 +401,11 @@ final class SimulatedWorld: @unchecked Sendable {
   private func end() throws {
     storage.advance(10 * 24 * 3600)
     try look()
+    if hasForger { try endForgery() }
     do {
       for _ in 0..<2 { _ = try open(0).compact(threshold: 0) }
     } catch RepositoryError.unsafeToDelete {
+      figures.refusals += 1
       try deleteUnreported()
       for _ in 0..<2 { _ = try open(0).compact(threshold: 0) }
     }
@@ -343,9 +421,19 @@ final class SimulatedWorld: @unchecked Sendable {
     }
   }
 
+  /// The owner ends what a forger has begun: sets aside what is no object, quarantines what lies,
+  /// and deletes archives that nobody knows.
+  private func endForgery() throws {
+    var options = CheckOptions()
+    options.verifyData = true
+    _ = try open(0).repair(options, isDryRun: false, confirm: { _ in true }) { _ in }
+    try look()
+    try deleteUnreported()
+    try look()
+  }
+
   /// Deletes what the dead have left half made, as the error asks its reader to.
   private func deleteUnreported() throws {
-    figures.refusals += 1
     let repository = try open(0)
     let promised = shared.withLock { $0.promised }
     try repository.delete(try repository.archives().filter { promised[$0.id] == nil })
@@ -354,7 +442,7 @@ final class SimulatedWorld: @unchecked Sendable {
   private func look() throws {
     let repository = try open(0)
     try repository.refresh()
-    let archives = try repository.archives()
+    let archives = try repository.archives { _, _ in }
     for (id, promise) in shared.withLock({ $0.promised }) {
       guard let archive = archives.first(where: { $0.id == id }) else {
         throw PromiseBroken(description: "archive \(id) is gone")

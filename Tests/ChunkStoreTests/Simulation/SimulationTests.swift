@@ -7,7 +7,10 @@ import Testing
 @Suite struct SimulationTests {
   /// `ARCHIVIST_TEST_ROUNDS=N` makes it N times as many; `ARCHIVIST_TEST_SEED` begins elsewhere,
   /// and a failing seed alone is run again with `ARCHIVIST_SIMULATION_SEED`.
-  @Test func `whatever happens at once, every archive that was reported is whole`() throws {
+  @Test(arguments: [false, true])
+  func `whatever happens at once, every archive that was reported is whole`(
+    hasForger: Bool
+  ) throws {
     var total = SimulationFigures()
     var count = 0
     let only = unsafe getenv("ARCHIVIST_SIMULATION_SEED").flatMap {
@@ -15,7 +18,7 @@ import Testing
     }
     let seeds = only.map { [$0] } ?? Seed.each(UInt64(1000 * Rounds.factor)).map(\.value)
     for seed in seeds {
-      let world = try SimulatedWorld(seed: seed)
+      let world = try SimulatedWorld(seed: seed, hasForger: hasForger)
       do {
         let figures = try world.run(operations: Self.operations(seed))
         total.steps += figures.steps
@@ -24,20 +27,27 @@ import Testing
         total.sleeps += figures.sleeps
         total.compactions += figures.compactions
         total.refusals += figures.refusals
+        total.forgeries += figures.forgeries
+        total.misled += figures.misled
         count += 1
       } catch {
-        Issue.record("ARCHIVIST_SIMULATION_SEED=\(seed): \(error)")
+        Issue.record("ARCHIVIST_SIMULATION_SEED=\(seed), forger: \(hasForger): \(error)")
         if only != nil { for line in world.trace { print(line) } }
         return
       }
     }
+    let name = hasForger ? "simulation with a forger" : "simulation"
     print(
-      "simulation: \(count) interleavings, \(total.steps) steps, \(total.reported) archives, "
+      "\(name): \(count) interleavings, \(total.steps) steps, \(total.reported) archives, "
         + "\(total.compactions) compactions, \(total.crashes) crashes, \(total.sleeps) sleeps, \(total.refusals) refusals"
-    )
+        + (hasForger ? ", \(total.forgeries) forgeries, \(total.misled) misled" : ""))
     #expect(total.reported > 0)
     #expect(total.compactions > 0)
-    #expect(total.refusals < 2 + total.compactions / 100)
+    if hasForger {
+      #expect(total.forgeries > 0)
+    } else {
+      #expect(total.refusals < 2 + total.compactions / 100)
+    }
   }
 
   /// 30,950: a compaction slept, and what it was about to copy was not needed, and gone.

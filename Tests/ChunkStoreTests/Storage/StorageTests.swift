@@ -233,6 +233,28 @@ struct StorageUnderTest: Sendable {
   }
 
   @Test(arguments: StorageKind.allCases)
+  func `what was set aside is no object any more, and is not destroyed`(kind: StorageKind) throws {
+    let under = try kind.make()
+    var random = PseudoRandomBytes(seed: 8)
+    for objects in ObjectName.Kind.allCases {
+      let bytes = random.bytes(100)
+      let name = try name(objects, bytes, &random)
+      try under.storage.put(name, bytes)
+      try under.storage.setAside(name)
+      #expect(throws: StorageError.self) { try under.storage.get(name, range: nil) }
+      #expect(try under.storage.list(objects).isEmpty)
+      // Once more, and put again, and set aside again.
+      try under.storage.setAside(name)
+      try under.storage.put(name, bytes)
+      try under.storage.setAside(name)
+      if let folder = under.folder {
+        let file = name.path.replacing("/", with: "-")
+        #expect(try folder.names(in: "repository/aside").contains(file))
+      }
+    }
+  }
+
+  @Test(arguments: StorageKind.allCases)
   func `generations are listed by number`(kind: StorageKind) throws {
     let under = try kind.make()
     for number: UInt32 in [10, 9, 1, 123_456_789, .max, 2] {

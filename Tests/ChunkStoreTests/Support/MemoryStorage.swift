@@ -8,6 +8,7 @@ import Synchronization
 final class MemoryStorage: Storage {
   let location = "memory"
   private let objects = Mutex<[ObjectName: (bytes: [UInt8], date: Timestamp)]>([:])
+  private let aside = Mutex<[ObjectName: [UInt8]]>([:])
 
   func get(_ name: ObjectName, range: Range<Int>?) throws(StorageError) -> [UInt8] {
     guard let bytes = objects.withLock({ $0[name]?.bytes }) else { throw .notFound(name.path) }
@@ -47,6 +48,14 @@ final class MemoryStorage: Storage {
   func delete(_ name: ObjectName) throws(StorageError) {
     objects.withLock { $0[name] = nil }
   }
+
+  func setAside(_ name: ObjectName) throws(StorageError) {
+    guard let object = objects.withLock({ $0.removeValue(forKey: name) }) else { return }
+    aside.withLock { $0[name] = object.bytes }
+  }
+
+  /// What was set aside.
+  var setAsideNames: [ObjectName] { aside.withLock { Array($0.keys) } }
 
   func removeAbandonedUploads() throws(StorageError) {}
   func releaseReserve() throws(StorageError) {}

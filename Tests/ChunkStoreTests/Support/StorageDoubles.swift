@@ -26,6 +26,7 @@ extension PassingStorage {
 
   func generations() throws(StorageError) -> [UInt32] { try inner.generations() }
   func delete(_ name: ObjectName) throws(StorageError) { try inner.delete(name) }
+  func setAside(_ name: ObjectName) throws(StorageError) { try inner.setAside(name) }
   func removeAbandonedUploads() throws(StorageError) { try inner.removeAbandonedUploads() }
   func releaseReserve() throws(StorageError) { try inner.releaseReserve() }
   func restoreReserve() throws(StorageError) { try inner.restoreReserve() }

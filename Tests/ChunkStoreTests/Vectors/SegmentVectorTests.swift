@@ -189,6 +189,7 @@ private struct SingleObject: Storage {
   func put(_ name: ObjectName, _ bytes: [UInt8]) throws(StorageError) { throw Self.readOnly }
   func beginUpload() throws(StorageError) -> any Upload { throw Self.readOnly }
   func delete(_ name: ObjectName) throws(StorageError) { throw Self.readOnly }
+  func setAside(_ name: ObjectName) throws(StorageError) { throw Self.readOnly }
   func removeAbandonedUploads() throws(StorageError) { throw Self.readOnly }
   func releaseReserve() throws(StorageError) { throw Self.readOnly }
   func restoreReserve() throws(StorageError) { throw Self.readOnly }

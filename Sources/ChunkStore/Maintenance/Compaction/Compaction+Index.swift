@@ -43,7 +43,7 @@ extension Compaction {
       let living = entries.filter { present[$0.segment] != nil }
       let size = living.reduce(0) { $0 + $1.directory.chunks.count }
       guard
-        living.count < entries.count
+        living.isEmpty || living.count < entries.count
           || (names.count > Self.indexLimit && size < IndexObject.chunkTarget)
       else { continue }
       // One that cannot be put together with others stays as it is.

@@ -20,6 +20,7 @@ public final class LocalStorage: Storage {
   private let listsFreshly = Mutex(false)
 
   private static let uploads = "tmp"
+  private static let aside = "aside"
   private static let reserve = "reserve"
   private static let probe = "probe"
   private static let reserveSize = 16 << 20
@@ -277,6 +278,21 @@ public final class LocalStorage: Storage {
   public func delete(_ name: ObjectName) throws(StorageError) {
     openFiles.forget(name)
     try root.remove(name.path)
+  }
+
+  /// Moves an object to `aside/`, under its kind and name.
+  public func setAside(_ name: ObjectName) throws(StorageError) {
+    let target = "\(Self.aside)/\(name.path.replacing("/", with: "-"))"
+    openFiles.forget(name)
+    try root.makeDirectory(Self.aside, mode: mode)
+    do throws(StorageError) {
+      try root.rename(name.path, to: target)
+    } catch .notFound {
+      return
+    }
+    try root.synchronize(Self.aside)
+    try root.synchronize()
+    try root.synchronize(String(name.path[..<(name.path.lastIndex(of: "/") ?? name.path.endIndex)]))
   }
 
   /// Makes the folders of these kinds durable.

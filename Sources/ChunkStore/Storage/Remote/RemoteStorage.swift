@@ -290,6 +290,12 @@ public final class RemoteStorage: Storage {
     _ = try ask(.delete(name))
   }
 
+  /// Takes an object out of the repository over there.
+  public func setAside(_ name: ObjectName) throws(StorageError) {
+    ahead.forget()
+    _ = try ask(.setAside(name))
+  }
+
   /// Makes what others have put, and deleted, durable over there.
   public func settle(_ kinds: [ObjectName.Kind]) throws(StorageError) {
     _ = try ask(.settle(kinds))

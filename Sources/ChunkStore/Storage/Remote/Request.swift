@@ -20,6 +20,7 @@ enum Request: Equatable, Sendable {
   case releaseReserve
   case restoreReserve
   case makeMissingFolders
+  case setAside(ObjectName)
   case ping
   /// The last request: the leases that were put in this connection stay.
   case goodbye
@@ -47,6 +48,7 @@ enum Request: Equatable, Sendable {
     case .ping: 15
     case .goodbye: 16
     case .makeMissingFolders: 17
+    case .setAside: 18
     }
   }
 
@@ -66,7 +68,7 @@ enum Request: Equatable, Sendable {
     case .put(let name, let bytes):
       name.encode(to: &writer)
       writer.raw(bytes)
-    case .commit(let name), .delete(let name): name.encode(to: &writer)
+    case .commit(let name), .delete(let name), .setAside(let name): name.encode(to: &writer)
     case .list(let kind): writer.byte(kind.code)
     case .settle(let kinds): for kind in kinds { writer.byte(kind.code) }
     case .begin, .piece, .abort, .generations, .removeAbandonedUploads, .releaseReserve,
@@ -120,6 +122,7 @@ enum Request: Equatable, Sendable {
     case 15: self = .ping
     case 16: self = .goodbye
     case 17: self = .makeMissingFolders
+    case 18: self = .setAside(try ObjectName(decoding: &reader))
     default: return nil
     }
     try reader.finish()

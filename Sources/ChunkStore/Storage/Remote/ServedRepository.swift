@@ -212,6 +212,14 @@ final class ServedRepository: Sendable {
     if case .object(.lease, let id) = name { _ = leases.withLock { $0.remove(id) } }
   }
 
+  func setAside(_ name: ObjectName) throws(StorageError) {
+    try demandWriting("\(name)")
+    try demandRemoval("\(name)")
+    try confine(name)
+    try confine("aside")
+    try storage.setAside(name)
+  }
+
   private func isAbandoned(_ lease: Digest256) throws(StorageError) -> Bool {
     guard let found = try storage.list(.lease).first(where: { $0.id == lease }) else { return true }
     return found.date < (try storage.present()).earlier(bySeconds: Self.leaseLifetime)

@@ -270,6 +270,9 @@ package final class ServerSession: Sendable {
     case .delete(let name):
       try repository.delete(name)
       note("removed", name)
+    case .setAside(let name):
+      try repository.setAside(name)
+      note("set aside", name)
     case .generations:
       var writer = ByteWriter()
       for generation in try repository.generations() { writer.integer(generation) }
@@ -359,6 +362,7 @@ extension Request {
     case .put, .commit: "put"
     case .list, .generations: "list"
     case .delete: "delete"
+    case .setAside: "set aside"
     case .open, .begin, .piece, .abort, .settle, .removeAbandonedUploads, .releaseReserve,
       .restoreReserve, .makeMissingFolders, .ping, .goodbye:
       nil

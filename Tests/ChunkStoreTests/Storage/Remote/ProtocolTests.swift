@@ -16,6 +16,7 @@ import Testing
       .begin, .piece([9]), .piece([]), .commit(.object(.index, digest)), .abort, .generations,
       .delete(.config(.max)), .settle([.segment, .index]), .settle([]), .removeAbandonedUploads,
       .releaseReserve, .restoreReserve, .ping, .goodbye,
+      .setAside(.object(.segment, Digest256(bigEndianWords: 1, 2, 3, 4))),
     ] + ObjectName.Kind.allCases.map { .list($0) }
 
   @Test(arguments: requests)

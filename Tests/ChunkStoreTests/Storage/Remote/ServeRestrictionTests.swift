@@ -201,7 +201,10 @@ import Testing
       }
       #expect(try isUntouched(), "\(name)")
     }
-    for request in [Request.removeAbandonedUploads, .releaseReserve, .restoreReserve] {
+    let segment = ObjectName.object(.segment, Digest256(bigEndianWords: 1, 2, 3, 4))
+    for request in [
+      Request.removeAbandonedUploads, .releaseReserve, .restoreReserve, .setAside(segment),
+    ] {
       #expect(try client.ask(request).isRefusal)
     }
     #expect(try LocalFile.status("\(path)/reserve") != nil)
@@ -274,7 +277,10 @@ import Testing
       #expect(try client.ask(.get(name, nil)).isDone)
     }
     #expect(try client.ask(.begin).isRefusal)
-    for request in [Request.removeAbandonedUploads, .releaseReserve, .restoreReserve] {
+    let segment = ObjectName.object(.segment, Digest256(bigEndianWords: 1, 2, 3, 4))
+    for request in [
+      Request.removeAbandonedUploads, .releaseReserve, .restoreReserve, .setAside(segment),
+    ] {
       #expect(try client.ask(request).isRefusal)
     }
     #expect(try isUntouched())
