@@ -12,12 +12,21 @@ struct ArchiveCheck {
   /// Hashes of the places of nodes that were whole, with all beneath them; Swift's own hash, which
   /// has another secret in each process.
   private var whole: Set<Int> = []
+  /// Nodes that cannot be read, and why: they are not tried again.
+  private var unreadable: [ChunkID: any Error] = [:]
+  /// First paths of nodes of items that were met where they do not belong.
+  private var misplaced: [ChunkID: ArchivePath] = [:]
+  /// What is wrong with lists of chunks, by the hashes of their places.
+  private var faults: [Int: Fault] = [:]
   /// What is wrong with the archive that is being looked at.
   private var findings = Findings()
   private let announces: Bool
 
   /// More than these are read again: 64 MiB.
   private static let mostWhole = 4 << 20
+  /// More of what is wrong is looked at again: otherwise a few nodes that refer to a bad one
+  /// thousands of times could keep a check busy for hours.
+  private static let mostBad = 1 << 16
 
   /// What is wrong with an archive.
   struct Findings {
@@ -95,9 +104,12 @@ struct ArchiveCheck {
     if whole.contains(hash) { return true }
     let before = findings.count
     do {
+      if let first = misplaced[place.id], first != place.first {
+        throw FormatError.inconsistent(Self.otherFirst)
+      }
       switch try node(place.id) {
       case .items(let items):
-        demand(place, first: items.first?.path, count: UInt64(items.count))
+        guard demand(place, first: items.first?.path, count: UInt64(items.count)) else { break }
         if let end = place.end, let last = items.last?.path, !(last < end) {
           report(place, FormatError.unsortedPaths, hidesItems: true)
         }
@@ -146,15 +158,13 @@ struct ArchiveCheck {
 
   /// - Returns: Whether it is worth looking at what is beneath: a node that begins elsewhere is
   ///   another one's.
-  @discardableResult
   private mutating func demand(_ place: ItemPlace, first: ArchivePath?, count: UInt64) -> Bool {
     if count != place.count {
       report(place, FormatError.inconsistent("\(count) items instead of \(place.count)"))
     }
     guard place.first == nil || first == place.first else {
-      report(
-        place, FormatError.inconsistent("a node begins at another path than its parent says"),
-        hidesItems: true)
+      report(place, FormatError.inconsistent(Self.otherFirst), hidesItems: true)
+      if let first, misplaced.count < Self.mostBad { misplaced[place.id] = first }
       return false
     }
     return true
@@ -203,6 +213,17 @@ struct ArchiveCheck {
   private mutating func checkList(_ place: ListPlace) throws -> Fault? {
     let hash = place.hashValue
     if whole.contains(hash) { return nil }
+    if let known = faults[hash] { return known }
+    let fault = try read(place)
+    if let fault {
+      if faults.count < Self.mostBad { faults[hash] = fault }
+    } else if whole.count < Self.mostWhole {
+      whole.insert(hash)
+    }
+    return fault
+  }
+
+  private mutating func read(_ place: ListPlace) throws -> Fault? {
     do {
       switch try node(place.id) {
       case .chunks(let references):
@@ -225,20 +246,27 @@ struct ArchiveCheck {
     } catch let error where Self.concernsNode(error) {
       return .node(place.id, error)
     }
-    if whole.count < Self.mostWhole { whole.insert(hash) }
     return nil
   }
 
   // MARK: Both
 
   private static let wrongLevel = "a node at the wrong level"
+  private static let otherFirst = "a node begins at another path than its parent says"
 
   private mutating func node(_ id: ChunkID) throws -> TreeNode {
-    switch places.fault(of: id, in: .treeSegment) {
-    case nil, .damaged?: return try nodes.node(id)
-    case .missing?, .otherLength?: throw RepositoryError.missingChunk(id)
-    case .otherKind?:
-      throw FormatError.inconsistent("a node that stands among the contents of files")
+    if let known = unreadable[id] { throw known }
+    do {
+      switch places.fault(of: id, in: .treeSegment) {
+      case nil: return try nodes.node(id)
+      case .damaged?: throw RepositoryError.damagedChunk(id, FormatError.authenticationFailed)
+      case .missing?, .otherLength?: throw RepositoryError.missingChunk(id)
+      case .otherKind?:
+        throw FormatError.inconsistent("a node that stands among the contents of files")
+      }
+    } catch let error where Self.concernsNode(error) {
+      if unreadable.count < Self.mostBad { unreadable[id] = error }
+      throw error
     }
   }
 

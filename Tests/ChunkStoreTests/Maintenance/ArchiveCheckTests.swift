@@ -219,6 +219,27 @@ import Testing
     #expect(report.problems.last == "archive a: 23 more problems")
   }
 
+  @Test func `a bad node that is referred to thousands of times is looked at once`() throws {
+    let nowhere = ChunkReference(id: ChunkID(Digest256(bigEndianWords: 1, 2, 3, 4)), length: 5)
+    let data = try store([[1]])[0]
+    // Large nodes, of which each reference would have to be followed to its end.
+    let list = try store(.chunks([ChunkReference](repeating: data, count: 20_000) + [nowhere]))
+    let many = try (0..<3000).map { "f\(String(repeating: "0", count: 4 - "\($0)".count))\($0)" }
+      .map { try file($0, list: list, count: 20_001, size: 20_005) }
+    let leaf = try store(.items(many))
+    let children = try (1..<3000).map { try child("f0" + String(repeating: "x", count: $0), leaf) }
+    let root = try store(
+      .itemNodes([try child("f0000", leaf, count: 3000)] + children.prefix(300), level: 1))
+    try archive(root, count: 3300)
+    let (storage, folder) = (test.storage, test.folder.path)
+    try within(60) {
+      let repository = try Repository.open(storage, cacheFolder: folder) { Secret("") }
+      let report = try repository.check(CheckOptions()) { _ in }
+      #expect(report.problemCount >= 3300)
+      #expect(report.problems.count == ArchiveCheck.Findings.most + 1)
+    }
+  }
+
   @Test func `a node that is repeated at every level is read no more often than that`() throws {
     // Each list holds the one below a thousand times: followed again and again it would never end.
     let nowhere = ChunkReference(id: ChunkID(Digest256(bigEndianWords: 1, 2, 3, 4)), length: 5)
