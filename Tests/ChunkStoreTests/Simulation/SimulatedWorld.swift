@@ -331,7 +331,7 @@ final class SimulatedWorld: @unchecked Sendable {
         if found != promise.files.contents {
           throw PromiseBroken(description: "an archive was read wrongly")
         }
-      } catch let error as RepositoryError {
+      } catch let error where error is RepositoryError || error is LostItems {
         // Deleted while it was read, by somebody who had not seen our lease: not promised any more.
         if shared.withLock({ $0.promised[archive.id] }) != nil {
           throw PromiseBroken(description: "archive \(archive.id) could not be read: \(error)")
