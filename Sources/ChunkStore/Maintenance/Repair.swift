@@ -102,7 +102,7 @@ struct Repair {
         guard try StorageCheck.isWhole(name, repository.storage, Meter(), size: &size),
           try !makesSense(kind, id, size: size)
         else { continue }
-      } catch is StorageError {
+      } catch let error as StorageError where error.isOfOneObject {
         continue
       }
       foreign.insert(name)

@@ -326,7 +326,8 @@ enum Exit {
     case .unsafeToDelete(let what):
       (
         "nothing was deleted, because these cannot be read and may refer to anything:\n  "
-          + "\(what.prefix(20).joined(separator: "\n  "))\nRun `archivist check`",
+          + "\(what.prefix(20).joined(separator: "\n  "))\nRun `archivist check`; "
+          + "`archivist check --repair` mends what can be, and sets aside what is no object",
         .failure(.checkNeeded)
       )
     case .cancelled: ("the operation was given up", .failure(.cancelled))
