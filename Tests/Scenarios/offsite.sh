@@ -133,11 +133,14 @@ rm -rf copy && mkdir copy
 for folder in $(cd repo && ls | grep -v '^segments$'); do fetch "repo/$folder" copy/; done
 archivist delete "repo::$gone"
 archivist compact --threshold 0 repo
-fetch --delete repo/ copy/ --exclude /archives --exclude /index
+fetch --delete repo/ copy/ --exclude /archives --exclude /index --exclude /removed
 result=0
 elsewhere check copy >out 2>err || result=$?
 [ "$result" != 0 ] || fail "a copy without some of its segments passes for whole"
 grep -qF "archive $gone" err || { cat err; fail "$gone is not said to lack anything"; }
+# With the record of its removal it does not count any more.
+fetch repo/removed/ copy/removed/
+status 0 elsewhere check copy
 fetch --delete repo/ copy/
 status 0 elsewhere check --verify-data copy
 whole first-1 "$kept"

@@ -139,6 +139,9 @@ def compare(what, theirs, ours, read):
     a, b = read(theirs), read(ours)
     if theirs[0] == ours[0] and a == b:
         return len(a)
+    # Of nothing borg makes an empty archive, and archivist none.
+    if ours[0] == 2 and theirs[0] < 2 and "no archive was made" in ours[2] and a == b:
+        return len(a)
     print(f"They differ for {what}")
     for path in {path for _, path in (a ^ b) if isinstance(path, str)} | set(what[-1]):
         if os.path.lexists(path):

@@ -58,9 +58,12 @@ struct Repair {
       lease: try HeldLease(repository, operation: "repair"))
     defer { repair.lease.release() }
     try repair.plan()
-    guard !isDryRun, !repair.report.actions.isEmpty, try confirm(repair.report) else {
+    guard !isDryRun, !repair.report.actions.isEmpty else {
+      // Where nothing can be done, what was found is what is lost.
+      if !isDryRun { repair.report.lost = found.problems }
       return repair.report
     }
+    guard try confirm(repair.report) else { return repair.report }
     for name in repair.foreign.sorted(by: { $0.path < $1.path }) {
       try repository.storage.setAside(name)
     }

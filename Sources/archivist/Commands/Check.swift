@@ -134,7 +134,7 @@ struct Check: ParsableCommand {
       count += 1
       report.warning(.various, "\(vanished)")
     }
-    if !repositoryOnly { try session.warnOfReturnedArchives(in: repository) }
+    if !repositoryOnly { try session.noteReturnedArchives(in: repository) }
     guard !global.quiet else { return }
     var text =
       "Checked \(HumanText.count(found.segments, "segment")) and "

@@ -79,7 +79,7 @@ struct List: ParsableCommand {
     if let vanished = try ClientMemory(session).vanished(from: repository) {
       session.report.warning(.various, "\(vanished)")
     }
-    try session.warnOfReturnedArchives(in: repository)
+    try session.noteReturnedArchives(in: repository)
     let all = try session.archives(in: repository).filter {
       considerCheckpoints || $0.manifest.kind == .archive
     }

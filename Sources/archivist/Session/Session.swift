@@ -267,16 +267,15 @@ final class Session {
     }
   }
 
-  /// Says which archives an owner has removed and are there again.
-  func warnOfReturnedArchives(in repository: Repository) throws {
+  /// Says which archives an owner has removed and are still there, or there again.
+  func noteReturnedArchives(in repository: Repository) throws {
     let returned = try repository.returnedArchives(problem: warn)
     guard !returned.isEmpty else { return }
     let ids = returned.prefix(8).map { "archives/\($0.hex)" }.joined(separator: ", ")
-    report.warning(
-      .various,
-      "\(HumanText.count(returned.count, "archive")) that had been deleted came back, with an older copy "
-        + "of the repository perhaps, and do not count: \(ids)"
-        + (returned.count > 8 ? ", …" : "") + ". `archivist compact` removes them")
+    report.notice(
+      "\(HumanText.count(returned.count, "archive")) that had been deleted came back, with an older "
+        + "copy of the repository perhaps, or the deletion was interrupted. They do not count, and "
+        + "`archivist compact` removes them: \(ids)" + (returned.count > 8 ? ", …" : ""))
   }
 
   // MARK: Objects that cannot be had

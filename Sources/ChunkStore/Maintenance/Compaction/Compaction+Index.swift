@@ -36,7 +36,7 @@ extension Compaction {
         continue  // Another compaction has merged it.
       } catch let error as Corruption {
         // Until now its facts were known from the cache.
-        unreadable.append("\(error.object.path): \(Check.text(error))")
+        unreadable.append(text(error.object, error))
         continue
       }
       for entry in entries { unindexed[entry.segment] = nil }

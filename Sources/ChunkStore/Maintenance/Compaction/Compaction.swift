@@ -79,6 +79,11 @@ struct Compaction {
     for name in leases.stale { try repository.storage.delete(.object(.lease, name)) }
   }
 
+  /// What is wrong with an object, and where it is.
+  func text(_ object: ObjectName, _ error: any Error) -> String {
+    "\(repository.location)/\(object.path): \(Check.text(error))"
+  }
+
   /// Looks at everything anew: all that archives refer to, and the index.
   ///
   /// In this order: whatever an archive refers to was published before it. An archive that is made
@@ -89,10 +94,10 @@ struct Compaction {
     let archives = try repository.archives { name, error in
       // A name may be lost, and refers to nothing.
       if case .object(.label, _) = name { return }
-      unreadable.append((nil, "\(name.path): \(Check.text(error))"))
+      unreadable.append((nil, text(name, error)))
     }
     for problem in try repository.refresh(isVerified: true) {
-      unreadable.append((nil, "\(problem.object.path): \(Check.text(problem.error))"))
+      unreadable.append((nil, text(problem.object, problem.error)))
     }
     let marker = try Marker(repository)
     meter.begin(.markingArchives, total: UInt64(archives.count))
