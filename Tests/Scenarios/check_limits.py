@@ -42,9 +42,11 @@ class Repository:
 
     def __init__(self, path, suite=4):
         self.path, self.ring = path, format.make_keys(suite)
-        for folder in ("config", "keys", "segments", "index", "archives", "labels", "removed",
+        for folder in ("config", "keys", "index", "archives", "labels", "removed", "quarantine",
                        "doomed", "locks", "tmp"):
             os.makedirs(os.path.join(path, folder))
+        for part in range(256):
+            os.makedirs(os.path.join(path, f"segments/{part:02x}"))
         config = format.config_fields(self.ring, 1, bytes(32), [(1, suite)])
         self.put("config/00000001", format.whole(
             format.signed_body(format.CONFIG, config), 7, self.ring, extension=format.ID))
