@@ -32,7 +32,9 @@ class Client:
     def __init__(self, repository, *options):
         self.server = subprocess.Popen(
             [PROGRAM, "serve", *options], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL, bufsize=0)
+            stderr=subprocess.DEVNULL, bufsize=0,
+            # A shell starts what it runs in the background with this signal ignored.
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL))
         self.answers = {}
         self.heard = threading.Condition()
         body = struct.pack(">HHQ", 1, 1, 0) + b"\x04test"
