@@ -72,6 +72,8 @@ extension Repository {
   func removeReturnedArchives() throws {
     let removed = try removedArchives()
     guard !removed.isEmpty else { return }
+    // Or a power cut could bring the archive back without the record, or take it without one.
+    try storage.settle([.removal])
     for object in try storage.list(.archive) where removed.contains(object.id) {
       try storage.delete(.object(.archive, object.id))
     }

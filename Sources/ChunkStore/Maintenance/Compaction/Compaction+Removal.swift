@@ -54,9 +54,9 @@ extension Compaction {
       }
       if try isTooYoung(ready.map(\.id)) { return }
     }
-    // Nothing that was decided by may be different after a power cut: archives that are gone stay
-    // gone, and the other places of a chunk stay.
-    try repository.storage.settle([.archive, .segment, .index])
+    // Nothing that was decided by may be different after a power cut: archives that are gone, or
+    // recorded as removed, stay so, and the other places of a chunk stay.
+    try repository.storage.settle([.removal, .archive, .segment, .index])
     let sizes = Dictionary(
       try repository.storage.list(.segment).map { ($0.id, $0.size) }
     ) { first, _ in first }
