@@ -56,6 +56,13 @@ public struct Item: Hashable, Sendable {
     self.init(path: path, mode: 0, uid: 0, gid: 0, mtime: Timestamp(seconds: 0))
   }
 
+  /// The same item at another path.
+  public func at(_ path: ArchivePath) -> Item {
+    var item = self
+    item.path = path
+    return item
+  }
+
   /// The content of a regular file.
   public struct Content: Hashable, Sendable {
     /// The file's size in bytes, holes included.

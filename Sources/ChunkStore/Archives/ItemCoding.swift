@@ -210,6 +210,9 @@ enum ItemCoding {
     guard let kind = item.kind else {
       throw .unknownAlgorithm("type of file", UInt64(item.mode & 0o170000))
     }
+    guard kind == .directory || item.path != .root else {
+      throw .inconsistent("the root of an archive that is no directory")
+    }
     if let chunks {
       guard let size else { throw .missingField("size") }
       item.content = Item.Content(size: size, chunks: chunks, holes: holes)

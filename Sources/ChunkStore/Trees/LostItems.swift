@@ -21,7 +21,7 @@ public struct LostItems: Error {
   }
 
   /// Adds the stretch that comes right after this one.
-  mutating func extend(by following: LostItems) {
+  public mutating func extend(by following: LostItems) {
     end = following.end
     let (sum, overflow) = count.addingReportingOverflow(following.count)
     count = overflow ? .max : sum

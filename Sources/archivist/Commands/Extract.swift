@@ -27,6 +27,13 @@ struct Extract: ParsableCommand {
   @Option(help: "Leave this many leading parts off each path.")
   var stripComponents = 0
 
+  @Flag(
+    help: """
+      Keep a symbolic link that leads to a directory in the place of one that is restored, as it is \
+      kept above what is restored.
+      """)
+  var keepDirectorySymlink = false
+
   @Flag(help: "Write the contents of files to standard output.")
   var stdout = false
 
@@ -73,21 +80,21 @@ struct Extract: ParsableCommand {
     _ session: Session, _ progress: RestoreProgress, _ signals: SignalWatch
   ) throws {
     let report = session.report
+    let paths = try paths(of: archive, repository, selection, session)
+    var options = metadata.restoreOptions
+    // Where leading parts are left off, a link may be one that was restored.
+    options.links = stripComponents > 0 ? .never : keepDirectorySymlink ? .directories : .parents
     let target = try RestoreTarget(
-      path: [UInt8(ascii: ".")], options: metadata.restoreOptions,
+      path: [UInt8(ascii: ".")], options: options,
       owners: OwnerNames { report.ownersUnknown($0) })
-    let strip = stripComponents
     let run = RestoreRun(
       repository, report: report, meter: progress.meter, restoresLostAsZeros: metadata.lostAsZeros)
     signals.handle { run.interrupt() }
     defer { signals.handle(nil) }
     do {
       try run.run(
-        archive, in: selection.places, to: target,
-        select: { item in
-          guard selection.contains(item.path) else { return nil }
-          return try Self.stripped(item.path, strip)
-        },
+        archive, in: selection.places, to: target, under: paths,
+        select: { selection.contains($0.path) },
         lost: { lost in
           report.lost(lost)
           selection.pass(lost)
@@ -105,12 +112,27 @@ struct Extract: ParsableCommand {
     if output.list { session.report.item(path: ItemFormat.path(item)) }
   }
 
-  /// A path without its leading parts; `nil` if nothing is left.
-  private static func stripped(_ path: ArchivePath, _ count: Int) throws -> ArchivePath? {
-    guard count > 0 else { return path }
-    let rest = path.components.dropFirst(count)
-    guard !rest.isEmpty else { return nil }
-    return try ArchivePath(Array(rest.joined(separator: [UInt8(ascii: "/")])))
+  /// The paths that items get; says so where leaving parts off leaves nothing.
+  private func paths(
+    of archive: Archive, _ repository: Repository, _ selection: Selection, _ session: Session
+  ) throws -> StrippedPaths {
+    guard stripComponents > 0 else { return StrippedPaths() }
+    var selection = selection
+    let items = SelectedItems(try repository.items(of: archive), selection)
+    let paths = try StrippedPaths(
+      leavingOff: stripComponents, items, folder: session.temporaryFolder
+    ) { selection.contains($0.path) }
+    if let vanished = paths.vanished {
+      let message: Message =
+        "--strip-components \(stripComponents) leaves nothing of the path of "
+        + "\(name: vanished.first.bytes)"
+      guard paths.isUseful else {
+        throw CommandFailure("\(message), nor of any other: nothing was restored")
+      }
+      let more = vanished.count > 1 ? " and \(vanished.count - 1) others" : ""
+      session.report.warning(.fileFailed, "\(message)\(more): not restored")
+    }
+    return paths
   }
 
   /// Reads and verifies every chunk of what is selected.

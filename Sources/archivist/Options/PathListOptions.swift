@@ -56,8 +56,7 @@ struct PathListOptions: ParsableArguments {
       }
       delimiter = unescaped
     }
-    let folder = session.environment.text("TMPDIR") ?? "/var/tmp"
-    var list = PathList(delimiter: delimiter, folder: Array(folder.utf8))
+    var list = PathList(delimiter: delimiter, folder: session.temporaryFolder)
     if pathsFromStdin {
       try session.claimStandardInput(for: "the paths")
       try read(&list, STDIN_FILENO, session.report)

@@ -11,6 +11,8 @@ final class OpenDirectory {
   let isNew: Bool
   /// Whether what is made in it gets an ACL from it; looked up when something is.
   private(set) lazy var handsDownACL = mayChange || handle.hasDefaultACL
+  /// The names that items have got in it.
+  let names: MadeNames
   /// Who owns what is made in it, as far as that is known.
   ///
   /// In a directory that was made by us it is who got the directory itself: its set-group-ID bit,
@@ -22,17 +24,20 @@ final class OpenDirectory {
   ///
   /// - Parameters:
   ///   - handle: The directory.
+  ///   - names: The names that items have got in it.
   ///   - mayChange: What it hands down may be another thing in a moment, because it is still being
   ///     restored under this path.
-  init(found handle: DirectoryHandle, mayChange: Bool = false) {
+  init(found handle: DirectoryHandle, names: MadeNames, mayChange: Bool = false) {
     self.handle = handle
+    self.names = names
     self.mayChange = mayChange
     isNew = false
   }
 
   /// Takes a directory that was made in `parent` just now.
-  init(made handle: DirectoryHandle, in parent: OpenDirectory) {
+  init(made handle: DirectoryHandle, names: MadeNames, in parent: OpenDirectory) {
     self.handle = handle
+    self.names = names
     mayChange = false
     isNew = true
     handsDownACL = parent.handsDownACL
@@ -60,8 +65,8 @@ struct FileOwner: Equatable, Sendable {
 
 /// Opens directories beneath one, and keeps the way to the last one open.
 ///
-/// A symbolic link is never followed. Items in the order of an archive find the directory they
-/// belong into open already, or one step away.
+/// A symbolic link is followed only where the caller permits it, as `LinkedDirectory` has it. Items
+/// in the order of an archive find the directory they belong into open already, or one step away.
 struct DirectoryStack {
   /// How much of the way to a directory stays open; longer ones could exhaust a process's files.
   static let maximumOpenDirectories = OpenFiles.share(8, most: 64)
@@ -70,6 +75,8 @@ struct DirectoryStack {
     let name: FileName
     /// `nil` while it is closed.
     var directory: OpenDirectory?
+    /// The names that items have got in it, before it was closed as well.
+    let names: MadeNames
   }
 
   private let top: OpenDirectory
@@ -83,42 +90,48 @@ struct DirectoryStack {
   private var handsDown = false
 
   /// Starts at the directory that everything is beneath.
-  init(top: DirectoryHandle) { self.top = OpenDirectory(found: top) }
+  init(top: DirectoryHandle) { self.top = OpenDirectory(found: top, names: MadeNames()) }
 
-  /// Opens a directory; what is missing of it is made, what is no directory is replaced.
+  /// Opens a directory; what is missing of it is made, for its owner alone.
   ///
   /// - Parameters:
-  ///   - path: Which one.
-  ///   - mode: The permissions of the directory itself if it is made. Those above it are made as
-  ///     `mkdir -p` does.
-  ///   - isItem: The directory itself is restored, so that its permissions may be changed if they
-  ///     keep us out.
+  ///   - wanted: Which one.
+  ///   - isItem: The directory itself is restored: what is no directory is replaced, and its
+  ///     permissions may be changed if they keep us out.
+  ///   - follows: Asked whether a symbolic link may stand in the place of a directory.
+  ///   - made: Told of each directory that is made above the one that is restored.
   /// - Returns: The directory.
-  /// - Throws: Why it could be neither opened nor made.
+  /// - Throws: `RestoreObstacle`; `SystemError` if it could be neither opened nor made.
   mutating func making(
-    _ path: ArchivePath, mode: mode_t, isItem: Bool = false
-  ) throws(SystemError) -> OpenDirectory {
+    _ wanted: ArchivePath, isItem: Bool = false, follows: (ArchivePath) -> Bool = { _ in false },
+    made: (ArchivePath, OpenDirectory) -> Void = { _, _ in }
+  ) throws -> OpenDirectory {
     // Most items are in the directory of the item before.
-    if path == current, let directory = levels.last?.directory { return directory }
-    let names = try Self.names(path)
+    if wanted == current, let directory = levels.last?.directory { return directory }
+    let names = try Self.names(wanted)
     var (depth, directory) = nearest(to: names)
     current = .root
     levels.removeLast(levels.count - Self.shared(levels, names))
     while depth < names.count {
       let name = names[depth]
-      let isLast = depth == names.count - 1
+      let isItem = isItem && depth == names.count - 1
+      // Some of the way is made anew only where it was closed.
+      let level =
+        depth < levels.count
+        ? levels[depth] : Level(name: name, directory: nil, names: MadeNames())
+      let place = depth
+      func path() -> ArchivePath { Self.path(names[...place]) }
       directory = try directory.making(
-        name, mode: isLast ? mode : 0o777, isOurs: isLast && isItem, mayChange: handsDown)
-      if depth < levels.count {
-        levels[depth].directory = directory
-      } else {
-        levels.append(Level(name: name, directory: directory))
-      }
+        name, isItem: isItem, names: level.names, mayChange: handsDown, in: top.handle,
+        path: path, follows: follows)
+      if directory.isNew, !isItem { made(path(), directory) }
+      if depth == levels.count { levels.append(level) }
+      levels[depth].directory = directory
       depth += 1
       let closed = depth - 1 - Self.maximumOpenDirectories
       if closed >= 0 { levels[closed].directory = nil }
     }
-    current = path
+    current = wanted
     return directory
   }
 
@@ -142,12 +155,34 @@ struct DirectoryStack {
   }
 
   /// Opens a directory that is there, and changes nothing.
-  func existing(_ path: ArchivePath) throws(SystemError) -> DirectoryHandle {
+  ///
+  /// - Parameters:
+  ///   - path: Which one.
+  ///   - follows: Asked whether a symbolic link may stand in the place of a directory.
+  /// - Throws: Why it could not be opened: `ELOOP` for a link that is not followed.
+  func existing(
+    _ path: ArchivePath, follows: (ArchivePath) -> Bool = { _ in false }
+  ) throws(SystemError) -> DirectoryHandle {
     let names = try Self.names(path)
     let start = nearest(to: names)
     var handle = start.directory.handle
-    for name in names[start.depth...] { handle = try handle.directory(name) }
+    for depth in start.depth..<names.count {
+      handle = try opened(names[depth], in: handle) { follows(Self.path(names[...depth])) }
+    }
     return handle
+  }
+
+  private func opened(
+    _ name: FileName, in handle: DirectoryHandle, follows: () -> Bool
+  ) throws(SystemError) -> DirectoryHandle {
+    do throws(SystemError) {
+      return try handle.directory(name)
+    } catch {
+      guard error.code == ENOTDIR || error.code == ELOOP, follows(),
+        case .found(let directory) = try LinkedDirectory.open(name, in: handle, beneath: top.handle)
+      else { throw error }
+      return directory
+    }
   }
 
   /// The deepest open directory on the way to a path.
@@ -160,6 +195,16 @@ struct DirectoryStack {
 
   private static func shared(_ levels: [Level], _ names: [FileName]) -> Int {
     zip(levels, names).prefix { $0.name == $1 }.count
+  }
+
+  /// The path that names lead along; a part of one that was safe.
+  private static func path(_ names: ArraySlice<FileName>) -> ArchivePath {
+    var path = ArchivePath.root
+    for name in names {
+      guard let inner = try? path.appending(name.bytes) else { break }
+      path = inner
+    }
+    return path
   }
 
   private static func names(_ path: ArchivePath) throws(SystemError) -> [FileName] {
@@ -175,36 +220,69 @@ struct DirectoryStack {
 }
 
 extension OpenDirectory {
-  /// Opens the directory `name`, made if it is missing; anything else of that name is replaced.
+  /// Opens the directory `name`, made if it is missing.
   ///
-  /// One that is `isOurs` and keeps us out is made accessible.
-  func making(
-    _ name: FileName, mode: mode_t, isOurs: Bool, mayChange: Bool
-  ) throws(SystemError) -> OpenDirectory {
-    var failure = SystemError("openat", code: ENOTDIR, path: name.bytes)
+  /// - Parameters:
+  ///   - name: Its name in this one.
+  ///   - isItem: It is restored: anything else of that name is replaced, and it is made accessible
+  ///     if it keeps us out.
+  ///   - names: The names that items have got in it.
+  ///   - mayChange: What it hands down may change.
+  ///   - target: What no link may lead out of.
+  ///   - path: Its path in the archive.
+  ///   - follows: Asked whether a symbolic link may stand in its place.
+  fileprivate func making(
+    _ name: FileName, isItem: Bool, names: MadeNames, mayChange: Bool, in target: DirectoryHandle,
+    path: () -> ArchivePath, follows: (ArchivePath) -> Bool
+  ) throws -> OpenDirectory {
     for _ in 0..<DirectoryHandle.attempts {
-      let isMade = unsafe mkdirat(handle.number, name.terminated, mode) == 0
-      guard isMade || errno == EEXIST else { throw .last("mkdirat", name.bytes) }
-      do throws(SystemError) {
-        let directory = try handle.directory(name)
+      let isMade = unsafe mkdirat(handle.number, name.terminated, 0o700) == 0
+      guard isMade || errno == EEXIST else { throw SystemError.last("mkdirat", name.bytes) }
+      if !isMade, let other = self.names.other(than: name, in: handle) {
+        throw RestoreObstacle.sameName(try (path().parent ?? .root).appending(other.bytes))
+      }
+      if let directory = try opening(name, isItem: isItem) {
+        self.names.add(name, in: handle)
         return isMade
-          ? OpenDirectory(made: directory, in: self)
-          : OpenDirectory(found: directory, mayChange: mayChange)
-      } catch {
-        failure = error
-        switch error.code {
-        case ENOTDIR, ELOOP:
-          let isGone = unsafe unlinkat(handle.number, name.terminated, 0) == 0
-          guard isGone || errno == ENOENT || errno == EISDIR else {
-            throw .last("unlinkat", name.bytes)
-          }
-        case ENOENT: continue
-        case EACCES where isOurs: try handle.makeAccessible(name)
-        default: throw error
+          ? OpenDirectory(made: directory, names: names, in: self)
+          : OpenDirectory(found: directory, names: names, mayChange: mayChange)
+      }
+      if isMade { continue }
+      let isLink = try handle.metadata(of: name).kind == .symbolicLink
+      if isLink, follows(path()) {
+        switch try LinkedDirectory.open(name, in: handle, beneath: target) {
+        case .found(let directory):
+          return OpenDirectory(found: directory, names: names, mayChange: mayChange)
+        case .refused(let refusal):
+          guard isItem else { throw RestoreObstacle.parentIsLink(path(), refusal) }
         }
       }
+      guard isItem else {
+        throw isLink
+          ? RestoreObstacle.parentIsLink(path(), .isRestored)
+          : RestoreObstacle.parentIsFile(path())
+      }
+      let isGone = unsafe unlinkat(handle.number, name.terminated, 0) == 0
+      guard isGone || errno == ENOENT || errno == EISDIR else {
+        throw SystemError.last("unlinkat", name.bytes)
+      }
     }
-    throw failure
+    throw SystemError("openat", code: ENOTDIR, path: name.bytes)
+  }
+
+  /// Opens the directory `name`; `nil` if it is something else, or gone.
+  private func opening(_ name: FileName, isItem: Bool) throws(SystemError) -> DirectoryHandle? {
+    do throws(SystemError) {
+      return try handle.directory(name)
+    } catch {
+      switch error.code {
+      case ENOTDIR, ELOOP, ENOENT: return nil
+      case EACCES where isItem:
+        try handle.makeAccessible(name)
+        return try handle.directory(name)
+      default: throw error
+      }
+    }
   }
 }
 

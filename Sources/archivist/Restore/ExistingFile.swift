@@ -8,7 +8,7 @@ import Glibc
 /// It is kept if it has the item's content, and then gets what it lacks of the metadata. Otherwise
 /// a new file takes its place, all at once, when it is complete: the old one is never written to,
 /// because it may have other names, outside of the target too. A file with other names is never
-/// kept, for the same reason.
+/// kept, for the same reason; nor is one that somebody else may have open for writing.
 ///
 /// It belongs to one thread.
 final class ExistingFile: Sendable {
@@ -37,9 +37,11 @@ final class ExistingFile: Sendable {
     }
   }
 
-  /// Says whether the file may have an item's content, as far as that is known without reading.
-  func mayBeEqual(_ file: borrowing OpenedFile, to item: Item) -> Bool {
+  /// Says whether the file may be kept if it has an item's content, and may have it, as far as that
+  /// is known without reading.
+  func mayBeKept(_ file: borrowing OpenedFile, as item: Item) -> Bool {
     file.metadata.linkCount == 1 && file.metadata.size == item.content?.size
+      && context.isNobodyElses(file.descriptor.number, item)
   }
 
   /// Says whether an interrupted restore has finished the file: it sets the time last.

@@ -14,6 +14,17 @@ struct RestoreOptions: Sendable {
   var restoresFlags = true
   /// A file that has the size and the time of its item counts as restored, and is not read.
   var continues = false
+  /// Where a symbolic link may stand in the place of a directory, and is kept.
+  var links = FollowedLinks.parents
+
+  /// The directories that links are followed in the place of, as `LinkedDirectory` does.
+  enum FollowedLinks: Sendable {
+    case never
+    /// Those above what is restored that are not restored themselves.
+    case parents
+    /// Those that are restored as well.
+    case directories
+  }
 }
 
 /// Something about an item that the system did not take; the rest of the item is there.
@@ -37,6 +48,8 @@ struct RestoreProblem: Hashable, Sendable {
     case directory
     /// That it is the same file as the one at this path; it is a file of its own.
     case hardLink(ArchivePath)
+    /// That it is a hard link of the one at this path, which is another file in the archive.
+    case otherFile(ArchivePath)
     /// That it has no other attributes than its own.
     case surplus
     /// A file that is not whole is still there under its name.

@@ -51,14 +51,16 @@ final class RestoreRun: Sendable {
   ///   - archive: What they are in.
   ///   - places: Where those that are meant may be; what is elsewhere is not even read.
   ///   - target: Where they go.
-  ///   - select: The path that an item gets, or `nil` to leave it out.
+  ///   - paths: The paths that they get there.
+  ///   - select: Whether an item is meant.
   ///   - lost: Told of items that cannot be read and may be meant; the rest is restored.
   ///   - visit: Told of each item that is restored.
   /// - Throws: What keeps the run from going on; what concerns one item is reported. Where the
   ///   archive cannot be read any further, what comes before that is restored all the same.
   func run(
     _ archive: Archive, in places: [ArchivePath]? = nil, to target: RestoreTarget,
-    select: (Item) throws -> ArchivePath?, lost: (LostItems) -> Void,
+    under paths: StrippedPaths = StrippedPaths(), select: (Item) throws -> Bool,
+    lost: (LostItems) -> Void,
     visit: (Item) throws -> Void
   ) throws {
     for number in 0..<ThreadGroup.processorCount {
@@ -69,8 +71,9 @@ final class RestoreRun: Sendable {
     }
     var unreadable: (any Error)?
     do {
-      let items = SelectedItems(try repository.items(of: archive), in: places)
-      unreadable = try walk(items, target, select, lost, visit)
+      let items = SelectedItems(
+        try repository.items(of: archive), in: places, withParents: true)
+      unreadable = try walk(items, target, paths, select, lost, visit)
       work.close()
     } catch {
       group.fail(error)
@@ -82,7 +85,7 @@ final class RestoreRun: Sendable {
     } catch {
       failure = error
     }
-    removeLostLinks(archive, places, target, select)
+    removeLostLinks(archive, places, target, paths, select)
     target.finishLinks(report: problem)
     if let failure { throw failure }
   }
@@ -96,7 +99,7 @@ final class RestoreRun: Sendable {
   /// the items are read once more.
   private func removeLostLinks(
     _ archive: Archive, _ places: [ArchivePath]?, _ target: RestoreTarget,
-    _ select: (Item) throws -> ArchivePath?
+    _ paths: StrippedPaths, _ select: (Item) throws -> Bool
   ) {
     let groups = target.lostGroups
     guard !groups.isEmpty else { return }
@@ -104,7 +107,7 @@ final class RestoreRun: Sendable {
       var items = SelectedItems(try repository.items(of: archive), in: places)
       while var item = try items.next(passing: { _ in }) {
         guard let group = item.hardLinkGroup, groups.contains(group),
-          let path = try select(item)
+          try select(item), let path = try paths.stripped(item.path)
         else { continue }
         item.path = path
         do {
@@ -134,10 +137,13 @@ final class RestoreRun: Sendable {
   ///
   /// - Returns: Why the items cannot be read to their end; everything before is on its way then.
   private func walk(
-    _ selected: SelectedItems, _ target: RestoreTarget, _ select: (Item) throws -> ArchivePath?,
-    _ lost: (LostItems) -> Void, _ visit: (Item) throws -> Void
+    _ selected: SelectedItems, _ target: RestoreTarget, _ paths: StrippedPaths,
+    _ select: (Item) throws -> Bool, _ lost: (LostItems) -> Void, _ visit: (Item) throws -> Void
   ) throws -> (any Error)? {
     var items = selected
+    var paths = paths
+    var trail = ItemTrail()
+    var obstacles = ObstacleTally(report)
     var unreadable: (any Error)?
     func next() -> Item? {
       do { return try items.next(passing: lost) } catch {
@@ -157,15 +163,24 @@ final class RestoreRun: Sendable {
       held = 0
     }
     while var item = next() {
-      guard let path = try select(item) else { continue }
+      let isChosen = try select(item)
+      trail.pass(item, isChosen: isChosen)
+      guard isChosen, let path = try paths.stripped(item.path) else { continue }
       try visit(item)
+      if let obstacle = try obstacle(to: item, trail, &paths) {
+        obstacles.add(path, obstacle)
+        continue
+      }
+      let parents = try trail.unchosen.compactMap { parent in
+        try paths.stripped(parent.path).map { parent.at($0) }
+      }
       item.path = path
       // Those that are ready make room, if there is none.
       let free = openFiles.takeIfPossible()
       if free == nil { try dispatch() }
       let permit = try free ?? openFiles.take()
       do {
-        switch try target.restore(item, report: problem) {
+        switch try target.restore(item, beneath: parents, report: problem) {
         case .done: meter.advance(by: item.content?.size ?? 0)
         case .lost(let first):
           meter.advance(by: item.content?.size ?? 0)
@@ -197,13 +212,24 @@ final class RestoreRun: Sendable {
             end(made)
           }
         }
+      } catch let error as RestoreObstacle {
+        obstacles.add(path, error)
       } catch let error as SystemError {
         report.warning(BackupRun.warning(error), "\(name: path.bytes): \(error.reason)")
       }
     }
+    obstacles.end()
     try dispatch()
     target.finish(report: problem)
     return unreadable
+  }
+
+  /// What the archive itself has in the way of an item.
+  private func obstacle(
+    to item: Item, _ trail: ItemTrail, _ paths: inout StrippedPaths
+  ) throws -> RestoreObstacle? {
+    if let above = trail.nonDirectory(above: item) { return .parentIsNoDirectory(above) }
+    return try paths.winner(over: item.path).map { .samePath($0) }
   }
 
   /// What a worker will read may be on its way meanwhile.
@@ -330,7 +356,7 @@ final class RestoreRun: Sendable {
     defer { meter.advance(by: content.size) }
     let old = existing.content()
     do {
-      if let old, existing.mayBeEqual(old.file, to: item),
+      if let old, existing.mayBeKept(old.file, as: item),
         try existing.isFinished(old.file, item) || old.holds(content, repository, reader)
       {
         existing.keep(old.file, item).forEach(problem)
@@ -377,9 +403,15 @@ final class RestoreRun: Sendable {
       case .directory: "the directory's metadata could not be restored"
       case .hardLink(let path):
         "restored as a file of its own, because it could not be linked to \(name: path.bytes)"
+      case .otherFile(let path):
+        "restored as a file of its own: it is listed as a hard link to \(name: path.bytes), and is "
+          + "another file in the archive"
       case .surplus: "there may be attributes that do not belong to it"
       case .remains: "is not whole, and could not be removed"
       }
+    if case .otherFile = problem.aspect {
+      return report.warning(.fileFailed, "\(name: problem.path.bytes): \(what)")
+    }
     report.warning(
       BackupRun.warning(problem.error),
       "\(name: problem.path.bytes): \(what): \(problem.error.reason)")

@@ -5,42 +5,30 @@ import Glibc
 /// The directory that items are restored into.
 ///
 /// An archive is taken for hostile. What it names is reached from the target through one directory
-/// after the other, none of them a symbolic link, so nothing outside of the target is ever changed.
+/// after the other, so nothing outside of the target is ever changed.
 ///
 /// 1. What stands in the way of an item is replaced: a link at once, a regular file as soon as the
 ///    new one is complete, a directory only if it is empty. What is the same already is kept.
-/// 2. Until an item is complete, it belongs to us and nobody else may read it.
-/// 3. Items come in the order of the archive. So a directory gets its own metadata, which may
+/// 2. Nothing else is removed. What is no directory and stands where one above the item belongs is
+///    an error of the item, but for a link that `LinkedDirectory` follows.
+/// 3. Until an item is complete, it belongs to us and nobody else may read it. So does a directory
+///    above it that is made; it gets the metadata of the archive, if that has it, in the end.
+/// 4. Items come in the order of the archive. So a directory gets its own metadata, which may
 ///    forbid to write into it, when the first item behind it arrives, or `finish` is called, and
 ///    the last file in it is finished.
 ///
 /// It belongs to one thread; the files that it hands out do not.
 final class RestoreTarget {
-  private let context: RestoreContext
-  private var directories: DirectoryStack
+  let context: RestoreContext
+  private(set) var directories: DirectoryStack
   /// Directories that still wait for their metadata, each within the one before.
   private var unfinished: [UnfinishedDirectory] = []
-  /// For each group of hard links, the member that this run has made.
-  private var linkSources: [ArchivePath: LinkSource] = [:]
-  /// Members that others have taken the place of, because they could get no more names.
-  private var formerSources: [LinkSource] = []
-
-  private struct LinkSource {
-    let group: ArchivePath
-    let path: ArchivePath
-    let made: FileMetadata
-    /// `nil` for what has no content.
-    let content: LinkedContent?
-    /// To be set when the last link is made.
-    let item: Item?
-
-    /// Whether this is still what was made.
-    func isSame(_ found: FileMetadata) -> Bool {
-      // The number of a removed inode is soon given to another one, which is made later.
-      found.identity == made.identity && found.kind == made.kind
-        && found.birthtime == made.birthtime
-    }
-  }
+  /// The directory that is restored itself at the moment.
+  private var restored: ArchivePath?
+  /// Directories above the item at hand that are not restored themselves.
+  private var parents: [Item] = []
+  /// What hard links were made of.
+  var links = LinkSources()
 
   /// Opens the directory to restore into, which has to be there.
   init(
@@ -55,18 +43,20 @@ final class RestoreTarget {
   ///
   /// - Parameters:
   ///   - item: The item, with the path that it is to have beneath the target.
+  ///   - parents: Directories of the archive above it that are not restored themselves, each within
+  ///     the one before: what they are is known should they be made.
   ///   - report: Learns what the system did not take, of this item or of a directory before it.
   /// - Returns: Whether there is content to be written.
-  /// - Throws: Why there is nothing of the item.
+  /// - Throws: Why there is nothing of the item: `SystemError`, `RestoreObstacle`.
   func restore(
-    _ item: Item, report: (RestoreProblem) -> Void
-  ) throws(SystemError) -> RestoreOutcome {
+    _ item: Item, beneath parents: [Item] = [], report: (RestoreProblem) -> Void
+  ) throws -> RestoreOutcome {
     finishDirectories(before: item.path, report)
-    do throws(SystemError) {
+    self.parents = parents
+    do {
       return try make(item, report)
-    } catch {
+    } catch let error as SystemError where error.code == ENOENT {
       // Somebody removed the directory that we hold open: once more, from the top.
-      guard error.code == ENOENT else { throw error }
       directories.forget()
       return try make(item, report)
     }
@@ -75,68 +65,20 @@ final class RestoreTarget {
   /// Gives their metadata to the directories that still wait for it: call it behind the last item.
   func finish(report: (RestoreProblem) -> Void) { finishDirectories(before: nil, report) }
 
-  /// Sets what keeps a file from getting another name: call it when all files are finished.
-  func finishLinks(report: (RestoreProblem) -> Void) {
-    for source in linkSources.values {
-      guard let item = source.item, let name = FileName(source.path.name) else { continue }
-      do throws(SystemError) {
-        let directory = try directories.existing(source.path.parent ?? .root)
-        let file = try FileDescriptor(
-          opening: name, in: directory, flags: O_RDONLY | O_NONBLOCK | O_NOCTTY)
-        guard source.isSame(try file.metadata()) else { continue }
-        context.applyFlags(item, to: file.number).forEach(report)
-      } catch {
-        report(RestoreProblem(path: source.path, aspect: .flags, error: error))
-      }
-    }
-  }
-
-  /// The groups of hard links whose content could not be restored: known when all files are
-  /// finished, or given up.
-  var lostGroups: Set<ArchivePath> { Set(lostSources.map(\.group)) }
-
-  private var lostSources: [LinkSource] {
-    (Array(linkSources.values) + formerSources).filter { $0.content?.isLost ?? false }
-  }
-
-  /// Removes an item if it is one of the names of a file whose content could not be restored.
-  ///
-  /// - Parameter item: A member of one of `lostGroups`.
-  /// - Returns: The name that the file was made under; `nil` if the item is something else.
-  /// - Throws: Why the file is still there.
-  func removeLost(_ item: Item) throws(SystemError) -> ArchivePath? {
-    for source in lostSources where source.group == item.hardLinkGroup {
-      guard let parent = item.path.parent, let name = FileName(item.path.name) else { continue }
-      let directory: DirectoryHandle
-      do throws(SystemError) {
-        directory = try directories.existing(parent)
-        guard source.isSame(try directory.metadata(of: name)) else { continue }
-      } catch {
-        guard error.code == ENOENT else { throw error }
-        continue
-      }
-      try context.keepingMetadata(of: directory) { () throws(SystemError) in
-        try directory.remove(name)
-      }
-      return source.path
-    }
-    return nil
-  }
-
   private func make(
     _ item: Item, _ report: (RestoreProblem) -> Void
-  ) throws(SystemError) -> RestoreOutcome {
+  ) throws -> RestoreOutcome {
     switch item.kind {
     case .directory:
-      let directory = try directories.making(item.path, mode: 0o700, isItem: true)
+      let directory = try opened(item.path, isItem: true)
       try makeAccessible(directory, item)
       unfinished.append(
         UnfinishedDirectory(item, context, birth: directory.isNew ? Birth(in: directory) : nil))
     case .regular:
-      if let source = lostSource(of: item) { return .lost(with: source.path) }
+      if let source = links.lostSource(of: item) { return .lost(with: source.path) }
       if try link(item, report) { return .done }
       // It may have been given up meanwhile.
-      if let source = lostSource(of: item) { return .lost(with: source.path) }
+      if let source = links.lostSource(of: item) { return .lost(with: source.path) }
       return try makeFile(item, report)
     case .symbolicLink, .fifo, .characterDevice, .blockDevice:
       if try link(item, report) { return .done }
@@ -151,9 +93,9 @@ final class RestoreTarget {
     while let directory = unfinished.last {
       let item = directory.item
       if let path, path.isWithin(item.path), path != item.path { return }
-      unfinished.removeLast()
+      defer { unfinished.removeLast() }
       do throws(SystemError) {
-        let handle = try directories.existing(item.path)
+        let handle = try directories.existing(item.path, follows: follows)
         directories.leave(item.path, handsDown: context.handsDown(item))
         directory.leave(handle).forEach(report)
       } catch {
@@ -179,9 +121,10 @@ final class RestoreTarget {
 
   private func makeFile(
     _ item: Item, _ report: (RestoreProblem) -> Void
-  ) throws(SystemError) -> RestoreOutcome {
+  ) throws -> RestoreOutcome {
     let (opened, name) = try place(of: item.path)
     let directory = opened.handle
+    defer { opened.names.add(name, in: directory) }
     let parent = unfinished.last.flatMap { $0.item.path == item.path.parent ? $0 : nil }
     let flags = O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC | O_NOCTTY
     func make() -> Int32 {
@@ -189,7 +132,8 @@ final class RestoreTarget {
     }
     var number = retryingInterrupts(make)
     if number < 0 {
-      guard errno == EEXIST else { throw .last("openat", name.bytes) }
+      guard errno == EEXIST else { throw SystemError.last("openat", name.bytes) }
+      try checkName(item, name, in: opened)
       // A group of hard links is made anew: nobody knows what other names the old ones have.
       if item.hardLinkGroup == nil, try directory.metadata(of: name).kind == .regular {
         return .existing(ExistingFile(name, in: directory, context: context, parent: parent))
@@ -205,8 +149,8 @@ final class RestoreTarget {
       owning: number, context: context, directory: directory, name: name,
       birth: Birth(in: opened), linked: linked, parent: parent)
     if item.hardLinkGroup != nil {
-      do throws(SystemError) {
-        remember(item, try file.metadata(), linked)
+      do {
+        links.add(item, try LinkSource(item, made: file.metadata(), content: linked))
       } catch {
         file.discard(item).forEach(report)
         throw error
@@ -216,9 +160,10 @@ final class RestoreTarget {
   }
 
   /// Makes a symbolic link, a FIFO or a device.
-  private func makeNode(_ item: Item) throws(SystemError) -> [RestoreProblem] {
+  private func makeNode(_ item: Item) throws -> [RestoreProblem] {
     let (opened, name) = try place(of: item.path)
     let directory = opened.handle
+    try checkName(item, name, in: opened)
     if item.kind == .symbolicLink {
       guard let target = item.linkTarget, !target.isEmpty, !target.contains(0) else {
         throw SystemError("symlinkat", code: EINVAL, path: item.path.bytes)
@@ -241,89 +186,46 @@ final class RestoreTarget {
     guard made.kind == item.kind else {
       throw SystemError("openat", code: ESTALE, path: item.path.bytes)
     }
-    if item.hardLinkGroup != nil { remember(item, made, nil) }
+    opened.names.add(name, in: directory)
+    if item.hardLinkGroup != nil { links.add(item, try LinkSource(item, made: made)) }
     return context.apply(
       item, to: .node(node.number),
       Birth(owner: FileOwner(uid: made.uid, gid: made.gid), mayHaveACL: opened.handsDownACL))
   }
 
-  /// Makes another name of a file that this run has made before.
-  ///
-  /// Never of any other file: an archive could name one that is not its own.
-  ///
-  /// - Parameters:
-  ///   - item: The item that is to be the other name.
-  ///   - report: Learns why it becomes a file of its own, if there is one to link to.
-  /// - Returns: `false` if there is none, or if the file system does not take one more name. Then
-  ///   the item, which has all of its content, becomes a file of its own.
-  /// - Throws: Why neither could be tried.
-  private func link(
-    _ item: Item, _ report: (RestoreProblem) -> Void
-  ) throws(SystemError) -> Bool {
-    guard let group = item.hardLinkGroup, let source = linkSources[group],
-      source.path != item.path, source.made.kind == item.kind,
-      let sourceName = FileName(source.path.name)
-    else { return false }
-    func refused(_ code: Int32) -> Bool {
-      let error = SystemError("linkat", code: code, path: item.path.bytes)
-      if source.content?.isLost != true {
-        report(RestoreProblem(path: item.path, aspect: .hardLink(source.path), error: error))
-      }
-      return false
-    }
-    let (opened, name) = try place(of: item.path)
-    let directory = opened.handle
-    let sourceDirectory: DirectoryHandle
-    do throws(SystemError) {
-      sourceDirectory = try directories.existing(source.path.parent ?? .root)
-      guard source.isSame(try sourceDirectory.metadata(of: sourceName)) else {
-        return refused(ESTALE)
-      }
-    } catch {
-      switch error.code {
-      // Somebody has removed or replaced it.
-      case ENOENT, ENOTDIR, ELOOP: return refused(error.code)
-      default: throw error
-      }
-    }
-    do throws(SystemError) {
-      _ = try directory.replacing(name, "linkat") {
-        unsafe linkat(
-          sourceDirectory.number, sourceName.terminated, directory.number, name.terminated, 0)
-      }
-    } catch {
-      switch error.code {
-      case ENOENT, EXDEV, EMLINK, EPERM, EOPNOTSUPP, ENOSYS: return refused(error.code)
-      default: throw error
-      }
-    }
-    if source.isSame(try directory.metadata(of: name)) { return true }
-    // The name changed hands between looking and linking.
-    try directory.remove(name)
-    return refused(ESTALE)
-  }
-
-  /// The member that this run has made of an item's group, if its content could not be restored.
-  private func lostSource(of item: Item) -> LinkSource? {
-    guard let group = item.hardLinkGroup, let source = linkSources[group],
-      source.content?.isLost ?? false
-    else { return nil }
-    return source
-  }
-
-  private func remember(_ item: Item, _ made: FileMetadata, _ content: LinkedContent?) {
-    guard let group = item.hardLinkGroup else { return }
-    let waits = item.kind == .regular && !item.flags.isDisjoint(with: RestoreContext.blockingFlags)
-    if let former = linkSources[group] { formerSources.append(former) }
-    linkSources[group] = LinkSource(
-      group: group, path: item.path, made: made, content: content, item: waits ? item : nil)
-  }
-
   /// The directory that an item belongs into, made if it is missing, and the item's name there.
-  private func place(of path: ArchivePath) throws(SystemError) -> (OpenDirectory, FileName) {
+  func place(of path: ArchivePath) throws -> (OpenDirectory, FileName) {
     guard let parent = path.parent, let name = FileName(path.name) else {
       throw SystemError("openat", code: EISDIR, path: path.bytes)
     }
-    return (try directories.making(parent, mode: 0o777), name)
+    return (try opened(parent), name)
+  }
+
+  /// Says whether a symbolic link may stand in the place of a directory.
+  ///
+  /// Nothing of the archive is restored there, unless that is what was asked for: then the archive
+  /// has no link there, and nothing that this run has made is one.
+  func follows(_ path: ArchivePath) -> Bool {
+    switch context.options.links {
+    case .never: false
+    case .parents: path != restored && !unfinished.contains { $0.item.path == path }
+    case .directories: true
+    }
+  }
+
+  /// Sees to it that an item does not take the place of another one that this run has restored.
+  func checkName(_ item: Item, _ name: FileName, in opened: OpenDirectory) throws {
+    guard let other = opened.names.other(than: name, in: opened.handle) else { return }
+    throw RestoreObstacle.sameName(try (item.path.parent ?? .root).appending(other.bytes))
+  }
+
+  /// The directory at a path, made if it is missing. One above an item is made for us alone, and
+  /// gets its metadata when everything in it is there.
+  private func opened(_ path: ArchivePath, isItem: Bool = false) throws -> OpenDirectory {
+    restored = isItem ? path : nil
+    return try directories.making(path, isItem: isItem, follows: follows) { path, directory in
+      guard let item = parents.last(where: { $0.path == path }) else { return }
+      unfinished.append(UnfinishedDirectory(item, context, birth: Birth(in: directory)))
+    }
   }
 }

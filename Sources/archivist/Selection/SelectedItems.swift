@@ -2,9 +2,19 @@ import ChunkStore
 
 /// The items of an archive where those that are meant may be: what is elsewhere is not even read.
 struct SelectedItems {
+  /// A place where items are taken from.
+  private struct Place {
+    let path: ArchivePath
+    /// Of a directory above what is meant, only the item itself is taken.
+    var isAbove = false
+
+    func holds(_ item: ArchivePath) -> Bool { isAbove ? item == path : item.isWithin(path) }
+  }
+
   private var items: ItemCursor
-  /// In order, and none within another; `nil` where they may be anywhere.
-  private let places: [ArchivePath]?
+  /// In order, and none of which everything is taken within another; `nil` where they may be
+  /// anywhere.
+  private let places: [Place]?
   private var place = 0
   /// Whether the item before was in the current place.
   private var isInside = false
@@ -18,9 +28,29 @@ struct SelectedItems {
   }
 
   /// The items in some places, in order, none within another; all of them for `nil`.
-  init(_ items: ItemCursor, in places: [ArchivePath]?) {
+  ///
+  /// - Parameters:
+  ///   - items: All items.
+  ///   - places: The places.
+  ///   - withParents: The directories above the places are items as well, where the archive has
+  ///     them and they can be read.
+  init(_ items: ItemCursor, in places: [ArchivePath]?, withParents: Bool = false) {
     self.items = items
-    self.places = places
+    self.places = places.map { paths in
+      guard withParents else { return paths.map { Place(path: $0) } }
+      var places: [Place] = []
+      for path in paths {
+        var parents: [Place] = []
+        // Those above the place before were named with it.
+        while let parent = (parents.last?.path ?? path).parent,
+          places.last.map({ !$0.path.isWithin(parent) }) ?? true
+        {
+          parents.append(Place(path: parent, isAbove: true))
+        }
+        places += parents.reversed() + [Place(path: path)]
+      }
+      return places
+    }
   }
 
   /// The next items, as many as are at hand; the selection still has to be asked about them.
@@ -39,12 +69,13 @@ struct SelectedItems {
     guard let places else { return try items.next() }
     while place < places.count {
       let wanted = places[place]
-      if let lost, lost.mayHold(wanted) {
+      if let lost, !wanted.isAbove, lost.mayHold(wanted.path) {
         self.lost = nil
         throw lost
       }
-      if let item = try next(from: wanted) {
-        if item.path.isWithin(wanted) {
+      // Of a directory itself there is one item.
+      if !(wanted.isAbove && isInside), let item = try next(from: wanted) {
+        if wanted.holds(item.path) {
           isInside = true
           return item
         }
@@ -57,15 +88,16 @@ struct SelectedItems {
   }
 
   /// The next item; that at a place, or the first one behind it, where that comes later.
-  private mutating func next(from wanted: ArchivePath) throws -> Item? {
+  private mutating func next(from wanted: Place) throws -> Item? {
     defer { following = nil }
-    if let following, !(following.path < wanted) { return following }
+    if let following, !(following.path < wanted.path) { return following }
     do {
-      if !isInside { try items.skip(to: wanted) }
+      if !isInside { try items.skip(to: wanted.path) }
       return try items.next()
     } catch let error as LostItems {
-      guard !error.mayHold(wanted) else { throw error }
-      lost = error
+      guard wanted.isAbove || !error.mayHold(wanted.path) else { throw error }
+      // Those above a place are not asked about: what was lost before may still be meant.
+      if lost == nil { lost = error } else { lost?.extend(by: error) }
       return nil
     }
   }

@@ -119,6 +119,9 @@ final class Session {
     ) { () throws(ConnectionFailure) in try shell.connect(to: address) }
   }
 
+  /// Where files without names are made for what does not fit into memory.
+  var temporaryFolder: [UInt8] { Array((environment.text("TMPDIR") ?? "/var/tmp").utf8) }
+
   /// Opens a repository, with whatever passphrase it takes.
   ///
   /// - Parameters:

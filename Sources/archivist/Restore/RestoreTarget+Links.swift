@@ -1,0 +1,117 @@
+import CLinux
+import ChunkStore
+import Glibc
+
+/// Files with several names.
+extension RestoreTarget {
+  /// Sets what keeps a file from getting another name: call it when all files are finished.
+  func finishLinks(report: (RestoreProblem) -> Void) {
+    for source in links.all {
+      guard let item = source.item, let name = FileName(source.path.name) else { continue }
+      do throws(SystemError) {
+        let directory = try directories.existing(
+          source.path.parent ?? .root, follows: follows)
+        let file = try FileDescriptor(
+          opening: name, in: directory, flags: O_RDONLY | O_NONBLOCK | O_NOCTTY)
+        guard source.isSame(try file.metadata()) else { continue }
+        context.applyFlags(item, to: file.number).forEach(report)
+      } catch {
+        report(RestoreProblem(path: source.path, aspect: .flags, error: error))
+      }
+    }
+  }
+
+  /// The groups of hard links whose content could not be restored: known when all files are
+  /// finished, or given up.
+  var lostGroups: Set<ArchivePath> { Set(links.lost.map(\.group)) }
+
+  /// Removes an item if it is one of the names of a file whose content could not be restored.
+  ///
+  /// - Parameter item: A member of one of `lostGroups`.
+  /// - Returns: The name that the file was made under; `nil` if the item is something else.
+  /// - Throws: Why the file is still there.
+  func removeLost(_ item: Item) throws(SystemError) -> ArchivePath? {
+    for source in links.lost where source.group == item.hardLinkGroup {
+      guard let parent = item.path.parent, let name = FileName(item.path.name) else { continue }
+      let directory: DirectoryHandle
+      do throws(SystemError) {
+        directory = try directories.existing(parent, follows: follows)
+        guard source.isSame(try directory.metadata(of: name)) else { continue }
+      } catch {
+        guard error.code == ENOENT else { throw error }
+        continue
+      }
+      try context.keepingMetadata(of: directory) { () throws(SystemError) in
+        try directory.remove(name)
+      }
+      return source.path
+    }
+    return nil
+  }
+
+  /// Makes another name of a file that this run has made before.
+  ///
+  /// Never of any other file: an archive could name one that is not its own.
+  ///
+  /// - Parameters:
+  ///   - item: The item that is to be the other name.
+  ///   - report: Learns why it becomes a file of its own, if there is one to link to.
+  /// - Returns: `false` if there is none, or if the file system does not take one more name. Then
+  ///   the item, which has all of its content, becomes a file of its own.
+  /// - Throws: Why neither could be tried.
+  func link(
+    _ item: Item, _ report: (RestoreProblem) -> Void
+  ) throws -> Bool {
+    guard let group = item.hardLinkGroup, let source = links[group],
+      source.path != item.path, source.made.kind == item.kind,
+      let sourceName = FileName(source.path.name)
+    else { return false }
+    guard try source.isSame(item) else {
+      let error = SystemError("linkat", code: EINVAL, path: item.path.bytes)
+      report(RestoreProblem(path: item.path, aspect: .otherFile(source.path), error: error))
+      return false
+    }
+    func refused(_ code: Int32) -> Bool {
+      let error = SystemError("linkat", code: code, path: item.path.bytes)
+      if source.content?.isLost != true {
+        report(RestoreProblem(path: item.path, aspect: .hardLink(source.path), error: error))
+      }
+      return false
+    }
+    let (opened, name) = try place(of: item.path)
+    let directory = opened.handle
+    try checkName(item, name, in: opened)
+    let sourceDirectory: DirectoryHandle
+    do throws(SystemError) {
+      sourceDirectory = try directories.existing(
+        source.path.parent ?? .root, follows: follows)
+      guard source.isSame(try sourceDirectory.metadata(of: sourceName)) else {
+        return refused(ESTALE)
+      }
+    } catch {
+      switch error.code {
+      // Somebody has removed or replaced it.
+      case ENOENT, ENOTDIR, ELOOP: return refused(error.code)
+      default: throw error
+      }
+    }
+    do throws(SystemError) {
+      _ = try directory.replacing(name, "linkat") {
+        unsafe linkat(
+          sourceDirectory.number, sourceName.terminated, directory.number, name.terminated, 0)
+      }
+    } catch {
+      switch error.code {
+      case ENOENT, EXDEV, EMLINK, EPERM, EOPNOTSUPP, ENOSYS: return refused(error.code)
+      default: throw error
+      }
+    }
+    if source.isSame(try directory.metadata(of: name)) {
+      opened.names.add(name, in: directory)
+      return true
+    }
+    // The name changed hands between looking and linking.
+    try directory.remove(name)
+    return refused(ESTALE)
+  }
+}
