@@ -35,6 +35,7 @@ test_packages=(
   groff:/usr/bin/groff
   zsh:/usr/bin/zsh
   fish:/usr/bin/fish
+  ntfs-3g:/usr/bin/lowntfs-3g
   libacl1-dev:/usr/include/acl/libacl.h
   libxxhash-dev:/usr/include/xxhash.h
 )

@@ -41,7 +41,7 @@ final class ExistingFile: Sendable {
   /// is known without reading.
   func mayBeKept(_ file: borrowing OpenedFile, as item: Item) -> Bool {
     file.metadata.linkCount == 1 && file.metadata.size == item.content?.size
-      && context.isNobodyElses(file.descriptor.number, item)
+      && context.isNobodyElses(file, item)
   }
 
   /// Says whether an interrupted restore has finished the file: it sets the time last.

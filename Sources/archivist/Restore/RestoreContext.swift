@@ -242,22 +242,23 @@ extension RestoreContext {
     return problems + apply(item, to: .open(number)) + applyFlags(item, to: number)
   }
 
-  /// Says that nobody has an open file open for writing, or mapped, who may not write to it when it
+  /// Says that nobody can have a file open for writing, or mapped, who may not write to it when it
   /// is restored.
   ///
   /// Whoever may write to a file when it is opened may do so for as long as it stays open, whatever
   /// becomes of its owner and permissions.
-  func isNobodyElses(_ number: Int32, _ item: Item) -> Bool {
-    let found = FileAttributes(number)
-    guard let metadata = found.metadata else { return false }
+  func isNobodyElses(_ file: borrowing OpenedFile, _ item: Item) -> Bool {
+    let found = file.metadata
     let wanted = owner(of: item)
-    guard metadata.uid == (isRoot ? wanted.uid : geteuid()) else { return false }
+    guard found.uid == (isRoot ? wanted.uid : geteuid()) else { return false }
     // The bits of the group are the most that any entry of an ACL permits.
-    if metadata.permissions & 0o022 == 0 { return true }
+    if found.permissions & 0o022 == 0 { return true }
     let access = AccessControlList.accessName
     let acl = item.extendedAttributes.first { $0.name == access }.map { translated($0, of: item) }
-    return metadata.permissions == item.permissions && metadata.gid == wanted.gid
-      && options.restoresACLs && acl == found.attributes.first { $0.name == access }
+    let attributes = FileAttributes(file.descriptor.number)
+    return found.permissions == item.permissions && found.gid == wanted.gid
+      && options.restoresACLs && attributes.failures.isEmpty
+      && acl == attributes.attributes.first { $0.name == access }
   }
 
   /// What an open file or directory has.

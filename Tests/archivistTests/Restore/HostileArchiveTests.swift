@@ -305,6 +305,27 @@ private struct Dice: RandomNumberGenerator {
     }
   }
 
+  @Test func `without parents, access time or known owners an item is restored all the same`() throws {
+    let attack = try Attack()
+    var file = try item("no/parents/f", 0o100640)
+    (file.uid, file.gid) = (4_000_000, 4_000_001)
+    (file.user, file.group) = (bytes("nobody knows this one"), bytes("nor this"))
+    var named = try item("named", 0o106755)
+    (named.uid, named.gid) = (4_000_000, 4_000_001)
+    (named.user, named.group) = (bytes("daemon"), bytes("daemon"))
+    try attack.extract(try attack.archive("a", [file, named]))
+    try attack.folder.shell(
+      """
+      cd t; test "$(stat -c %u:%g:%a:%X:%Y no/parents/f)" = 4000000:4000001:640:7:7
+      test "$(stat -c %a no)$(stat -c %a no/parents)" = 700700
+      test "$(stat -c %u:%g:%a named)" = "$(id -u daemon):$(id -g daemon):6755"
+      """)
+  }
+
+  @Test func `a leaf without items is refused`() throws {
+    #expect(throws: FormatError.self) { _ = try TreeNode(decoding: [NodeKind.items.rawValue, 0, 0]) }
+  }
+
   @Test func `of several items under one path the first is restored, and the others are named`()
     throws
   {
