@@ -159,6 +159,7 @@ struct DirectoryStack {
   /// - Parameters:
   ///   - path: Which one.
   ///   - follows: Asked whether a symbolic link may stand in the place of a directory.
+  /// - Returns: The directory.
   /// - Throws: Why it could not be opened: `ELOOP` for a link that is not followed.
   func existing(
     _ path: ArchivePath, follows: (ArchivePath) -> Bool = { _ in false }
@@ -231,6 +232,8 @@ extension OpenDirectory {
   ///   - target: What no link may lead out of.
   ///   - path: Its path in the archive.
   ///   - follows: Asked whether a symbolic link may stand in its place.
+  /// - Returns: The directory.
+  /// - Throws: `RestoreObstacle`; `SystemError` if it could be neither opened nor made.
   fileprivate func making(
     _ name: FileName, isItem: Bool, names: MadeNames, mayChange: Bool, in target: DirectoryHandle,
     path: () -> ArchivePath, follows: (ArchivePath) -> Bool

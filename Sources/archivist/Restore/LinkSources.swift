@@ -43,7 +43,9 @@ struct LinkSource {
   private static func features(of item: Item) throws -> Digest256 {
     var bytes: [UInt8] = []
     func add(_ numbers: UInt64...) {
-      for number in numbers { bytes += (0..<8).map { UInt8(truncatingIfNeeded: number >> ($0 * 8)) } }
+      for number in numbers {
+        bytes += (0..<8).map { UInt8(truncatingIfNeeded: number >> ($0 * 8)) }
+      }
     }
     add(UInt64(item.mode), UInt64(item.uid), UInt64(item.gid))
     if let device = item.device { add(UInt64(device.major), UInt64(device.minor)) }

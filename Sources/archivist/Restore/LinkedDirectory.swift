@@ -26,7 +26,8 @@ struct LinkedDirectory {
   ///   - name: The name of a symbolic link.
   ///   - directory: The directory that it is in.
   ///   - target: What it must lead to something beneath of.
-  /// - Throws: `RestoreObstacle.LinkRefusal`, as `Refused`, or why it cannot be known where it leads.
+  /// - Returns: What it leads to, or why nobody goes there.
+  /// - Throws: Why it cannot be known where it leads.
   static func open(
     _ name: FileName, in directory: DirectoryHandle, beneath target: DirectoryHandle
   ) throws(SystemError) -> Result {

@@ -219,8 +219,9 @@ final class RestoreTarget {
     throw RestoreObstacle.sameName(try (item.path.parent ?? .root).appending(other.bytes))
   }
 
-  /// The directory at a path, made if it is missing. One above an item is made for us alone, and
-  /// gets its metadata when everything in it is there.
+  /// The directory at a path, made if it is missing.
+  ///
+  /// One above an item is made for us alone, and gets its metadata when everything in it is there.
   private func opened(_ path: ArchivePath, isItem: Bool = false) throws -> OpenDirectory {
     restored = isItem ? path : nil
     return try directories.making(path, isItem: isItem, follows: follows) { path, directory in

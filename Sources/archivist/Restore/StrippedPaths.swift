@@ -25,6 +25,7 @@ struct StrippedPaths {
   ///   - items: The items.
   ///   - folder: A directory for temporary files without names.
   ///   - isChosen: Whether an item will be restored.
+  /// - Throws: What `isChosen` throws; why the items, or the temporary files, cannot be read.
   init(
     leavingOff count: Int, _ items: consuming SelectedItems, folder: [UInt8],
     isChosen: (Item) throws -> Bool

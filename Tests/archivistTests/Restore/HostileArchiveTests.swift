@@ -305,7 +305,9 @@ private struct Dice: RandomNumberGenerator {
     }
   }
 
-  @Test func `without parents, access time or known owners an item is restored all the same`() throws {
+  @Test func `without parents, access time or known owners an item is restored all the same`()
+    throws
+  {
     let attack = try Attack()
     var file = try item("no/parents/f", 0o100640)
     (file.uid, file.gid) = (4_000_000, 4_000_001)
@@ -323,7 +325,9 @@ private struct Dice: RandomNumberGenerator {
   }
 
   @Test func `a leaf without items is refused`() throws {
-    #expect(throws: FormatError.self) { _ = try TreeNode(decoding: [NodeKind.items.rawValue, 0, 0]) }
+    #expect(throws: FormatError.self) {
+      _ = try TreeNode(decoding: [NodeKind.items.rawValue, 0, 0])
+    }
   }
 
   @Test func `of several items under one path the first is restored, and the others are named`()

@@ -157,7 +157,8 @@ extension RestoreTarget {
     for path in ["a", "a/b"] { #expect(try found(path).permissions == 0o700) }
   }
 
-  @Test func `missing parents get the archive's metadata when everything in them is there`() throws {
+  @Test func `missing parents get the archive's metadata when everything in them is there`() throws
+  {
     let parents = [try item("a", 0o040511, seconds: 5), try item("a/b", 0o040755, seconds: 6)]
     try target.restoring(item("a/b/c", 0o100644), beneath: parents)
     for path in ["a", "a/b"] { #expect(try found(path).permissions == 0o700) }
