@@ -92,6 +92,11 @@ struct DirectoryStack {
   /// Starts at the directory that everything is beneath.
   init(top: DirectoryHandle) { self.top = OpenDirectory(found: top, names: MadeNames()) }
 
+  /// The directory that was opened last, if that is the one at `path`.
+  func open(_ path: ArchivePath) -> OpenDirectory? {
+    path == current ? levels.last?.directory : nil
+  }
+
   /// Opens a directory; what is missing of it is made, for its owner alone.
   ///
   /// - Parameters:
@@ -106,8 +111,7 @@ struct DirectoryStack {
     _ wanted: ArchivePath, isItem: Bool = false, follows: (ArchivePath) -> Bool = { _ in false },
     made: (ArchivePath, OpenDirectory) -> Void = { _, _ in }
   ) throws -> OpenDirectory {
-    // Most items are in the directory of the item before.
-    if wanted == current, let directory = levels.last?.directory { return directory }
+    if let directory = open(wanted) { return directory }
     let names = try Self.names(wanted)
     var (depth, directory) = nearest(to: names)
     current = .root

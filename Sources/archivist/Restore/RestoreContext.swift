@@ -120,9 +120,12 @@ struct RestoreContext: Sendable {
   /// The numbers that an item's owners have here.
   private func owner(of item: Item) -> (uid: UInt32, gid: UInt32) {
     guard options.findsOwnersByName else { return (item.uid, item.gid) }
-    return (
-      owners.userID(named: item.user) ?? item.uid, owners.groupID(named: item.group) ?? item.gid
-    )
+    return (userID(of: item), owners.groupID(named: item.group) ?? item.gid)
+  }
+
+  private func userID(of item: Item) -> UInt32 {
+    guard options.findsOwnersByName else { return item.uid }
+    return owners.userID(named: item.user) ?? item.uid
   }
 
   private func restoreACLs(
@@ -249,10 +252,10 @@ extension RestoreContext {
   /// becomes of its owner and permissions.
   func isNobodyElses(_ file: borrowing OpenedFile, _ item: Item) -> Bool {
     let found = file.metadata
-    let wanted = owner(of: item)
-    guard found.uid == (isRoot ? wanted.uid : geteuid()) else { return false }
+    guard found.uid == (isRoot ? userID(of: item) : geteuid()) else { return false }
     // The bits of the group are the most that any entry of an ACL permits.
     if found.permissions & 0o022 == 0 { return true }
+    let wanted = owner(of: item)
     let access = AccessControlList.accessName
     let acl = item.extendedAttributes.first { $0.name == access }.map { translated($0, of: item) }
     let attributes = FileAttributes(file.descriptor.number)

@@ -223,6 +223,8 @@ final class RestoreTarget {
   ///
   /// One above an item is made for us alone, and gets its metadata when everything in it is there.
   private func opened(_ path: ArchivePath, isItem: Bool = false) throws -> OpenDirectory {
+    // Most items are in the directory of the item before.
+    if let directory = directories.open(path) { return directory }
     restored = isItem ? path : nil
     return try directories.making(path, isItem: isItem, follows: follows) { path, directory in
       guard let item = parents.last(where: { $0.path == path }) else { return }
