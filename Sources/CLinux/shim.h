@@ -28,6 +28,7 @@ long syscall(long number, ...);
 
 static const int linux_O_NOATIME = 01000000;
 static const int linux_O_PATH = 010000000;
+static const int linux_O_TMPFILE = 020000000 | O_DIRECTORY;
 static const int linux_AT_EMPTY_PATH = 0x1000;
 static const int linux_AT_NO_AUTOMOUNT = 0x800;
 static const int linux_SEEK_DATA = 3;
@@ -49,6 +50,9 @@ static inline int linux_rename_noreplace(int from_fd, const char *from, int to_f
 static inline int linux_start_writeback(int fd, int64_t offset, int64_t length) {
   return (int)syscall(SYS_sync_file_range, fd, offset, length, 2u);
 }
+
+// syncfs(2): the whole file system that a file is on.
+static inline int linux_syncfs(int fd) { return (int)syscall(SYS_syncfs, fd); }
 
 // fallocate(2)
 static inline int linux_fallocate(int fd, int mode, int64_t offset, int64_t length) {

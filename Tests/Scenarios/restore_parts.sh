@@ -51,20 +51,20 @@ chmod 700 srv/user
 archivist create repo::srv srv
 rm -r srv/user
 echo 'only copy' >srv/user
-status 1 archivist extract repo::srv srv/user/docs
+status 2 archivist extract repo::srv srv/user/docs
 [ "$(cat srv/user)" = 'only copy' ]
 grep -q 'srv/user/docs: not restored: srv/user is no directory here' err
-[ "$(wc -l <err)" = 2 ] || fail "each of the items is named"
+[ "$(wc -l <err)" = 3 ] || fail "each of the items is named"
 grep -q '41 more items' err
 rm srv/user
 ln -s "$PWD/elsewhere" srv/user
-(cd srv && status 1 archivist extract --strip-components 1 ../repo::srv srv/user/docs/a)
+(cd srv && status 2 archivist extract --strip-components 1 ../repo::srv srv/user/docs/a)
 [ -L srv/user ] && [ -z "$(ls -A elsewhere)" ]
 ln -sfn ../../elsewhere srv/user
 mkdir target
 mv srv target/srv
 cd target
-status 1 archivist extract ../repo::srv srv/user/docs/a
+status 2 archivist extract ../repo::srv srv/user/docs/a
 grep -q 'srv/user is a symbolic link here, which leads out of' ../err
 [ -L srv/user ] && [ -z "$(ls -A ../elsewhere)" ]
 
@@ -74,7 +74,7 @@ mkdir etc
 chown 1234 srv
 ln -s ../etc srv/user
 chown -h 1234 srv/user
-status 1 archivist extract ../repo::srv srv/user/docs/a
+status 2 archivist extract ../repo::srv srv/user/docs/a
 grep -q 'srv/user is a symbolic link here, which somebody else may have put there' ../err
 [ -L srv/user ] && [ -z "$(ls -A etc)" ]
 

@@ -67,6 +67,11 @@ struct BackupRun {
     let failed: @Sendable (SystemError) -> Void = { [report] error in
       report.warning(BackupRun.warning(error), "\(name: error.path): \(error.reason)")
     }
+    let hasManyHoles: @Sendable (ArchivePath) -> Void = { [report] path in
+      report.notice(
+        "\(name: path.bytes): has more than \(FileContentStream.mostHoles) holes: those behind are kept "
+          + "as zeros, which take up room when they are restored")
+    }
     var streamed = options.streamed[...]
     func addStreamed(before path: ArchivePath?) throws {
       while let file = streamed.first, path.map({ file.item.path <= $0 }) ?? true {
@@ -121,7 +126,8 @@ struct BackupRun {
         try builder.add(item, tag: tag)
       } else {
         let content = FileContent(
-          entry: entry, changes: options.changes, makeItem: make, failed: failed)
+          entry: entry, changes: options.changes, makeItem: make, failed: failed,
+          hasManyHoles: hasManyHoles)
         try builder.add(
           item, content: counters?.counting(content, at: entry.path) ?? content, tag: tag)
       }

@@ -10,6 +10,8 @@ struct FileContent: ContentSource {
   let makeItem: @Sendable (FileMetadata, [Item.ExtendedAttribute]) -> Item
   /// Told of metadata that could not be read.
   let failed: @Sendable (SystemError) -> Void
+  /// Told of a file with more holes than an item can have.
+  var hasManyHoles: @Sendable (ArchivePath) -> Void = { _ in }
 
   /// How long to wait before a file that changed is read once more; then it is taken as it is.
   private static let pauses: [useconds_t] = [50_000, 250_000]
@@ -21,7 +23,7 @@ struct FileContent: ContentSource {
   func open() throws -> any ContentStream {
     FileContentStream(
       try entry.openForReading(), entry: entry, changes: changes, makeItem: makeItem,
-      failed: failed)
+      failed: failed, hasManyHoles: hasManyHoles)
   }
 
   func isWorthReading(afterAttempt attempt: Int) -> Bool {
@@ -38,20 +40,24 @@ final class FileContentStream: ContentStream {
   private let changes: FilesChangedMode
   private let makeItem: @Sendable (FileMetadata, [Item.ExtendedAttribute]) -> Item
   private let failed: @Sendable (SystemError) -> Void
+  private let hasManyHoles: @Sendable (ArchivePath) -> Void
   private var extents: DataExtents
   /// The stretch of data that is being read.
   private var current: Range<UInt64> = 0..<0
   private var holes: [Item.Hole] = []
   private var hasEndedEarly = false
+  /// Whether holes were read as zeros.
+  private var hasLeftOutHoles = false
 
   /// An item has to stay small: further holes are read as the zeros that they are.
-  private static let mostHoles = 20_000
+  static let mostHoles = 20_000
   private static let readAheadFrom: UInt64 = 1 << 20
 
   init(
     _ file: consuming OpenedFile, entry: WalkEntry, changes: FilesChangedMode,
     makeItem: @escaping @Sendable (FileMetadata, [Item.ExtendedAttribute]) -> Item,
-    failed: @escaping @Sendable (SystemError) -> Void
+    failed: @escaping @Sendable (SystemError) -> Void,
+    hasManyHoles: @escaping @Sendable (ArchivePath) -> Void = { _ in }
   ) {
     extents = DataExtents(file.metadata)
     if file.metadata.size >= Self.readAheadFrom { file.willReadInOrder() }
@@ -60,6 +66,7 @@ final class FileContentStream: ContentStream {
     self.changes = changes
     self.makeItem = makeItem
     self.failed = failed
+    self.hasManyHoles = hasManyHoles
   }
 
   func read(_ count: Int) throws -> [UInt8] {
@@ -94,6 +101,7 @@ final class FileContentStream: ContentStream {
           holes.append(hole)
         } else {
           current = hole.offset..<hole.end
+          hasLeftOutHoles = true
         }
       }
     }
@@ -117,6 +125,7 @@ final class FileContentStream: ContentStream {
       for failure in reading.failures { failed(failure.at(entry.path.bytes)) }
       summary.item = makeItem(opened, reading.attributes)
     }
+    if hasLeftOutHoles { hasManyHoles(entry.path) }
     if let failure = file.flagsFailure { failed(failure.at(entry.path.bytes)) }
     return summary
   }

@@ -84,15 +84,19 @@ struct Extract: ParsableCommand {
     var options = metadata.restoreOptions
     // Where leading parts are left off, a link may be one that was restored.
     options.links = stripComponents > 0 ? .never : keepDirectorySymlink ? .directories : .parents
+    let here = [UInt8(ascii: ".")]
+    let disk = try RestoreDisk(path: here)
+    let marks = RestoreMarks(disk, file: "\(session.folders.cache)/restored")
+    if metadata.continues { options.finished = marks?.mark }
     let target = try RestoreTarget(
-      path: [UInt8(ascii: ".")], options: options,
-      owners: OwnerNames { report.ownersUnknown($0) })
+      path: here, options: options, owners: OwnerNames { report.ownersUnknown($0) })
     let run = RestoreRun(
-      repository, report: report, meter: progress.meter, restoresLostAsZeros: metadata.lostAsZeros)
+      repository, onto: disk, marks: marks, report: report, meter: progress.meter,
+      restoresLostAsZeros: metadata.lostAsZeros)
     signals.handle { run.interrupt() }
     defer { signals.handle(nil) }
     do {
-      try run.run(
+      let (chosen, failed) = try run.run(
         archive, in: selection.places, to: target, under: paths,
         select: { selection.contains($0.path) },
         lost: { lost in
@@ -100,6 +104,14 @@ struct Extract: ParsableCommand {
           selection.pass(lost)
         },
         visit: { visit($0, session, progress) })
+      if failed > 0, failed == chosen {
+        report.error(
+          "nothing was restored: \(HumanText.count(failed, "item")) chosen, and none of them could be",
+          report.exitStatus == .warning(.damage) ? .integrity : .other)
+      }
+    } catch let failure as TargetFailure {
+      let (message, status) = disk.describe(failure)
+      throw CommandFailure(message, status: status)
     } catch RepositoryError.interrupted {
       throw CommandFailure(
         "interrupted by a signal: files that are here are complete, and `extract --continue` goes "

@@ -16,7 +16,10 @@ struct ExtractMetadataOptions: ParsableArguments {
 
   @Flag(
     name: .customLong("continue"),
-    help: "Go on with an interrupted restore: keep files of the right size and time unread.")
+    help: """
+      Go on with an interrupted restore: keep files of the right size and time unread, if they are \
+      known to be on the disk.
+      """)
   var continues = false
 
   @Flag(
@@ -35,7 +38,6 @@ struct ExtractMetadataOptions: ParsableArguments {
     options.restoresExtendedAttributes = !noxattrs
     options.restoresACLs = !noacls
     options.restoresFlags = !noflags
-    options.continues = continues
     return options
   }
 }

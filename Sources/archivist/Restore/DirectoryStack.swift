@@ -244,7 +244,12 @@ extension OpenDirectory {
   ) throws -> OpenDirectory {
     for _ in 0..<DirectoryHandle.attempts {
       let isMade = unsafe mkdirat(handle.number, name.terminated, 0o700) == 0
-      guard isMade || errno == EEXIST else { throw SystemError.last("mkdirat", name.bytes) }
+      guard isMade || errno == EEXIST else {
+        let error = SystemError.last("mkdirat", name.bytes)
+        // Without the directory around it, it may come out better from the top.
+        if isItem || error.code == ENOENT { throw error }
+        throw RestoreObstacle.parentFailed(path(), error)
+      }
       if !isMade, let other = self.names.other(than: name, in: handle) {
         throw RestoreObstacle.sameName(try (path().parent ?? .root).appending(other.bytes))
       }

@@ -44,9 +44,11 @@ final class ExistingFile: Sendable {
       && context.isNobodyElses(file, item)
   }
 
-  /// Says whether an interrupted restore has finished the file: it sets the time last.
+  /// Says whether an interrupted restore has finished the file, and the disk has all of it: the time
+  /// is set last.
   func isFinished(_ file: borrowing OpenedFile, _ item: Item) -> Bool {
-    context.options.continues && file.metadata.mtime == item.mtime
+    file.metadata.mtime == item.mtime
+      && context.options.finished?.covers(file.metadata) ?? false
   }
 
   /// Keeps the file.

@@ -9,6 +9,8 @@ enum RestoreObstacle: Error, Hashable, Sendable {
   case parentIsLink(ArchivePath, LinkRefusal)
   /// The archive itself has something above the item that is no directory.
   case parentIsNoDirectory(ArchivePath)
+  /// A directory above the item could not be made.
+  case parentFailed(ArchivePath, SystemError)
   /// The file system takes the item's name for that of another one in its directory.
   case sameName(ArchivePath)
   /// Without the leading parts that were asked to be left off, another item has the same path.
@@ -35,6 +37,8 @@ enum RestoreObstacle: Error, Hashable, Sendable {
         + "elsewhere"
     case .parentIsNoDirectory(let path):
       "\(name: path.bytes), above it, is no directory in the archive"
+    case .parentFailed(let path, let error):
+      "\(name: path.bytes), above it, could not be made: \(error.reason)"
     case .sameName(let path):
       "this file system takes its name for that of \(name: path.bytes), which is restored already: "
         + "restore it elsewhere"

@@ -12,8 +12,9 @@ struct RestoreOptions: Sendable {
   var restoresACLs = true
   /// Inode flags are restored; those that are in the way are taken off.
   var restoresFlags = true
-  /// A file that has the size and the time of its item counts as restored, and is not read.
-  var continues = false
+  /// A file that has the size and the time of its item and is covered by this counts as restored, and
+  /// is not read.
+  var finished: RestoreMark?
   /// Where a symbolic link may stand in the place of a directory, and is kept.
   var links = FollowedLinks.parents
 

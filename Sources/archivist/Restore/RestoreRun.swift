@@ -9,7 +9,11 @@ import Synchronization
 ///       └────► batches of small files, chunks of large ones ─► workers: read, verify, write
 final class RestoreRun: Sendable {
   private let repository: Repository
+  private let disk: RestoreDisk
+  /// Brings what is restored to the disk from time to time, where that is of use.
+  private let marks: RestoreMarks?
   private let report: Report
+  private let said: RestoreReport
   private let restoresLostAsZeros: Bool
   /// Counts the bytes that are restored.
   private let meter: Meter
@@ -32,12 +36,15 @@ final class RestoreRun: Sendable {
   }
 
   init(
-    _ repository: Repository, report: Report, meter: Meter = Meter(),
-    restoresLostAsZeros: Bool = false
+    _ repository: Repository, onto disk: RestoreDisk, marks: RestoreMarks? = nil, report: Report,
+    meter: Meter = Meter(), restoresLostAsZeros: Bool = false
   ) {
     self.restoresLostAsZeros = restoresLostAsZeros
     self.repository = repository
+    self.disk = disk
+    self.marks = marks
     self.report = report
+    said = RestoreReport(report, repository)
     self.meter = meter
     group.onFailure { [work, openFiles] in
       work.cancel()
@@ -55,25 +62,35 @@ final class RestoreRun: Sendable {
   ///   - select: Whether an item is meant.
   ///   - lost: Told of items that cannot be read and may be meant; the rest is restored.
   ///   - visit: Told of each item that is restored.
-  /// - Throws: What keeps the run from going on; what concerns one item is reported. Where the
-  ///   archive cannot be read any further, what comes before that is restored all the same.
-  func run(
+  /// - Returns: How many items were to be restored, and how many of them were not.
+  /// - Throws: What keeps the run from going on: `TargetFailure`, if it is where things go; what
+  ///   concerns one item is reported. Where the archive cannot be read any further, what comes
+  ///   before that is restored all the same.
+  @discardableResult func run(
     _ archive: Archive, in places: [ArchivePath]? = nil, to target: RestoreTarget,
     under paths: StrippedPaths = StrippedPaths(), select: (Item) throws -> Bool,
     lost: (LostItems) -> Void,
     visit: (Item) throws -> Void
-  ) throws {
+  ) throws -> (chosen: Int, failed: Int) {
     for number in 0..<ThreadGroup.processorCount {
       group.start("restore \(number)") { [self] in
         let reader = try ContentReader(repository)
         while let work = work.pop() { restore(work, reader) }
       }
     }
+    let marking = ThreadGroup()
+    if let marks { marking.start("mark") { [self] in keepMarks(marks) } }
     var unreadable: (any Error)?
+    var chosen = 0
     do {
       let items = SelectedItems(
         try repository.items(of: archive), in: places, withParents: true)
-      unreadable = try walk(items, target, paths, select, lost, visit)
+      unreadable = try walk(
+        items, target, paths, select, lost,
+        visit: { item in
+          chosen += 1
+          try visit(item)
+        })
       work.close()
     } catch {
       group.fail(error)
@@ -85,9 +102,25 @@ final class RestoreRun: Sendable {
     } catch {
       failure = error
     }
-    removeLostLinks(archive, places, target, paths, select)
-    target.finishLinks(report: problem)
+    marks?.end()
+    // What it has to say was said to `group`, or comes too late to matter.
+    try? marking.join()
+    // What ends the run is told for all that is missing.
+    let isTold = !(failure is TargetFailure)
+    removeLostLinks(archive, places, target, paths, select, isTold: isTold)
+    target.finishLinks(report: said.problem)
+    said.finish()
     if let failure { throw failure }
+    return (chosen, said.failures)
+  }
+
+  private func keepMarks(_ marks: RestoreMarks) {
+    do throws(SystemError) {
+      try marks.run()
+    } catch {
+      // Nobody knows what of all that was restored the disk has not.
+      group.fail(TargetFailure(path: .root, cause: error))
+    }
   }
 
   /// Gives up the run, from any thread: what is not complete is removed.
@@ -99,7 +132,7 @@ final class RestoreRun: Sendable {
   /// the items are read once more.
   private func removeLostLinks(
     _ archive: Archive, _ places: [ArchivePath]?, _ target: RestoreTarget,
-    _ paths: StrippedPaths, _ select: (Item) throws -> Bool
+    _ paths: StrippedPaths, _ select: (Item) throws -> Bool, isTold: Bool
   ) {
     let groups = target.lostGroups
     guard !groups.isEmpty else { return }
@@ -111,26 +144,15 @@ final class RestoreRun: Sendable {
         else { continue }
         item.path = path
         do {
-          if let first = try target.removeLost(item) { lostLink(item, to: first) }
+          let first = try target.removeLost(item)
+          if let first, isTold { said.lostLink(item, to: first) }
         } catch {
-          problem(RestoreProblem(path: path, aspect: .remains, error: error))
+          said.problem(RestoreProblem(path: path, aspect: .remains, error: error))
         }
       }
     } catch {
-      for group in groups.sorted() {
-        report.warning(
-          .fileFailed,
-          "\(name: group.bytes): not restored, and other names of it may be there, with a content "
-            + "that is not whole: \(Exit.describe(error).0)")
-      }
+      for group in groups.sorted() { said.lostLinks(group, error) }
     }
-  }
-
-  private func lostLink(_ item: Item, to first: ArchivePath) {
-    report.warning(
-      .fileFailed,
-      "\(name: item.path.bytes): not restored: it is a hard link to \(name: first.bytes), whose "
-        + "content could not be restored")
   }
 
   /// Makes what the items are, and hands out the work on their contents.
@@ -138,7 +160,7 @@ final class RestoreRun: Sendable {
   /// - Returns: Why the items cannot be read to their end; everything before is on its way then.
   private func walk(
     _ selected: SelectedItems, _ target: RestoreTarget, _ paths: StrippedPaths,
-    _ select: (Item) throws -> Bool, _ lost: (LostItems) -> Void, _ visit: (Item) throws -> Void
+    _ select: (Item) throws -> Bool, _ lost: (LostItems) -> Void, visit: (Item) throws -> Void
   ) throws -> (any Error)? {
     var items = selected
     var paths = paths
@@ -168,6 +190,7 @@ final class RestoreRun: Sendable {
       guard isChosen, let path = try paths.stripped(item.path) else { continue }
       try visit(item)
       if let obstacle = try obstacle(to: item, trail, &paths) {
+        said.countFailure()
         obstacles.add(path, obstacle)
         continue
       }
@@ -180,14 +203,12 @@ final class RestoreRun: Sendable {
       if free == nil { try dispatch() }
       let permit = try free ?? openFiles.take()
       do {
-        switch try target.restore(item, beneath: parents, report: problem) {
+        switch try target.restore(item, beneath: parents, report: said.problem) {
         case .done: meter.advance(by: item.content?.size ?? 0)
         case .lost(let first):
           meter.advance(by: item.content?.size ?? 0)
-          lostLink(item, to: first)
-        case .skipped:
-          report.warning(
-            .fileSkipped, "\(name: path.bytes): a socket, which only its server can make: skipped")
+          said.lostLink(item, to: first)
+        case .skipped: said.skipped(path)
         case .existing(let file):
           let cost = min(item.content?.size ?? 0, Self.smallFile)
           try work.push(.existing(item, file, permit), cost: Int(cost) + item.memorySize)
@@ -213,14 +234,19 @@ final class RestoreRun: Sendable {
           }
         }
       } catch let error as RestoreObstacle {
+        if case .parentFailed(_, let cause) = error, let failure = disk.failure(path, cause) {
+          throw failure
+        }
+        said.countFailure()
         obstacles.add(path, error)
       } catch let error as SystemError {
-        report.warning(BackupRun.warning(error), "\(name: path.bytes): \(error.reason)")
+        if let failure = disk.failure(path, error) { throw failure }
+        said.failed(item, error)
       }
     }
     obstacles.end()
     try dispatch()
-    target.finish(report: problem)
+    target.finish(report: said.problem)
     return unreadable
   }
 
@@ -261,7 +287,7 @@ final class RestoreRun: Sendable {
     case .existing(let item, let file, _): restore(item, over: file, reader)
     case .batch(let files):
       for file in files {
-        guard let content = file.item.content else { continue }
+        guard let content = file.item.content, group.failure == nil else { continue }
         var place = PlacementCursor(content.holes)
         do {
           var chunks = try repository.chunks(of: content)
@@ -300,7 +326,7 @@ final class RestoreRun: Sendable {
     guard file.end() else { return }
     guard !file.hasFailed else {
       // What is not whole is not left behind under the name of the file.
-      file.output.discard(file.item).forEach(problem)
+      file.output.discard(file.item).forEach(said.problem)
       return
     }
     do throws(SystemError) {
@@ -309,11 +335,11 @@ final class RestoreRun: Sendable {
         try file.output.writeHole(hole)
         meter.advance(by: hole.length)
       }
-      try file.output.finish(file.item, size: size).forEach(problem)
-      if file.hasLoss { reportLoss(file.item) }
+      try file.output.finish(file.item, size: size).forEach(said.problem)
+      if file.hasLoss { said.restoredAsZeros(file.item) }
     } catch {
       fail(file, error)
-      file.output.discard(file.item).forEach(problem)
+      file.output.discard(file.item).forEach(said.problem)
     }
   }
 
@@ -322,29 +348,10 @@ final class RestoreRun: Sendable {
   }
 
   private func failed(_ item: Item, _ error: any Error) {
-    if let error = error as? SystemError {
-      report.warning(BackupRun.warning(error), "\(name: item.path.bytes): \(error.reason)")
-    } else if let lost = lost(item) {
-      report.warning(
-        .damage,
-        "\(name: item.path.bytes): not restored: \(lost). --lost-as-zeros restores the rest")
+    if let error = error as? SystemError, let failure = disk.failure(item.path, error) {
+      group.fail(failure)
     } else {
-      report.warning(
-        .damage, "\(name: item.path.bytes): not restored: \(Exit.describe(error).0)")
-    }
-  }
-
-  private func reportLoss(_ item: Item) {
-    let lost = lost(item) ?? "some of it is damaged"
-    report.warning(.damage, "\(name: item.path.bytes): \(lost): restored as zeros")
-  }
-
-  private func lost(_ item: Item) -> String? {
-    do {
-      return try LostContent.description(item.content, in: repository)
-    } catch {
-      // Then the error that we were asked about says more.
-      return nil
+      said.failed(item, error)
     }
   }
 
@@ -359,7 +366,7 @@ final class RestoreRun: Sendable {
       if let old, existing.mayBeKept(old.file, as: item),
         try existing.isFinished(old.file, item) || old.holds(content, repository, reader)
       {
-        existing.keep(old.file, item).forEach(problem)
+        existing.keep(old.file, item).forEach(said.problem)
         return
       }
       let output = try existing.replacement(item)
@@ -380,41 +387,16 @@ final class RestoreRun: Sendable {
           }
         }
         for hole in content.holes { try output.writeHole(hole) }
-        try output.finish(item, size: content.size).forEach(problem)
-        if hasLoss { reportLoss(item) }
+        try output.finish(item, size: content.size).forEach(said.problem)
+        if hasLoss { said.restoredAsZeros(item) }
       } catch {
         failed(item, error)
-        output.discard(item).forEach(problem)
+        output.discard(item).forEach(said.problem)
       }
     } catch {
       failed(item, error)
-      existing.done().forEach(problem)
+      existing.done().forEach(said.problem)
     }
-  }
-
-  private func problem(_ problem: RestoreProblem) {
-    let what: Message =
-      switch problem.aspect {
-      case .owner: "the owner could not be restored"
-      case .permissions: "the permissions could not be restored"
-      case .attribute(let name): "attribute \(name: name) could not be restored"
-      case .times: "the times could not be restored"
-      case .flags: "the flags could not be restored"
-      case .directory: "the directory's metadata could not be restored"
-      case .hardLink(let path):
-        "restored as a file of its own, because it could not be linked to \(name: path.bytes)"
-      case .otherFile(let path):
-        "restored as a file of its own: it is listed as a hard link to \(name: path.bytes), and is "
-          + "another file in the archive"
-      case .surplus: "there may be attributes that do not belong to it"
-      case .remains: "is not whole, and could not be removed"
-      }
-    if case .otherFile = problem.aspect {
-      return report.warning(.fileFailed, "\(name: problem.path.bytes): \(what)")
-    }
-    report.warning(
-      BackupRun.warning(problem.error),
-      "\(name: problem.path.bytes): \(what): \(problem.error.reason)")
   }
 }
 

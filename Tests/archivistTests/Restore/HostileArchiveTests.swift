@@ -59,13 +59,14 @@ private struct Attack {
   ) throws -> [LostItems] {
     var lost: [LostItems] = []
     var options = RestoreOptions()
-    options.continues = continues
+    let disk = try RestoreDisk(path: folder("t"))
+    if continues { options.finished = try disk.everything() }
     if count > 0 { options.links = .never }
     let target = try RestoreTarget(path: folder("t"), options: options)
     let paths = try StrippedPaths(
       leavingOff: count, SelectedItems(try repository.items(of: archive), in: nil),
       folder: folder.path, isChosen: select)
-    try RestoreRun(repository, report: report).run(
+    try RestoreRun(repository, onto: disk, report: report).run(
       archive, to: target, under: paths, select: select, lost: { lost.append($0) },
       visit: { _ in })
     return lost

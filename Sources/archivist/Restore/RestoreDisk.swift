@@ -1,0 +1,111 @@
+import CLinux
+import ChunkStore
+import Glibc
+
+/// The file system that is restored to: whether it takes anything more.
+final class RestoreDisk: Sendable {
+  let top: DirectoryHandle
+
+  /// Opens the directory to restore into, which has to be there.
+  init(path: [UInt8]) throws(SystemError) { top = try DirectoryHandle(path: path) }
+
+  /// What an error of one item means for all others: `nil` if they may still be restored.
+  ///
+  /// - A disk that is full, wherever beneath the target it is mounted. Smaller files might still find
+  ///   room, now and then; a restore that has holes where the disk was full is of no use.
+  /// - A quota that is used up. While something is written, it belongs to whoever restores, or to
+  ///   whom a project or the group of a directory belongs: that it is to be given to somebody else
+  ///   counts only in the end, where a refusal is about that owner, and no error of the item.
+  /// - A read-only file system, or one that fails, if it is the target's own. Others that are mounted
+  ///   beneath it concern only what is on them.
+  func failure(_ path: ArchivePath, _ error: SystemError) -> TargetFailure? {
+    let isFinal =
+      switch error.code {
+      case ENOSPC, EDQUOT: true
+      case EROFS: isReadOnly
+      case EIO, ENXIO, ENODEV, ENOTCONN, ESHUTDOWN, ETIMEDOUT: isReadOnly || !isSynchronized
+      default: false
+      }
+    guard isFinal else { return nil }
+    // Asked before what is not complete is removed.
+    return TargetFailure(
+      path: path, cause: error, isOutOfFiles: error.code == ENOSPC && isOutOfFiles)
+  }
+
+  /// Whether nothing can be written; so it is after an error, too, if the system was told so.
+  private var isReadOnly: Bool {
+    var found = statvfs()
+    guard unsafe fstatvfs(top.number, &found) == 0 else { return true }
+    let readOnly: UInt = 1  // ST_RDONLY
+    return found.f_flag & readOnly != 0
+  }
+
+  /// Whether everything that was written could be brought to the disk.
+  private var isSynchronized: Bool { linux_syncfs(top.number) == 0 || errno == ENOSYS }
+
+  /// Whether the file system has no room for one more name, whatever its size.
+  private var isOutOfFiles: Bool {
+    var found = statvfs()
+    guard unsafe fstatvfs(top.number, &found) == 0 else { return false }
+    return found.f_files > 0 && found.f_favail == 0 && found.f_bavail > 0
+  }
+
+  // MARK: What is said
+
+  /// What keeps the restore from going on, and what to do about it.
+  func describe(_ failure: TargetFailure) -> (Message, ExitStatus) {
+    let place = Self.mountPoint(of: failure.path)
+    let error = failure.cause
+    let (what, remedy, status): (Message, Message, ExitStatus.Failure) =
+      switch error.code {
+      case ENOSPC where failure.isOutOfFiles:
+        ("has no room for one more file, though for more bytes", "make room there", .noSpace)
+      case ENOSPC: ("is full", "make room there", .noSpace)
+      case EDQUOT:
+        ("takes no more: the quota of this user, group or project is used up", "raise it", .noSpace)
+      case EROFS: ("is read-only", "mount it for writing", .other)
+      default: ("fails: \(error.reason) (\(error.operation))", "look after the disk", .other)
+      }
+    return (
+      "\(name: place): the disk that is restored to \(what). \(name: failure.path.bytes) was not "
+        + "restored, nor what comes after it; what is here is complete. First \(remedy), then "
+        + "`extract --continue` goes on from there", .failure(status)
+    )
+  }
+
+  /// Where the file system of a path beneath the current directory is mounted, as far as a path tells.
+  private static func mountPoint(of path: ArchivePath) -> [UInt8] {
+    let slash = UInt8(ascii: "/")
+    var place = Array(".".utf8)
+    if let here = unsafe realpath(".", nil) {
+      defer { unsafe free(here) }
+      place = unsafe Array(UnsafeBufferPointer(start: here, count: strlen(here))).map {
+        UInt8(bitPattern: $0)
+      }
+    }
+    func device(_ path: [UInt8]) -> dev_t? {
+      var found = stat()
+      return unsafe withCString(path) { unsafe lstat($0, &found) } == 0 ? found.st_dev : nil
+    }
+    func parent(_ path: [UInt8]) -> [UInt8]? {
+      guard let end = path.lastIndex(of: slash), path.count > 1 else { return nil }
+      return end == 0 ? [slash] : Array(path[..<end])
+    }
+    var inner = place + [slash] + path.bytes
+    while inner.count > place.count, device(inner) == nil, let above = parent(inner) {
+      inner = above
+    }
+    while let above = parent(inner), device(above) == device(inner) { inner = above }
+    return inner
+  }
+}
+
+/// Nothing more can be restored.
+struct TargetFailure: Error {
+  /// The item that it was noticed with.
+  let path: ArchivePath
+  /// What the system said.
+  let cause: SystemError
+  /// The target has room, but not for one more name.
+  var isOutOfFiles = false
+}
