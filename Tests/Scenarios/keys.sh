@@ -44,6 +44,45 @@ export ARCHIVIST_PASSPHRASE='from a pipe'
 say "export and import"
 status 0 archivist key export repo exported.key
 [ "$(stat -c %a exported.key)" = 600 ]
+status 2 archivist key export repo exported.key
+says 'exported.key: is there already'
+cp exported.key other.key
+ln -s other.key link.key
+ln -s nowhere dangling.key
+for name in link.key dangling.key; do
+  status 2 archivist key export repo "$name"
+  says "$name: is there already"
+done
+cmp exported.key other.key && [ -L link.key ] && [ ! -e nowhere ]
+status 2 archivist key export repo .
+status 2 archivist key export repo missing/folder/key
+[ ! -e missing ] || fail "a folder was made: the medium that is meant is not there"
+# Devices and pipes stay what they are.
+mkfifo pipe
+cat pipe >piped.key &
+status 0 archivist key export repo pipe
+wait $!
+[ -p pipe ]
+archivist key export repo /dev/stdout >redirected.key
+archivist key export repo /dev/stdout | cat >shown.key
+archivist key export repo >(cat >substituted.key)
+archivist key export repo /dev/null
+[ -c /dev/null ] && [ -L /dev/stdout ]
+for _ in $(seq 50); do [ ! -s substituted.key ] || break; sleep 0.1; done
+for name in piped redirected shown substituted; do cmp exported.key $name.key; done
+if [ "$(id -u)" = 0 ]; then
+  # A disk is not written over, nor what somebody else may have put in the way.
+  mknod disk b 7 200
+  status 2 archivist key export repo disk
+  says 'disk: is a disk'
+  [ -b disk ]
+  mkfifo trap && chown 12345 trap
+  status 2 archivist key export repo trap
+  says "trap: belongs to another user"
+  ln -s pipe trap-link && chown -h 12345 trap-link
+  status 2 archivist key export repo trap-link
+  says "trap-link: belongs to another user"
+fi
 status 0 archivist key export --paper repo
 cp out page.txt
 say "$(wc -l <page.txt) lines on paper"

@@ -153,6 +153,8 @@ struct KeyExport: ParsableCommand {
       archivist key export --paper /backup/repo > page.txt
 
       The copy opens with the same passphrase. Without any slot, a repository is lost.
+      The file has to be a new one: nothing that is there is replaced. A device or a pipe, such
+      as /dev/stdout, is written to.
       """)
 
   @OptionGroup(title: "Common Options") var global: GlobalOptions
@@ -160,7 +162,7 @@ struct KeyExport: ParsableCommand {
   @Argument(help: .repository)
   var location: BytesArgument
 
-  @Argument(help: "The file to write; without it, standard output.")
+  @Argument(help: "The file to write, which must not be there yet; without it, standard output.")
   var path: BytesArgument?
 
   @Flag(help: "Write a page that can be printed, and typed in again.")
@@ -172,7 +174,7 @@ struct KeyExport: ParsableCommand {
     let slot = slots.export()
     let text = try paper ? PaperKey.page(slot, repository: repository.id.hex) : PaperKey.file(slot)
     if let path {
-      try PrivateFile.write(text, to: path.bytes)
+      try PrivateFile.export(text, to: path.bytes)
     } else {
       try session.output.write(text)
     }

@@ -37,14 +37,26 @@ enum PrivateFile {
   }
 
   /// Writes a file aside, and renames it into place.
+  ///
+  /// It takes the place of a file or a link; anything else of that name stays, and is an error.
   static func write(_ bytes: [UInt8], to path: [UInt8]) throws(SystemError) {
     try makeFolders(above: path)
+    var found = stat()
+    if unsafe withCString(path, { unsafe lstat($0, &found) }) == 0 {
+      let kind = found.st_mode & S_IFMT
+      guard kind == S_IFREG || kind == S_IFLNK else {
+        throw SystemError("rename", code: kind == S_IFDIR ? EISDIR : EEXIST, path: path)
+      }
+    }
     let temporary = path + Array(".new-\(getpid())".utf8)
-    let number = open(temporary, O_WRONLY | O_CREAT | O_TRUNC)
+    var number = create(temporary)
+    if number < 0, errno == EEXIST {
+      // A run that was killed has left it, or somebody else put it there: nothing is written to that.
+      _ = unsafe withCString(temporary) { unsafe unlink($0) }
+      number = create(temporary)
+    }
     guard number >= 0 else { throw .last("open", path) }
-    var code = writeAll(bytes, to: number)
-    if code == 0, fsync(number) != 0 { code = errno }
-    if close(number) != 0, code == 0 { code = errno }
+    var code = finish(number, bytes)
     if code == 0 {
       let renamed = unsafe withCString(temporary) { from in
         unsafe withCString(path) { to in unsafe rename(from, to) }
@@ -56,10 +68,25 @@ enum PrivateFile {
     throw SystemError("write", code: code, path: path)
   }
 
+  /// Opens a new file for writing; what has the name already is an error.
+  static func create(_ path: [UInt8]) -> Int32 {
+    open(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW)
+  }
+
+  /// Writes all of a new file, brings it to the disk and closes it.
+  ///
+  /// - Returns: An error number, or 0.
+  static func finish(_ number: Int32, _ bytes: [UInt8]) -> Int32 {
+    var code = writeAll(bytes, to: number)
+    if code == 0, fsync(number) != 0 { code = errno }
+    if close(number) != 0, code == 0 { code = errno }
+    return code
+  }
+
   /// Makes the entry of a path in its folder survive a power cut.
   ///
   /// - Returns: An error number, or 0.
-  private static func synchronizeFolder(of path: [UInt8]) -> Int32 {
+  static func synchronizeFolder(of path: [UInt8]) -> Int32 {
     var folder = Array(path[..<(path.lastIndex(of: slash) ?? 0)])
     if folder.isEmpty { folder = path.first == slash ? [slash] : [UInt8(ascii: ".")] }
     let number = open(folder, O_RDONLY | O_DIRECTORY)
@@ -68,7 +95,7 @@ enum PrivateFile {
     return fsync(number) == 0 ? 0 : errno
   }
 
-  private static func open(_ path: [UInt8], _ flags: Int32) -> Int32 {
+  static func open(_ path: [UInt8], _ flags: Int32) -> Int32 {
     retryingInterrupts {
       unsafe withCString(path) { unsafe linux_open($0, flags | O_CLOEXEC, 0o600) }
     }

@@ -1,0 +1,48 @@
+import Glibc
+import Testing
+
+@testable import archivist
+
+@Suite struct PrivateFileTests {
+  let folder: TemporaryDirectory
+
+  init() throws { folder = try TemporaryDirectory() }
+
+  private let secret = Array("secret\n".utf8)
+
+  @Test func `a file is replaced as a whole, by one that nobody else may read`() throws {
+    try folder.shell("mkdir a; echo old > a/f; chmod 644 a/f; ln a/f other")
+    try PrivateFile.write(secret, to: folder("a/f"))
+    try folder.shell(
+      "test $(cat a/f) = secret; test $(cat other) = old; test $(stat -c %a a/f) = 600; test $(ls a) = f"
+    )
+  }
+
+  @Test func `a link in its place, or in that of what is written aside, is not written through`()
+    throws
+  {
+    try folder.shell(
+      "echo precious > there; ln -s there f; ln -s there f.new-\(getpid())")
+    try PrivateFile.write(secret, to: folder("f"))
+    try folder.shell("test $(cat f) = secret; test ! -L f; test $(cat there) = precious")
+  }
+
+  @Test(arguments: ["mkfifo f", "mkdir f", "mkfifo there; ln there f; rm there"])
+  func `what is no file stays`(make: String) throws {
+    try folder.shell(make)
+    #expect(throws: SystemError.self) { try PrivateFile.write(secret, to: folder("f")) }
+    try folder.shell("test ! -f f; test -e f; test $(ls | wc -l) = 1")
+  }
+
+  @Test(arguments: ["echo there > f", "ln -s there f", "ln -s nowhere f", "mkdir f"])
+  func `an export replaces nothing`(make: String) throws {
+    try folder.shell("echo there > there; \(make)")
+    #expect(throws: CommandFailure.self) { try PrivateFile.export(secret, to: folder("f")) }
+    try folder.shell("test $(cat there) = there; test ! -e nowhere; test -e f -o -L f")
+  }
+
+  @Test func `an export is a new file for us alone`() throws {
+    try PrivateFile.export(secret, to: folder("f"))
+    try folder.shell("test $(cat f) = secret; test $(stat -c %a f) = 600; test $(ls) = f")
+  }
+}
