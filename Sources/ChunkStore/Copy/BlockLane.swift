@@ -55,7 +55,8 @@ struct BlockLane: ~Copyable {
       guard !wanted.isEmpty else { return }
       blocks.append(WantedBlock(location: location, held: held, wanted: wanted))
     }
-    var stretches = BlockStretches(blocks.map(\.location), of: segment.id, in: source.storage)
+    var stretches = BlockStretches(
+      blocks.lazy.map(\.location.blockRange), of: segment.id, in: source.storage)
     var stored = 0
     for block in blocks {
       if interruption.isSet { throw RepositoryError.interrupted }

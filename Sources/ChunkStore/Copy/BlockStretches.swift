@@ -23,9 +23,14 @@ struct BlockStretches {
   private static let ahead = 4 << 20
 
   /// For blocks in ascending order.
-  init(_ blocks: [ChunkLocation], of segment: Digest256, in storage: any Storage) {
+  ///
+  /// - Parameters:
+  ///   - blocks: Where they are in the segment.
+  ///   - segment: The segment.
+  ///   - storage: Where that is.
+  init(_ blocks: some Sequence<Range<Int>>, of segment: Digest256, in storage: any Storage) {
     var ranges: [Range<Int>] = []
-    for block in blocks.map({ ChunkReader.stretch(of: $0) }) {
+    for block in blocks.lazy.map(ReadGranule.widened) {
       if let last = ranges.last, block.lowerBound <= last.upperBound + Self.gap,
         block.upperBound - last.lowerBound <= Self.longest
       {
@@ -43,8 +48,8 @@ struct BlockStretches {
   ///
   /// Blocks are to be asked for in ascending order. Where a stretch cannot be read, each of its
   /// blocks is read alone.
-  mutating func sealedBlock(at location: ChunkLocation) throws -> [UInt8] {
-    let block = location.blockOffset..<(location.blockOffset + location.sealedLength)
+  mutating func sealedBlock(at location: ChunkLocation) throws -> PlacedBytes {
+    let block = location.blockRange
     while current < ranges.count, ranges[current].upperBound < block.upperBound {
       current += 1
       bytes = nil
@@ -58,7 +63,7 @@ struct BlockStretches {
     guard start + found.count >= block.upperBound else {
       return try ChunkReader.sealedBlock(at: location, storage: storage)
     }
-    return Array(found[(block.lowerBound - start)..<(block.upperBound - start)])
+    return PlacedBytes(found, (block.lowerBound - start)..<(block.upperBound - start))
   }
 
   private mutating func read(_ range: Range<Int>) throws -> [UInt8] {

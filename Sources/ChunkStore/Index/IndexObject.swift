@@ -93,6 +93,8 @@ struct ChunkLocation: Sendable {
   var offset: Int
   var length: Int
 
+  /// The sealed block in the segment.
+  var blockRange: Range<Int> { blockOffset..<(blockOffset + sealedLength) }
   /// What the block is known by where blocks are kept.
   var block: BlockCache.Key { BlockCache.Key(segment: segment, offset: blockOffset) }
 }

@@ -133,7 +133,7 @@ struct KeySlot {
     guard constantTimeEquals(keys.commitment.span, commitment) else { return nil }
     var context = try SealingContext(
       suite: .aes256GCM, key: keys.wrapping, associatedData: Array(bytes[..<Self.headSize]))
-    var plaintext = try context.opened(Array(bytes[Self.headSize...]), part: 0)
+    var plaintext = try context.opened(bytes.span.extracting(Self.headSize...), part: 0)
     defer { wipe(&plaintext) }
     var reader = ByteReader(plaintext)
     let length: UInt32 = try reader.integer()

@@ -278,7 +278,7 @@ struct Repair {
           try verifier.verify(sealed, at: location, chunks: held)
           try writer.write(
             SealedBlock(
-              bytes: sealed, header: location.header, number: location.number,
+              bytes: sealed.bytes, header: location.header, number: location.number,
               rawLength: UInt32(truncatingIfNeeded: location.rawLength), chunks: held))
           report.salvagedBlocks += 1
         } catch let error where ChunkReader.isDamage(error) {

@@ -48,7 +48,7 @@ struct SegmentVerifier: ~Copyable {
     try hash.update(head.span)
     var end = start
     var findings = try verify(directory, of: segment.id, segment.size) { sealed, range in
-      try hash.update(sealed.span)
+      try hash.update(sealed.whole.span.extracting(sealed.range))
       end = range.upperBound
     }
     guard findings.error == nil else { return findings }
@@ -69,18 +69,16 @@ struct SegmentVerifier: ~Copyable {
   /// - Throws: Errors that do not concern this segment alone; `StorageError.notFound` if it has gone.
   mutating func verify(
     _ directory: SegmentDirectory, of segment: Digest256, _ size: Int,
-    _ body: ([UInt8], Range<Int>) throws -> Void = { _, _ in }
+    _ body: (PlacedBytes, Range<Int>) throws -> Void = { _, _ in }
   ) throws -> Findings {
     let name = ObjectName.object(.segment, segment)
     let storage = repository.storage
     var findings = Findings(bytes: size, blocks: directory.blocks.count)
-    var ahead = BlocksAhead(of: name, from: directory.headers[0].encodedSize, storage)
+    var stretches = BlockStretches(directory.blockRanges, of: segment, in: storage)
     try directory.forEachBlock(of: segment) { location, held in
-      ahead.reach(location.blockOffset, directory.blocks)
       do {
-        let range = location.blockOffset..<(location.blockOffset + location.sealedLength)
-        let sealed = try storage.get(name, range: range)
-        try body(sealed, range)
+        let sealed = try stretches.sealedBlock(at: location)
+        try body(sealed, location.blockRange)
         try verify(sealed, at: location, chunks: held)
         findings.chunks += held.count
       } catch StorageError.notFound {
@@ -109,37 +107,9 @@ struct SegmentVerifier: ~Copyable {
 
   /// Opens a block, and verifies its chunks against their ids.
   mutating func verify(
-    _ sealed: [UInt8], at location: ChunkLocation, chunks: [ChunkReference]
+    _ sealed: PlacedBytes, at location: ChunkLocation, chunks: [ChunkReference]
   ) throws {
     let raw = try reader.open(sealed, at: location, keys: repository.keys)
     try reader.verify(raw, holds: chunks, type: location.header.type)
-  }
-}
-
-/// Announces the blocks of a segment a little ahead.
-private struct BlocksAhead {
-  private let name: ObjectName
-  private let storage: any Storage
-  /// The first block that was not announced, and where it begins.
-  private var next = 0
-  private var offset: Int
-
-  /// So many bytes, for each thread that verifies.
-  private static let size = 8 << 20
-
-  init(of name: ObjectName, from offset: Int, _ storage: any Storage) {
-    self.name = name
-    self.storage = storage
-    self.offset = offset
-  }
-
-  mutating func reach(_ position: Int, _ blocks: [SegmentDirectory.BlockRow]) {
-    guard storage.announcedSize > 0 else { return }
-    while next < blocks.count, offset < position + Self.size {
-      let end = offset + Int(blocks[next].sealedLength)
-      storage.announce(name, range: offset..<end)
-      offset = end
-      next += 1
-    }
   }
 }

@@ -8,10 +8,6 @@ struct ChunkReader: ~Copyable {
   private var treeHash: KeyedHash
   private var compressor: Compressor
 
-  /// Reads from storage begin and end at multiples of this, so that whoever serves them does not
-  /// learn where a block begins.
-  private static let granule = 64 << 10
-
   init(keys: KeyRing) throws {
     let content = try keys.idHash(.content)
     let tree = try keys.idHash(.tree)
@@ -142,31 +138,15 @@ struct ChunkReader: ~Copyable {
   private mutating func fetch(
     _ location: ChunkLocation, _ repository: Repository
   ) throws -> PlacedBytes {
-    let (bytes, sealed) = try Self.sealed(at: location, storage: repository.storage)
-    var context = try repository.keys.context(location.header, role: Role(location.header.type))
-    let packed: [UInt8]
-    do throws(CryptoError) {
-      packed = try context.open(
-        bytes.span.extracting(sealed), nonce: Nonce(part: SealedPart.block, number: location.number)
-      )
-    } catch .authenticationFailed {
-      throw FormatError.authenticationFailed
-    }
-    return try unpack(packed, at: location)
+    try open(
+      try Self.sealedBlock(at: location, storage: repository.storage), at: location,
+      keys: repository.keys)
   }
 
-  /// A block's bytes as they stand in the segment.
+  /// A block's bytes as they stand in the segment, within what was read.
   static func sealedBlock(
     at location: ChunkLocation, storage: any Storage
-  ) throws -> [UInt8] {
-    let (bytes, sealed) = try Self.sealed(at: location, storage: storage)
-    return Array(bytes[sealed])
-  }
-
-  /// What is read for a block, and where in it the block is.
-  private static func sealed(
-    at location: ChunkLocation, storage: any Storage
-  ) throws -> (bytes: [UInt8], sealed: Range<Int>) {
+  ) throws -> PlacedBytes {
     let end = location.blockOffset + location.sealedLength
     let wide = stretch(of: location)
     let start = wide.lowerBound
@@ -174,26 +154,28 @@ struct ChunkReader: ~Copyable {
     guard bytes.count >= end - start else {
       throw FormatError.truncated(wanted: end - start, found: bytes.count)
     }
-    return (bytes, (location.blockOffset - start)..<(end - start))
+    return PlacedBytes(bytes, (location.blockOffset - start)..<(end - start))
   }
 
   /// What is read of a segment for a block.
   static func stretch(of location: ChunkLocation) -> Range<Int> {
-    let end = location.blockOffset + location.sealedLength
-    return (location.blockOffset / granule * granule)..<((end + granule - 1) / granule * granule)
+    ReadGranule.widened(location.blockRange)
   }
 
   /// Opens a sealed block, and unpacks it.
   mutating func open(
-    _ sealed: [UInt8], at location: ChunkLocation, keys: KeyRing
+    _ sealed: PlacedBytes, at location: ChunkLocation, keys: KeyRing
   ) throws -> PlacedBytes {
     try unpack(try unseal(sealed, at: location, keys: keys), at: location)
   }
 
   /// Opens a sealed block, which stays packed.
-  func unseal(_ sealed: [UInt8], at location: ChunkLocation, keys: KeyRing) throws -> [UInt8] {
+  func unseal(
+    _ sealed: PlacedBytes, at location: ChunkLocation, keys: KeyRing
+  ) throws -> [UInt8] {
     var context = try keys.context(location.header, role: Role(location.header.type))
-    return try context.opened(sealed, part: SealedPart.block, number: location.number)
+    return try context.opened(
+      sealed.whole.span.extracting(sealed.range), part: SealedPart.block, number: location.number)
   }
 
   /// Unpacks a block that was opened.

@@ -51,6 +51,16 @@ struct SegmentDirectory: Hashable, Sendable {
     }
   }
 
+  /// Where each block stands.
+  var blockRanges: [Range<Int>] {
+    var end = headers[0].encodedSize
+    return blocks.map { block in
+      let start = end
+      end += Int(block.sealedLength)
+      return start..<end
+    }
+  }
+
   /// Calls `body` with each chunk and its place.
   func forEachChunk(
     of segment: Digest256, _ body: (ChunkLocation, ChunkReference) throws -> Void

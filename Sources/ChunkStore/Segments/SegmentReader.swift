@@ -1,6 +1,6 @@
 import Crypto
 
-/// Reads a segment's own directory: header, trailer and directory, three small reads.
+/// Reads a segment's own directory: header, trailer and directory, mostly in two reads.
 enum SegmentReader {
   static func directory(
     of segment: Digest256, size: Int, storage: any Storage, keys: KeyRing
@@ -18,15 +18,24 @@ enum SegmentReader {
     }
     let trailerStart = size - SegmentTrailer.sealedSize
     var context = try keys.context(header, role: .index)
+    // Most directories are short, and come along with the trailer.
+    let tail = try storage.get(name, range: tailRange(size))
+    let tailStart = tailRange(size).lowerBound
+    guard tail.count == size - tailStart else {
+      throw FormatError.truncated(wanted: size, found: tailStart + tail.count)
+    }
     let trailer = try SegmentTrailer(
       decoding: try context.opened(
-        try storage.get(name, range: trailerStart..<size), part: SealedPart.trailer))
+        tail.span.extracting((trailerStart - tailStart)...), part: SealedPart.trailer))
     guard trailer.directoryOffset >= UInt64(header.encodedSize),
       trailer.directoryOffset <= UInt64(trailerStart),
       trailer.directoryLength == UInt64(trailerStart) - trailer.directoryOffset
     else { throw FormatError.inconsistent("the trailer points outside the segment") }
-    let sealed = try storage.get(name, range: Int(trailer.directoryOffset)..<trailerStart)
-    let plaintext = try context.opened(sealed, part: SealedPart.directory)
+    let start = Int(trailer.directoryOffset)
+    var sealed: [UInt8] = []
+    if start < tailStart { sealed = try storage.get(name, range: start..<tailStart) }
+    sealed += tail[(max(start, tailStart) - tailStart)..<(trailerStart - tailStart)]
+    let plaintext = try context.opened(sealed.span, part: SealedPart.directory)
     var reader = ByteReader(plaintext)
     let length: UInt64 = try reader.integer()
     guard let count = Int(exactly: length) else { throw FormatError.invalidNumber }
@@ -48,7 +57,12 @@ enum SegmentReader {
     guard storage.announcedSize > 0, segment.size > SegmentTrailer.sealedSize else { return }
     let name = ObjectName.object(.segment, segment.id)
     storage.announce(name, range: headRange(segment.size))
-    storage.announce(name, range: (segment.size - SegmentTrailer.sealedSize)..<segment.size)
+    storage.announce(name, range: tailRange(segment.size))
+  }
+
+  /// The end of a segment, back to the last round number before its trailer.
+  private static func tailRange(_ size: Int) -> Range<Int> {
+    ReadGranule.widened((size - SegmentTrailer.sealedSize)..<size).lowerBound..<size
   }
 
   private static func headRange(_ size: Int) -> Range<Int> {
@@ -58,9 +72,11 @@ enum SegmentReader {
 
 extension SealingContext {
   /// Opens a part of an object whose number is zero; a wrong tag is a `FormatError`.
-  mutating func opened(_ sealed: [UInt8], part: UInt32, number: UInt64 = 0) throws -> [UInt8] {
+  mutating func opened(
+    _ sealed: Span<UInt8>, part: UInt32, number: UInt64 = 0
+  ) throws -> [UInt8] {
     do throws(CryptoError) {
-      return try open(sealed.span, nonce: Nonce(part: part, number: number))
+      return try open(sealed, nonce: Nonce(part: part, number: number))
     } catch .authenticationFailed {
       throw FormatError.authenticationFailed
     }

@@ -52,9 +52,10 @@ extension WrittenSegment {
     return try directory.blocks.map { block in
       let header = directory.headers[block.header]
       var context = try keys.context(header, role: Role(header.type))
-      let sealed = Array(bytes[at..<(at + Int(block.sealedLength))])
-      at += Int(block.sealedLength)
-      return try context.opened(sealed, part: SealedPart.block, number: block.number)
+      let sealed = at..<(at + Int(block.sealedLength))
+      at = sealed.upperBound
+      return try context.opened(
+        bytes.span.extracting(sealed), part: SealedPart.block, number: block.number)
     }
   }
 }

@@ -114,7 +114,7 @@ import Testing
     _ sealed: [UInt8], _ header: ObjectHeader, _ role: Role, _ ring: KeyRing
   ) throws -> [UInt8] {
     var context = try ring.context(header, role: role)
-    return try context.opened(sealed, part: 4, number: 5)
+    return try context.opened(sealed.span, part: 4, number: 5)
   }
 
   @Test func `slots open as in vector key-slot, and under no other passphrase`() throws {

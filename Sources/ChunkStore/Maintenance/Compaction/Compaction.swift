@@ -248,7 +248,7 @@ struct Compaction {
       if held.allSatisfy({ kept.contains($0) }) {
         try writer.write(
           SealedBlock(
-            bytes: sealed, header: location.header, number: location.number,
+            bytes: sealed.bytes, header: location.header, number: location.number,
             rawLength: UInt32(truncatingIfNeeded: location.rawLength), chunks: held))
       } else {
         try writer.write(

@@ -169,6 +169,16 @@ public final class RemoteStorage: Storage {
       // Still an error for a name that is not there.
       return Array(try get(name, range: range.lowerBound..<(range.lowerBound + 1)).prefix(0))
     }
+    if let range, case .object(.segment, _) = name {
+      let wide = ReadGranule.widened(range)
+      let bytes = try read(name, range: wide)
+      guard wide != range else { return bytes }
+      return Array(bytes.dropFirst(range.lowerBound - wide.lowerBound).prefix(range.count))
+    }
+    return try read(name, range: range)
+  }
+
+  private func read(_ name: ObjectName, range: Range<Int>?) throws(StorageError) -> [UInt8] {
     if let range {
       let connection = state.withLock { $0.connection }
       if let bytes = ahead.take(name, range, connection) { return bytes }
@@ -196,7 +206,10 @@ public final class RemoteStorage: Storage {
   /// Asks for an object that will be wanted soon.
   public func announce(_ name: ObjectName, range: Range<Int>) {
     let connection = state.withLock { $0.connection }
-    ahead.announce(name, range, connection)
+    guard case .object(.segment, _) = name else {
+      return ahead.announce(name, range, connection)
+    }
+    ahead.announce(name, ReadGranule.widened(range), connection)
   }
 
   /// What is under way, or here.

@@ -16,9 +16,15 @@ import Testing
   }
 
   private func segment(_ size: Int, seed: UInt64 = 1) throws -> (ObjectName, [UInt8]) {
+    try object(.segment, size, seed: seed)
+  }
+
+  private func object(
+    _ kind: ObjectName.Kind, _ size: Int, seed: UInt64 = 1
+  ) throws -> (ObjectName, [UInt8]) {
     var random = PseudoRandomBytes(seed: seed)
     let bytes = random.bytes(size)
-    return (.object(.segment, try SHA256.digest(of: bytes.span)), bytes)
+    return (.object(kind, try SHA256.digest(of: bytes.span)), bytes)
   }
 
   @Test func `a repository is made over there`() throws {
@@ -134,7 +140,7 @@ import Testing
 
   @Test func `what was announced is handed out, once, and costs no journey`() throws {
     let storage = try server.storage()
-    let (name, bytes) = try segment(1_000_000)
+    let (name, bytes) = try object(.index, 1_000_000)
     try storage.put(name, bytes)
     for start in stride(from: 0, to: 1_000_000, by: 50_000) {
       storage.announce(name, range: start..<(start + 50_000))
@@ -161,6 +167,30 @@ import Testing
     #expect(try storage.get(name, range: 200..<500) == Array(bytes[200..<500]))
   }
 
+  @Test func `parts of segments are what was asked for, though more is read`() throws {
+    let storage = try server.storage()
+    let (name, bytes) = try segment(300_001)
+    try storage.put(name, bytes)
+    for range in [
+      0..<1, 5..<65_536, 65_535..<65_537, 131_072..<131_072, 290_000..<300_001, 299_999..<400_000,
+      300_001..<300_002, 1_000_000..<1_000_001,
+    ] {
+      let isEqual =
+        try storage.get(name, range: range) == Array(bytes[range.clamped(to: 0..<bytes.count)])
+      #expect(isEqual, "\(range)")
+    }
+  }
+
+  @Test func `ranges are widened to round numbers, and to no more than that`() {
+    let granule = 65_536
+    for (range, wide) in [
+      (0..<0, 0..<0), (0..<1, 0..<granule), (1..<granule, 0..<granule),
+      (granule..<(granule + 1), granule..<(2 * granule)),
+      ((granule - 1)..<(granule + 1), 0..<(2 * granule)), (5..<5, 0..<granule),
+      (3..<Int.max, 0..<Int.max),
+    ] { #expect(ReadGranule.widened(range) == wide, "\(range)") }
+  }
+
   @Test func `a configuration is asked for once`() throws {
     try local.put(.config(1), [1, 2, 3])
     let storage = try server.storage()
@@ -179,7 +209,7 @@ import Testing
 
   @Test func `what several announced ranges share is fetched once`() throws {
     let storage = try server.storage()
-    let (name, bytes) = try segment(400_000)
+    let (name, bytes) = try object(.index, 400_000)
     try storage.put(name, bytes)
     let granule = 64 << 10
     storage.announce(name, range: 0..<(2 * granule))
@@ -229,7 +259,7 @@ import Testing
 
   @Test func `what is shared may end with the object`() throws {
     let storage = try server.storage()
-    let (name, bytes) = try segment(100_000)
+    let (name, bytes) = try object(.index, 100_000)
     try storage.put(name, bytes)
     storage.announce(name, range: 0..<150_000)
     storage.announce(name, range: 50_000..<200_000)
