@@ -27,11 +27,14 @@ struct Archivist: ParsableCommand {
 
 @main enum Main {
   static func main() {
-    // No core dump ever holds a key, and a reader that goes away is an error like others.
+    // Before any file is opened, and before there is another thread.
+    StandardDescriptors.openMissing()
+    SignalWatch.process.begin()
+    // No core dump ever holds a key, and a write that fails is an error like others.
     _ = linux_disable_core_dumps()
     linux_keep_freed_memory()
     linux_look_up_names_without_modules()
-    OutputWriter.ignoreBrokenPipes()
+    OutputWriter.ignoreSignals()
     OpenFiles.raiseLimit()
     do {
       let arguments = ArgumentBytes.encode(all: try CommandLineBytes.all().dropFirst())
@@ -51,7 +54,8 @@ struct Archivist: ParsableCommand {
       // The parser's own words: help, the version, or what is wrong with the arguments.
       let message = HelpText.arranged(Archivist.fullMessage(for: error))
       let text = ArgumentBytes.decode(message) + [0x0a]
-      _ = writeAll(text, to: isRequest ? STDOUT_FILENO : STDERR_FILENO)
+      let failure = writeAll(text, to: isRequest ? STDOUT_FILENO : STDERR_FILENO)
+      if isRequest, failure != 0 { Exit.end(OutputError(failure)) }
       Exit.leave(isRequest ? .success : .failure(.commandLine))
     }
   }

@@ -183,7 +183,7 @@ struct BackupRun {
     item.mode = 0o100000 | metadata.permissions
     item.device = nil
     item.linkTarget = nil
-    return (item, SpecialContent(entry: entry, isLink: isLink))
+    return (item, SpecialContent(entry: entry, isLink: isLink, isFIFO: metadata.kind == .fifo))
   }
 
   private func openCaches(_ parents: [Archive], _ repository: Repository) throws -> FilesCaches? {

@@ -89,15 +89,25 @@ final class CommandContent: ContentSource {
       self.command = command
     }
 
-    func read(_ count: Int) throws -> [UInt8] { try output.read(count) }
+    func read(_ count: Int) throws -> [UInt8] {
+      do {
+        return try output.read(count)
+      } catch RepositoryError.interrupted {
+        process.take()?.giveUp()
+        throw RepositoryError.interrupted
+      }
+    }
 
     func finish() throws -> ContentSummary {
       if let process = process.take() {
+        let signals = SignalWatch.process
         do throws(ChildProcess.Failure) {
-          try process.wait()
+          try process.wait(unlessInterrupted: signals)
         } catch {
-          command.failed.withLock { $0 = error }
+          // A signal of a terminal is for the command as well, and may reach us a moment later.
+          if !signals.waitForEnd(seconds: 0.3) { command.failed.withLock { $0 = error } }
         }
+        if signals.waitForEnd(seconds: 0) { throw RepositoryError.interrupted }
       }
       return try output.finish()
     }
@@ -114,12 +124,14 @@ struct SpecialContent: ContentSource {
   let entry: WalkEntry
   /// The entry is a symbolic link to the device or FIFO.
   let isLink: Bool
+  /// That is a FIFO: opening it must not wait for somebody who writes, because `PipeStream` does.
+  let isFIFO: Bool
 
   let expectedSize = UInt64.max
 
   func open() throws -> any ContentStream {
-    // Of a FIFO this waits until somebody writes.
-    let flags = O_RDONLY | O_NOCTTY | O_CLOEXEC | (isLink ? 0 : O_NOFOLLOW)
+    let flags =
+      O_RDONLY | O_NOCTTY | O_CLOEXEC | (isLink ? 0 : O_NOFOLLOW) | (isFIFO ? O_NONBLOCK : 0)
     let number = retryingInterrupts {
       unsafe linux_openat(entry.directory.number, entry.name.terminated, flags, 0)
     }
@@ -140,7 +152,8 @@ extension FileMetadata {
   var isSpecial: Bool { kind == .blockDevice || kind == .characterDevice || kind == .fifo }
 }
 
-/// Reads a descriptor from where it stands to its end.
+/// Reads a descriptor from where it stands to its end, which may come late or never: a signal ends
+/// the waiting.
 final class PipeStream: ContentStream {
   private let file: FileDescriptor
   private let path: [UInt8]
@@ -152,16 +165,26 @@ final class PipeStream: ContentStream {
   }
 
   func read(_ count: Int) throws -> [UInt8] {
-    var failure: SystemError?
+    var failure: (any Error)?
     let bytes = unsafe [UInt8](unsafeUninitializedCapacity: count) { buffer, filled in
       while filled < count {
         // Inside the buffer, because `filled` is smaller than its size.
         let rest = unsafe UnsafeMutableRawBufferPointer(
           UnsafeMutableBufferPointer(rebasing: buffer[filled..<count]))
+        do throws(RepositoryError) {
+          try SignalWatch.process.waitForInput(file.number)
+        } catch {
+          failure = error
+          break
+        }
         let got = retryingInterrupts {
           unsafe Glibc.read(file.number, rest.baseAddress, rest.count)
         }
-        if got < 0 { failure = .last("read", path) }
+        if got < 0 {
+          // Nothing is there after all, of a pipe that does not wait.
+          if errno == EAGAIN { continue }
+          failure = SystemError.last("read", path)
+        }
         if got <= 0 { break }
         filled += got
       }

@@ -66,7 +66,7 @@ struct Copy: ParsableCommand {
     if let vanished = try ClientMemory(session).vanished(from: source) {
       session.report.warning(.various, "\(vanished)")
     }
-    let signals = SignalWatch()
+    let signals = SignalWatch.process
     try source.reading("copy", problem: session.note) {
       let chosen = try choose(source, session)
       var options = ArchiveCopier.Options()

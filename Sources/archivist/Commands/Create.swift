@@ -63,6 +63,9 @@ struct Create: ParsableCommand {
   var dryRun = false
 
   func validate() throws {
+    if content.contentFromCommand, paths.isEmpty {
+      throw ValidationError("--content-from-command: which command? Put it behind --")
+    }
     if pathList.isGiven, content.contentFromCommand {
       throw ValidationError("--content-from-command leaves no room for a list of paths")
     }
@@ -123,8 +126,7 @@ struct Create: ParsableCommand {
 
     if readsInput { try session.claimStandardInput(for: "the path -") }
     let repository = try session.open(path)
-    // Not before: whoever asks for a passphrase has to restore the terminal.
-    let signals = SignalWatch()
+    let signals = SignalWatch.process
     let user = String(decoding: placeholders.user, as: UTF8.self)
     let new = NewArchive(
       name: name, start: start, time: try archiveTime(start), isTimeGiven: timestamp != nil,

@@ -51,8 +51,7 @@ struct Extract: ParsableCommand {
     let archive = try session.archive(name, in: repository)
     var selection = try Selection(paths: paths.map(\.bytes), rules: patterns.rules())
     let report = session.report
-    // Before there are other threads, to which a signal might go.
-    let signals = SignalWatch()
+    let signals = SignalWatch.process
     try repository.reading("extract", problem: session.note) {
       let progress = try RestoreProgress(
         session, archive, in: repository,

@@ -48,8 +48,7 @@ struct Serve: ParsableCommand {
         "`archivist serve` is started by a client through ssh: give it a repository as "
           + "ssh://HOST/PATH")
     }
-    // Before there is any other thread.
-    let signals = SignalWatch()
+    let signals = SignalWatch.process
     let client = session.environment.text("SSH_CONNECTION") ?? "a local client"
     let own = try policy()
     let asked = try Self.asked(session.environment)
@@ -74,8 +73,8 @@ struct Serve: ParsableCommand {
         )
       }
     }
+    defer { if let number = signals.signal { Exit.leave(.signal(number)) } }
     try server.run()
-    if let number = signals.signal { Exit.leave(.signal(number)) }
   }
 
   /// What these options let a client do.

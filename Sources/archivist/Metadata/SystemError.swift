@@ -1,3 +1,4 @@
+import ChunkStore
 import Glibc
 
 /// A system call that failed: which one, on what, and why.
@@ -28,13 +29,7 @@ struct SystemError: Error, Hashable, Sendable {
   }
 
   /// What the C library says about the code: `Permission denied`.
-  var reason: String {
-    var text = [CChar](repeating: 0, count: 256)
-    // strerror() may share its buffer between threads.
-    guard unsafe strerror_r(code, &text, text.count) == 0 else { return "error \(code)" }
-    return String(
-      decoding: text.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
-  }
+  var reason: String { StorageError.reason(code) }
 }
 
 extension SystemError: CustomStringConvertible {

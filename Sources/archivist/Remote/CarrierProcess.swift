@@ -3,12 +3,24 @@ import Glibc
 import Synchronization
 
 /// A program that carries a connection: we hear its standard output, and speak to its input.
+///
+/// It is in our group of processes, so that it can ask for a password on the terminal. What would end
+/// us is sent to that group by a terminal, `timeout` and others, and to all processes of a service by
+/// systemd: it passes the program by, because we still need it to end the work in good order.
 final class CarrierProcess: Sendable {
   /// Where we speak; closed by whoever takes it.
   let input: Int32
   /// Where we hear; closed by whoever takes it.
   let output: Int32
   private let process: Mutex<pid_t?>
+
+  /// Those that run.
+  private static let running = Mutex(Set<pid_t>())
+  private static let blocked = [SIGINT, SIGTERM, SIGHUP]
+  /// What ends it all the same.
+  ///
+  /// ssh, when it asks for a password, makes the terminal show again what is typed first.
+  private static let ending = SIGALRM
 
   /// Starts a program, found as a shell would find it, without a shell.
   init(_ words: [[UInt8]]) throws(ChildProcess.Failure) {
@@ -23,9 +35,10 @@ final class CarrierProcess: Sendable {
     }
     defer { close(back[1]) }
     do throws(ChildProcess.Failure) {
-      // An interrupt at the terminal is for us, who then end the work in order.
-      process = Mutex(
-        try ChildProcess.start(words, input: there[0], output: back[1], blocksInterrupt: true))
+      let number = try ChildProcess.start(
+        words, input: there[0], output: back[1], blocked: Self.blocked)
+      process = Mutex(number)
+      _ = Self.running.withLock { $0.insert(number) }
     } catch {
       close(there[1])
       close(back[0])
@@ -40,12 +53,17 @@ final class CarrierProcess: Sendable {
   /// Ends the program, if it does not end by itself within a second.
   func end() {
     guard let process = process.withLock({ $0.take() }) else { return }
-    var status: Int32 = 0
-    for _ in 0..<100 {
-      if unsafe waitpid(process, &status, WNOHANG) != 0 { return }
-      usleep(10_000)
-    }
-    _ = kill(process, SIGTERM)
-    while unsafe waitpid(process, &status, 0) < 0, errno == EINTR {}
+    _ = Self.running.withLock { $0.remove(process) }
+    if !ChildProcess.hasEnded(process, within: 1) { Self.end(process) }
+  }
+
+  /// Ends all that run, because this program is about to end.
+  static func endAll() {
+    for process in running.withLock({ $0 }) { end(process) }
+  }
+
+  private static func end(_ process: pid_t) {
+    guard !ChildProcess.end(process, with: ending, patience: 0.5) else { return }
+    _ = ChildProcess.end(process, with: SIGKILL, patience: 1)
   }
 }

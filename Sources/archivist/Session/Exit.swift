@@ -18,13 +18,19 @@ enum Exit {
 
   /// Ends the program because of an error.
   static func end(_ error: any Error) -> Never {
+    SignalWatch.process.waitIfDying()
     if let ended = error as? WithStatus { leave(ended.status) }
     let (message, status) = describe(error)
+    // As in `archivist list | head`: whoever has closed the pipe knows.
+    if status == .signal(SIGPIPE) { leave(status) }
     (report.withLock { $0 } ?? Report()).error(message, messageID: status.messageID)
     leave(status)
   }
 
-  static func leave(_ status: ExitStatus) -> Never { exit(status.code(style.withLock { $0 })) }
+  static func leave(_ status: ExitStatus) -> Never {
+    SignalWatch.process.waitIfDying()
+    exit(status.code(style.withLock { $0 }))
+  }
 
   /// What an error means for the person who reads it, and for the shell.
   static func describe(_ error: any Error) -> (Message, ExitStatus) {

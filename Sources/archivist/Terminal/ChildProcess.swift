@@ -1,4 +1,5 @@
 import CLinux
+import ChunkStore
 import Glibc
 
 /// A program that was started by us, and whose standard output we read.
@@ -53,11 +54,11 @@ struct ChildProcess: ~Copyable {
   ///   - words: Its name, and its arguments.
   ///   - input: What it reads; else it reads what we read.
   ///   - output: Where it writes.
-  ///   - blocksInterrupt: Whether an interrupt at the terminal passes it by.
+  ///   - blocked: Signals that pass it by.
   /// - Returns: Its number, which somebody has to wait for.
   /// - Throws: `Failure.notStarted`.
   static func start(
-    _ words: [[UInt8]], input: Int32 = STDIN_FILENO, output: Int32, blocksInterrupt: Bool = false
+    _ words: [[UInt8]], input: Int32 = STDIN_FILENO, output: Int32, blocked: [Int32] = []
   ) throws(Failure) -> pid_t {
     var actions = unsafe posix_spawn_file_actions_t()
     unsafe posix_spawn_file_actions_init(&actions)
@@ -67,18 +68,19 @@ struct ChildProcess: ~Copyable {
     }
     unsafe posix_spawn_file_actions_adddup2(&actions, output, STDOUT_FILENO)
 
-    // We ignore broken pipes, and may hold signals back; a command expects neither.
+    // We ignore broken pipes and limits, and hold signals back; a command expects none of that.
     var attributes = posix_spawnattr_t()
     unsafe posix_spawnattr_init(&attributes)
     defer { unsafe posix_spawnattr_destroy(&attributes) }
     var defaults = sigset_t()
     unsafe sigemptyset(&defaults)
     unsafe sigaddset(&defaults, SIGPIPE)
+    unsafe sigaddset(&defaults, SIGXFSZ)
     unsafe posix_spawnattr_setsigdefault(&attributes, &defaults)
-    var blocked = sigset_t()
-    unsafe sigemptyset(&blocked)
-    if blocksInterrupt { unsafe sigaddset(&blocked, SIGINT) }
-    unsafe posix_spawnattr_setsigmask(&attributes, &blocked)
+    var mask = sigset_t()
+    unsafe sigemptyset(&mask)
+    for number in blocked { unsafe sigaddset(&mask, number) }
+    unsafe posix_spawnattr_setsigmask(&attributes, &mask)
     unsafe posix_spawnattr_setflags(
       &attributes, Int16(POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSIGMASK))
 
@@ -98,11 +100,47 @@ struct ChildProcess: ~Copyable {
   /// Waits for the end of the program, and says if it was not a good one.
   consuming func wait() throws(Failure) { try Self.wait(for: process) }
 
+  /// The same, but not longer than until a signal wants us to end: then the program is told to.
+  consuming func wait(unlessInterrupted signals: SignalWatch) throws(Failure) {
+    var pause = 0.001
+    while true {
+      var status: Int32 = 0
+      let ended = unsafe waitpid(process, &status, WNOHANG)
+      if ended == process { return try Self.judge(status) }
+      if ended < 0, errno != EINTR { throw .notStarted(ErrorNumber(errno)) }
+      if signals.waitForEnd(seconds: pause) { return giveUp() }
+      pause = min(2 * pause, 0.05)
+    }
+  }
+
+  /// Tells the program to end, and gives it a moment for that.
+  consuming func giveUp() { _ = Self.end(process, with: SIGTERM, patience: 0.5) }
+
+  /// Sends a signal to a program that was started by us, and waits so long for its end.
+  static func end(_ process: pid_t, with number: Int32, patience: Double) -> Bool {
+    _ = kill(process, number)
+    return hasEnded(process, within: patience)
+  }
+
+  /// Waits so long for the end of a program that was started by us.
+  static func hasEnded(_ process: pid_t, within patience: Double) -> Bool {
+    let end = Clock.monotonicSeconds + patience
+    while waitpid(process, nil, WNOHANG) == 0 {
+      if Clock.monotonicSeconds > end { return false }
+      usleep(5_000)
+    }
+    return true
+  }
+
   private static func wait(for process: pid_t) throws(Failure) {
     var status: Int32 = 0
     while unsafe waitpid(process, &status, 0) < 0 {
       guard errno == EINTR else { throw .notStarted(ErrorNumber(errno)) }
     }
+    try judge(status)
+  }
+
+  private static func judge(_ status: Int32) throws(Failure) {
     // The layout of wait(2): the signal in the low seven bits, else the status above them.
     let signal = status & 0x7F
     if signal != 0 { throw .killed(signal: signal) }

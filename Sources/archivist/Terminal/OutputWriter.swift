@@ -26,9 +26,10 @@ final class OutputWriter {
     buffer.reserveCapacity(capacity)
   }
 
-  /// Lets a write to a pipe that nobody reads fail instead of ending the program.
-  static func ignoreBrokenPipes() {
-    _ = signal(SIGPIPE, SIG_IGN)
+  /// Lets a write fail, instead of ending the program, to a pipe that nobody reads, and to a file
+  /// beyond the limit for files (`ulimit -f`).
+  static func ignoreSignals() {
+    for number in [SIGPIPE, SIGXFSZ] { _ = signal(number, SIG_IGN) }
   }
 
   /// Appends bytes.

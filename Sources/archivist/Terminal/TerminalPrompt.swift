@@ -12,19 +12,21 @@ struct TerminalPrompt {
   /// Asks for a secret.
   ///
   /// Signals that would end or stop the program are held back while the echo is off, and take
-  /// their effect when it is on again. Call this before other threads are started: they would
-  /// receive such a signal, and leave the terminal silent.
+  /// their effect when it is on again.
   func ask(_ prompt: Message) throws(PassphraseError) -> Secret {
     let terminal = try open()
     defer { close(terminal) }
     while true {
-      switch try askOnce(prompt, on: terminal) {
+      let signals = SignalWatch.process
+      switch try signals.holdingBack({ () throws(PassphraseError) in
+        try askOnce(prompt, on: terminal)
+      }) {
       case .answer(let secret): return secret
       case .signal(SIGTSTP):
         // Stops here; once continued, the question is asked again.
-        raise(SIGTSTP)
+        signals.act(on: SIGTSTP)
       case .signal(let number):
-        raise(number)
+        signals.act(on: number)
         // Whoever handles or ignores the signal still gets no passphrase.
         throw .interrupted(signal: number)
       }
