@@ -41,6 +41,38 @@ printf 'from a pipe\n' | ARCHIVIST_PASSPHRASE=third ARCHIVIST_NEW_PASSPHRASE_FD=
 opens 'from a pipe'
 export ARCHIVIST_PASSPHRASE='from a pipe'
 
+say "an empty passphrase is refused unless it is asked for, and the error names where it came from"
+# Whoever has no terminal, and no other passphrase.
+alone() { (unset ARCHIVIST_PASSPHRASE && setsid --wait "$@"); }
+status 2 alone env ARCHIVIST_PASSPHRASE_FD=0 "$ARCHIVIST" init empty </dev/null
+says 'ARCHIVIST_PASSPHRASE_FD, is empty' 'ARCHIVIST_EMPTY_PASSPHRASE_IS_OK=yes'
+status 2 alone env ARCHIVIST_PASSCOMMAND=true "$ARCHIVIST" init empty
+says 'ARCHIVIST_PASSCOMMAND has printed, is empty'
+status 2 alone env ARCHIVIST_PASSPHRASE= "$ARCHIVIST" init empty
+says 'ARCHIVIST_PASSPHRASE, is empty'
+[ ! -e empty ] || fail "something was made"
+status 0 alone env ARCHIVIST_PASSPHRASE= "$ARCHIVIST" init --encryption none empty-none
+for command in add change-passphrase; do
+  for source in PASSPHRASE= PASSCOMMAND=true PASSPHRASE_FD=0; do
+    status 2 env "ARCHIVIST_NEW_$source" "$ARCHIVIST" key $command repo </dev/null
+    says "ARCHIVIST_NEW_${source%%=*}.*is empty" 'Nothing was changed'
+  done
+  status 2 setsid --wait "$ARCHIVIST" key $command repo </dev/null
+  says 'none of ARCHIVIST_NEW_PASSPHRASE, ARCHIVIST_NEW_PASSCOMMAND and ARCHIVIST_NEW_PASSPHRASE_FD'
+done
+[ "$(archivist key list repo | wc -l)" = 1 ]
+status 2 alone env ARCHIVIST_PASSPHRASE_FD=0 "$ARCHIVIST" list repo </dev/null
+says 'ARCHIVIST_PASSPHRASE_FD, is empty, and opens nothing'
+status 52 alone env ARCHIVIST_PASSCOMMAND=true "$ARCHIVIST" list --exit-codes modern repo
+says 'ARCHIVIST_PASSCOMMAND has printed, is empty, and opens nothing'
+status 2 alone "$ARCHIVIST" list repo
+says 'none of ARCHIVIST_PASSPHRASE,'
+status 0 alone env ARCHIVIST_EMPTY_PASSPHRASE_IS_OK=yes ARCHIVIST_PASSPHRASE= "$ARCHIVIST" init empty
+status 0 alone env ARCHIVIST_PASSPHRASE= "$ARCHIVIST" list empty
+status 0 alone env ARCHIVIST_PASSCOMMAND=true "$ARCHIVIST" list empty
+status 2 alone env ARCHIVIST_PASSPHRASE=x "$ARCHIVIST" list empty
+says 'the passphrase is wrong'
+
 say "export and import"
 status 0 archivist key export repo exported.key
 [ "$(stat -c %a exported.key)" = 600 ]

@@ -11,7 +11,8 @@ struct Init: ParsableCommand {
       archivist init --like /backup/repo /mnt/usb/repo
 
       The key is kept in the repository, under the passphrase: keep a copy of it somewhere else as \
-      well, with `archivist key export`.
+      well, with `archivist key export`. An empty passphrase is an error, unless \
+      ARCHIVIST_EMPTY_PASSPHRASE_IS_OK=yes is set.
       """)
 
   @OptionGroup(title: "Common Options") var global: GlobalOptions

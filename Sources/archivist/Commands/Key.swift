@@ -71,7 +71,8 @@ struct KeyAdd: ParsableCommand {
       archivist key add --note 'recovery, in the safe' /backup/repo
 
       The new passphrase comes from ARCHIVIST_NEW_PASSPHRASE, ARCHIVIST_NEW_PASSCOMMAND or \
-      ARCHIVIST_NEW_PASSPHRASE_FD, else from the terminal.
+      ARCHIVIST_NEW_PASSPHRASE_FD, else from the terminal. An empty one is an error, unless \
+      ARCHIVIST_EMPTY_PASSPHRASE_IS_OK=yes is set.
       """)
 
   @OptionGroup(title: "Common Options") var global: GlobalOptions
@@ -127,7 +128,8 @@ struct KeyChangePassphrase: ParsableCommand {
       archivist key change-passphrase /backup/repo
 
       The new passphrase comes from ARCHIVIST_NEW_PASSPHRASE, ARCHIVIST_NEW_PASSCOMMAND or \
-      ARCHIVIST_NEW_PASSPHRASE_FD, else from the terminal.
+      ARCHIVIST_NEW_PASSPHRASE_FD, else from the terminal. An empty one is an error, unless \
+      ARCHIVIST_EMPTY_PASSPHRASE_IS_OK=yes is set.
       """)
 
   @OptionGroup(title: "Common Options") var global: GlobalOptions

@@ -24,9 +24,16 @@ enum EnvironmentHelp {
     ARCHIVIST_OTHER_PASSPHRASE, ARCHIVIST_OTHER_PASSCOMMAND or
     ARCHIVIST_OTHER_PASSPHRASE_FD, else it is taken to be the same.
 
+      ARCHIVIST_EMPTY_PASSPHRASE_IS_OK=yes
+                                lets the new passphrase of `init`, `key add` or
+                                `key change-passphrase` be empty; else that is an
+                                error, because a password manager may have failed
       ARCHIVIST_UNKNOWN_UNENCRYPTED_REPO_ACCESS_IS_OK=yes
                                 opens a repository without encryption that this
                                 client has not seen before
+      ARCHIVIST_CHECK_I_KNOW_WHAT_I_AM_DOING=YES
+                                answers what `check --repair` asks before it
+                                changes anything
 
     For repositories on other machines:
 

@@ -167,6 +167,9 @@ final class Session {
         return repository
       } catch let error as KeyError where error.isWrongPassphrase {
         tries += 1
+        if let asked, asked.isEmpty, !asked.canAskAgain {
+          throw PassphraseError.emptyAndWrong(asked.origin)
+        }
         guard asked?.canAskAgain == true, tries < 3 else {
           guard which == .other, error == .wrongPassphrase else { throw error }
           throw CommandFailure(
@@ -320,7 +323,10 @@ final class Session {
   }
 
   func newPassphrase(usesExisting: Bool) throws -> Secret {
-    try passphrases.newPassphrase(usesExisting: usesExisting, allowsEmpty: false).secret
+    let isEmptyOK = environment.text(PassphraseSources.emptyVariable) == "yes"
+    return try passphrases.newPassphrase(
+      usesExisting: usesExisting, allowsEmpty: isEmptyOK
+    ).secret
   }
 
   /// The slot that this client keeps for the repository in a storage, if any.

@@ -4,10 +4,12 @@ import Glibc
 /// A passphrase, and where it came from.
 struct Passphrase: Sendable {
   /// Where a passphrase came from.
-  enum Origin: Sendable {
-    case variable
-    case command
-    case descriptor
+  enum Origin: Equatable, Sendable {
+    case variable(String)
+    /// The command of this variable.
+    case command(String)
+    /// The descriptor that this variable names.
+    case descriptor(String)
     case terminal
   }
 
@@ -18,6 +20,9 @@ struct Passphrase: Sendable {
 
   /// Whether asking again can help when it was wrong.
   var canAskAgain: Bool { origin == .terminal }
+
+  /// Whether there is nothing: a program that should have written it has failed, perhaps.
+  var isEmpty: Bool { secret.count == 0 }
 }
 
 /// Where passphrases come from: the environment, else the terminal.
@@ -33,6 +38,8 @@ struct Passphrase: Sendable {
 struct PassphraseSources {
   /// The longest passphrase, in bytes.
   static let maximumLength = 1 << 16
+  /// Set to `yes`, it lets a new passphrase be empty.
+  static let emptyVariable = "ARCHIVIST_EMPTY_PASSPHRASE_IS_OK"
 
   private enum Source {
     case secret(Passphrase)
@@ -83,14 +90,26 @@ struct PassphraseSources {
   /// - Parameters:
   ///   - usesExisting: Where nothing is set for a new one, take the one of `passphrase`: for a
   ///     new repository, not for a change of passphrase.
-  ///   - allowsEmpty: Whether the terminal may answer with an empty one.
+  ///   - allowsEmpty: Whether it may be empty, so that anybody can open the repository.
   /// - Returns: The passphrase; on the terminal it was entered twice.
-  /// - Throws: `PassphraseError` where there is none, or ten tries gave none.
+  /// - Throws: `PassphraseError` where there is none, it is empty, or ten tries gave none.
   mutating func newPassphrase(usesExisting: Bool, allowsEmpty: Bool) throws(PassphraseError)
     -> Passphrase
   {
-    if let found = try Self.resolve(&new) { return found }
-    if usesExisting, let found = try Self.resolve(&existing) { return found }
+    var found = try Self.resolve(&new)
+    if found == nil, usesExisting { found = try Self.resolve(&existing) }
+    if let found {
+      guard allowsEmpty || !found.isEmpty else { throw .emptyNew(found.origin) }
+      return found
+    }
+    do throws(PassphraseError) {
+      return try askForNew(allowsEmpty: allowsEmpty)
+    } catch .noTerminal where !usesExisting {
+      throw .noTerminalForNew
+    }
+  }
+
+  private func askForNew(allowsEmpty: Bool) throws(PassphraseError) -> Passphrase {
     for _ in 0..<10 {
       let first = try terminal.ask("Enter new passphrase: ")
       if first.count == 0, !allowsEmpty {
@@ -111,7 +130,7 @@ struct PassphraseSources {
     var source: Source?
     for name in variables("PASSPHRASE") where source == nil {
       if var value = environment.value(name) {
-        source = .secret(Passphrase(secret: Secret(wiping: &value), origin: .variable))
+        source = .secret(Passphrase(secret: Secret(wiping: &value), origin: .variable(name)))
       }
     }
     for name in variables("PASSCOMMAND") where source == nil {
@@ -136,16 +155,28 @@ struct PassphraseSources {
     case .secret(let passphrase): return passphrase
     case .command(let variable, let line):
       found = Passphrase(
-        secret: try PassphraseCommand.run(line, variable: variable), origin: .command)
+        secret: try PassphraseCommand.run(line, variable: variable), origin: .command(variable))
     case .descriptor(let variable, let value):
       guard let descriptor = PassphraseDescriptor(value) else {
         throw .invalidDescriptor(variable, value)
       }
       found = Passphrase(
-        secret: try descriptor.readToEnd(variable: variable), origin: .descriptor)
+        secret: try descriptor.readToEnd(variable: variable), origin: .descriptor(variable))
     }
     source = .secret(found)
     return found
+  }
+}
+
+extension Passphrase.Origin: CustomStringConvertible {
+  /// Where that is, for a sentence.
+  var description: String {
+    switch self {
+    case .variable(let name): "which is the value of \(name)"
+    case .command(let name): "which the command in \(name) has printed"
+    case .descriptor(let name): "which was read from the descriptor in \(name)"
+    case .terminal: "which was entered on the terminal"
+    }
   }
 }
 
@@ -153,6 +184,12 @@ struct PassphraseSources {
 enum PassphraseError: Error, Equatable, CustomStringConvertible {
   /// Nothing is set, and there is nobody to ask.
   case noTerminal
+  /// The same, of a passphrase that is to be another than that of the repository.
+  case noTerminalForNew
+  /// A new one that has no bytes.
+  case emptyNew(Passphrase.Origin)
+  /// One that has no bytes, and opens nothing.
+  case emptyAndWrong(Passphrase.Origin)
   /// The terminal was closed instead of an answer.
   case noAnswer
   /// The terminal failed.
@@ -185,6 +222,7 @@ enum PassphraseError: Error, Equatable, CustomStringConvertible {
     case .commandMalformed, .commandEmpty, .commandNotStarted, .commandFailed, .commandKilled:
       .failure(.passCommandFailed)
     case .interrupted(let signal): .signal(signal)
+    case .emptyAndWrong: .failure(.wrongPassphrase)
     default: .failure(.noPassphrase)
     }
   }
@@ -194,6 +232,15 @@ enum PassphraseError: Error, Equatable, CustomStringConvertible {
     case .noTerminal:
       "no passphrase: none of ARCHIVIST_PASSPHRASE, ARCHIVIST_PASSCOMMAND and "
         + "ARCHIVIST_PASSPHRASE_FD is set, and there is no terminal to ask on"
+    case .noTerminalForNew:
+      "no new passphrase: none of ARCHIVIST_NEW_PASSPHRASE, ARCHIVIST_NEW_PASSCOMMAND and "
+        + "ARCHIVIST_NEW_PASSPHRASE_FD is set, and there is no terminal to ask on"
+    case .emptyNew(let origin):
+      "the new passphrase, \(origin), is empty: did what should have given it fail? Nothing was "
+        + "changed. Should anybody be able to open the repository, set "
+        + "\(PassphraseSources.emptyVariable)=yes"
+    case .emptyAndWrong(let origin):
+      "the passphrase, \(origin), is empty, and opens nothing: did what should have given it fail?"
     case .noAnswer: "no passphrase was entered"
     case .terminalFailed(let error): "cannot ask for the passphrase on the terminal: \(error)"
     case .invalidDescriptor(let variable, let value):

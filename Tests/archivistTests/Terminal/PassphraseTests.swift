@@ -88,12 +88,32 @@ private func text(_ passphrase: Passphrase) -> String {
 
   @Test func `for a new key has variables of its own`() throws {
     let existing = ["ARCHIVIST_PASSPHRASE": "old"]
-    #expect(throws: PassphraseError.noTerminal) { try newPassphrase(existing) }
+    #expect(throws: PassphraseError.noTerminalForNew) { try newPassphrase(existing) }
     #expect(try newPassphrase(existing, usesExisting: true) == "old")
     var both = existing
     both["BORG_NEW_PASSCOMMAND"] = "echo new"
     #expect(try newPassphrase(both, usesExisting: true) == "new")
     #expect(try passphrase(both) == "old")
+  }
+
+  @Test(arguments: [false, true])
+  func `for a new key must not be empty, wherever it comes from`(usesExisting: Bool) throws {
+    typealias Origin = Passphrase.Origin
+    for (kind, value, origin) in [
+      ("PASSPHRASE", "", { Origin.variable($0) }),
+      ("PASSCOMMAND", "printf '\\n'", { .command($0) }),
+      ("PASSPHRASE_FD", "", { .descriptor($0) }),
+    ] as [(String, String, (String) -> Origin)] {
+      let name = "BORG_" + (usesExisting ? "" : "NEW_") + kind
+      func new(allowsEmpty: Bool) throws -> Passphrase {
+        let nothing = unsafe open("/dev/null", O_RDONLY | O_CLOEXEC)
+        var sources = sources([name: kind.hasSuffix("FD") ? "\(nothing)" : value])
+        return try sources.newPassphrase(usesExisting: usesExisting, allowsEmpty: allowsEmpty)
+      }
+      #expect(throws: PassphraseError.emptyNew(origin(name))) { try new(allowsEmpty: false) }
+      #expect(try new(allowsEmpty: true).isEmpty)
+      #expect("\(PassphraseError.emptyNew(origin(name)))".contains(name))
+    }
   }
 
   @Test func `of a second repository is its own, or the same`() throws {
