@@ -176,6 +176,11 @@ static inline int linux_pipe(int descriptors[2]) {
   return (int)syscall(SYS_pipe2, descriptors, O_CLOEXEC);
 }
 
+// memfd_create(2) with MFD_CLOEXEC: a file that is memory.
+static inline int linux_memory_file(void) {
+  return (int)syscall(SYS_memfd_create, "archivist", 1u);
+}
+
 // fcntl is variadic. A descriptor that is no pipe refuses.
 static inline int linux_set_pipe_size(int descriptor, int size) {
   return fcntl(descriptor, 1031 /* F_SETPIPE_SZ */, size);

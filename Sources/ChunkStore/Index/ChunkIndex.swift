@@ -7,7 +7,9 @@ import Synchronization
 /// It consists of memory-mapped runs, so that its memory does not grow with the repository. Safe
 /// to use from any thread.
 final class ChunkIndex: Sendable {
+  /// Where runs are kept for the next time.
   private let folder: String
+  private let places: RunPlaces
   private let repositoryID: RepositoryID
   private let state: Mutex<State>
   /// The number of the run that a chunk was found in last.
@@ -29,7 +31,17 @@ final class ChunkIndex: Sendable {
     self.folder = folder
     self.repositoryID = repositoryID
     state = Mutex(State())
-    try LocalFile.makePrivateDirectories(folder)
+    places = RunPlaces(cache: folder)
+    do throws(StorageError) {
+      try LocalFile.makePrivateDirectories(folder)
+    } catch {
+      places.giveUp(.cache(folder), error)
+    }
+  }
+
+  /// Tells why the cache is not written to, once, if it is not.
+  func onCacheFailure(_ body: @escaping @Sendable (StorageError) -> Void) {
+    places.onFailure(body)
   }
 
   // MARK: Bringing it up to date
@@ -72,7 +84,7 @@ final class ChunkIndex: Sendable {
         covered.formUnion(run.sources)
         runs.append(run)
       } else {
-        try LocalFile.remove("\(folder)/\(name)")
+        LocalFile.discard("\(folder)/\(name)")
       }
     }
 
@@ -106,11 +118,13 @@ final class ChunkIndex: Sendable {
         return try update(to: view, isVerified: true, read: read, problem: problem)
       }
       let name = newName()
-      let merged = try IndexRun.merge(small, in: folder, name: name, repositoryID: repositoryID)
+      let merged = try places.writing {
+        try IndexRun.merge(small, in: $0, name: name, repositoryID: repositoryID)
+      }
       let replaced = Set(merged.sources)
       for (old, run) in try loadRuns() where old != name {
         if run.sources.allSatisfy({ replaced.contains($0) }) {
-          try LocalFile.remove("\(folder)/\(old)")
+          LocalFile.discard("\(folder)/\(old)")
         }
       }
       runs = runs[small.count...] + [merged]
@@ -155,8 +169,9 @@ final class ChunkIndex: Sendable {
     guard !entries.isEmpty else { return }
     let run =
       sources.isEmpty
-      ? try IndexRun.build(
-        entries, sources: [], in: folder, name: nil, repositoryID: repositoryID)
+      ? try places.writing {
+        try IndexRun.build(entries, sources: [], in: $0, name: nil, repositoryID: repositoryID)
+      }
       : try build(entries, sources: sources)
     var added = Run(
       run,
@@ -222,8 +237,7 @@ final class ChunkIndex: Sendable {
 
   private func loadRuns(isVerified: Bool = false) throws -> [(name: String, run: IndexRun)] {
     var found: [(name: String, run: IndexRun)] = []
-    let names = try LocalFile.names(in: folder).map { String(decoding: $0, as: UTF8.self) }
-    for name in names.sorted() {
+    for name in names() {
       if name.hasPrefix(IndexRun.draftPrefix) {
         try removeIfAbandoned("\(folder)/\(name)")
         continue
@@ -236,9 +250,9 @@ final class ChunkIndex: Sendable {
         found.append((name, run))
       } catch is FormatError {
         // A damaged cache: made again from the repository.
-        try LocalFile.remove("\(folder)/\(name)")
-      } catch StorageError.notFound {
-        // Another process has just merged it.
+        LocalFile.discard("\(folder)/\(name)")
+      } catch is StorageError {
+        // Another process has just merged it, or it cannot be read.
       }
     }
     // Large ones first, so that a merged run counts, and not the parts it was made of.
@@ -247,17 +261,29 @@ final class ChunkIndex: Sendable {
     }
   }
 
+  /// The names in the folder; of one that cannot be read, none.
+  private func names() -> [String] {
+    do throws(StorageError) {
+      return try LocalFile.names(in: folder).map { String(decoding: $0, as: UTF8.self) }.sorted()
+    } catch {
+      places.giveUp(.cache(folder), error)
+      return []
+    }
+  }
+
   /// Removes a draft that a crashed process has left, a day later.
   private func removeIfAbandoned(_ path: String) throws {
     let limit = Clock.now.earlier(bySeconds: 24 * 3600)
     if let status = try LocalFile.status(path), status.modified < limit {
-      try LocalFile.remove(path)
+      LocalFile.discard(path)
     }
   }
 
   private func build(_ entries: [IndexEntry], sources: [Digest256]) throws -> IndexRun {
-    try IndexRun.build(
-      entries, sources: sources, in: folder, name: newName(), repositoryID: repositoryID)
+    try places.writing {
+      try IndexRun.build(
+        entries, sources: sources, in: $0, name: newName(), repositoryID: repositoryID)
+    }
   }
 
   /// Names are in the order of their making.

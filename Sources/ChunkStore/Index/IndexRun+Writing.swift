@@ -52,8 +52,9 @@ extension IndexRun {
   ///
   /// It is written aside, and renamed to its name when it is whole.
   private final class Draft {
-    private let folder: String
-    private let path: String
+    /// What stands in the cache until it is renamed, or goes.
+    private let path: String?
+    private let place: RunPlace
     private let file: LocalFile
     private let repositoryID: RepositoryID
     private var buffer = ByteWriter(reserving: 1 << 20)
@@ -64,16 +65,24 @@ extension IndexRun {
     private var chunkCount: UInt64 = 0
 
     init(
-      _ tables: Tables, blockCount: Int, chunkCount: Int, in folder: String,
+      _ tables: Tables, blockCount: Int, chunkCount: Int, in place: RunPlace,
       repositoryID: RepositoryID
     ) throws {
-      let path = "\(folder)/\(IndexRun.draftPrefix)\(try Digest256.random().hex.prefix(24))"
       let hash = try SHA256()
-      let file = try LocalFile.open(path, flags: O_RDWR | O_CREAT | O_EXCL, mode: 0o600)
-      self.folder = folder
+      switch place {
+      case .cache(let folder):
+        let path = "\(folder)/\(IndexRun.draftPrefix)\(try Digest256.random().hex.prefix(24))"
+        file = try LocalFile.open(path, flags: O_RDWR | O_CREAT | O_EXCL, mode: 0o600)
+        self.path = path
+      case .temporary(let folder):
+        file = try LocalFile.unnamed(in: folder)
+        path = nil
+      case .memory:
+        file = try LocalFile.inMemory()
+        path = nil
+      }
+      self.place = place
       self.repositoryID = repositoryID
-      self.path = path
-      self.file = file
       self.hash = hash
       stretches = Stretches(count: chunkCount)
       firstRows.reserveCapacity(stretches.number)
@@ -82,7 +91,7 @@ extension IndexRun {
       try file.write(head.span)
     }
 
-    deinit { LocalFile.discard(path) }
+    deinit { if let path { LocalFile.discard(path) } }
 
     func put(_ block: Block) throws {
       buffer.native(UInt32(truncatingIfNeeded: block.segment))
@@ -131,17 +140,20 @@ extension IndexRun {
       }
       try flush()
       try file.write(try hash.finalize().bytes.span)
+      guard let name, let path, case .cache(let folder) = place else {
+        return try IndexRun(file: file, repositoryID: repositoryID)
+      }
       // Or a power cut leaves a file of zeros under the name.
-      if name != nil { try file.synchronize() }
+      try file.synchronize()
       let run = try IndexRun(file: file, repositoryID: repositoryID)
-      if let name { try LocalFile.rename(path, to: "\(folder)/\(name)") }
+      try LocalFile.rename(path, to: "\(folder)/\(name)")
       return run
     }
   }
 
   /// The run of some index entries, which are in memory.
   static func build(
-    _ entries: [IndexEntry], sources: [Digest256], in folder: String, name: String?,
+    _ entries: [IndexEntry], sources: [Digest256], in place: RunPlace, name: String?,
     repositoryID: RepositoryID
   ) throws -> IndexRun {
     var tables = Tables()
@@ -175,7 +187,7 @@ extension IndexRun {
     }
     rows.sort { $0.id < $1.id }
     let draft = try Draft(
-      tables, blockCount: blocks.count, chunkCount: rows.count, in: folder,
+      tables, blockCount: blocks.count, chunkCount: rows.count, in: place,
       repositoryID: repositoryID)
     for block in blocks { try draft.put(block) }
     for row in rows { try draft.put(row) }
@@ -184,7 +196,7 @@ extension IndexRun {
 
   /// One run of several, row by row, in constant memory but for the tables.
   static func merge(
-    _ runs: [IndexRun], in folder: String, name: String, repositoryID: RepositoryID
+    _ runs: [IndexRun], in place: RunPlace, name: String, repositoryID: RepositoryID
   ) throws -> IndexRun {
     var tables = Tables()
     // Of each run, what its segments, headers and blocks are numbered in the new one.
@@ -210,7 +222,7 @@ extension IndexRun {
       blockCount += run.blockCount
     }
     let draft = try Draft(
-      tables, blockCount: blockCount, chunkCount: runs.reduce(0) { $0 + $1.count }, in: folder,
+      tables, blockCount: blockCount, chunkCount: runs.reduce(0) { $0 + $1.count }, in: place,
       repositoryID: repositoryID)
     for (number, run) in runs.enumerated() {
       for row in 0..<run.blockCount {

@@ -66,6 +66,12 @@ public final class Repository: Sendable {
       folder: "\(cacheFolder)/\(keys.repositoryID.hex)/index", repositoryID: keys.repositoryID)
   }
 
+  /// Tells why the cache of this client is not written to, if it is not: then what is made of the
+  /// index is made again by the next operation.
+  public func onCacheFailure(_ body: @escaping @Sendable (StorageError) -> Void) {
+    index.onCacheFailure(body)
+  }
+
   // MARK: Making and opening
 
   /// Where a new repository's key slot is kept.

@@ -127,10 +127,10 @@ struct Check: ParsableCommand {
     defer { progress?.finish() }
     let found = try repository.check(options, meter: meter) { step in report.info("\(step)") }
     progress?.finish()
-    if isPart, let end = found.verifiedUpTo { try place.save(end) }
+    if isPart, let end = found.verifiedUpTo { save(end, place, report) }
     var count = found.problemCount
     for problem in found.problems { report.warning(.damage, "\(name: Array(problem.utf8))") }
-    if !repositoryOnly, let vanished = try ClientMemory(session).vanished(from: repository) {
+    if !repositoryOnly, let vanished = try session.vanished(from: repository) {
       count += 1
       report.warning(.various, "\(vanished)")
     }
@@ -152,6 +152,14 @@ struct Check: ParsableCommand {
         + "\(HumanText.count(found.quarantined, "segment")).\n"
     }
     try session.output.write(text)
+  }
+
+  private func save(_ end: Digest256, _ place: CheckPlace, _ report: Report) {
+    do throws(SystemError) { try place.save(end) } catch {
+      report.caution(
+        "\(name: error.path): \(error.reason) (\(error.operation)): the next check of a part begins "
+          + "where this one did")
+    }
   }
 
   private func checkStorage(_ path: String, _ session: Session, _ meter: Meter) throws {
@@ -186,7 +194,7 @@ private struct CheckPlace {
     try PrivateFile.read(file).flatMap { Digest256(hex: $0.filter { $0 > 0x20 }) }
   }
 
-  func save(_ id: Digest256) throws {
+  func save(_ id: Digest256) throws(SystemError) {
     try PrivateFile.write(Array("\(id.hex)\n".utf8), to: file)
   }
 }

@@ -63,7 +63,7 @@ struct Copy: ParsableCommand {
     let source = try session.open(from, as: .other)
     let destination = try session.open(to)
     // What is copied may be taken for all that there was.
-    if let vanished = try ClientMemory(session).vanished(from: source) {
+    if let vanished = try session.vanished(from: source) {
       session.report.warning(.various, "\(vanished)")
     }
     let signals = SignalWatch.process

@@ -125,7 +125,7 @@ struct Create: ParsableCommand {
     }
 
     if readsInput { try session.claimStandardInput(for: "the path -") }
-    let repository = try session.open(path)
+    let repository = try session.open(path, remembers: true)
     let signals = SignalWatch.process
     let user = String(decoding: placeholders.user, as: UTF8.self)
     let new = NewArchive(

@@ -52,6 +52,13 @@ enum EnvironmentHelp {
       XDG_CONFIG_HOME, XDG_CACHE_HOME
                                 as the XDG Base Directory Specification says
 
+    HOME and XDG_… count unless they lead to another user's folders, as they may
+    after sudo or su: then the home is the one that the system has for the user.
+    What only reads goes on without these folders; `create` needs the former.
+
+      TMPDIR                    where the index is kept while the cache cannot be
+                                written to, and long lists of paths are sorted
+
       TZ                        the time zone of all times that are shown or written
       TERM                      on a dumb terminal no progress is shown
     """

@@ -10,6 +10,8 @@ enum Exit {
   static let style = Mutex(ExitStatus.Style.classic)
   /// Where the last words go.
   static let report = Mutex<Report?>(nil)
+  /// Where this client keeps what is its own.
+  static let clientFolders = Mutex<[String]>([])
 
   /// A status that is no error in itself: what warnings make of a run.
   struct WithStatus: Error {
@@ -201,9 +203,15 @@ enum Exit {
         "\(path): is not an empty folder; a repository is made in a new or empty one",
         .failure(.repositoryExists)
       )
+    case .noSpace(let path) where isClients(path):
+      (
+        "\(path): the disk is full that this client's own files are on. Nothing in the repository is "
+          + "affected; make room there, or name other folders with ARCHIVIST_CACHE_DIR and "
+          + "ARCHIVIST_CONFIG_DIR", .failure(.other)
+      )
     case .noSpace(let path):
       (
-        "\(path): the disk is full. Nothing that was backed up before is affected; "
+        "\(path): the repository's disk is full. Nothing that was backed up before is affected; "
           + "`archivist delete` or `prune`, then `compact`, make room even now",
         .failure(.noSpace)
       )
@@ -224,6 +232,10 @@ enum Exit {
       )
     case .connection(let failure): describe(failure)
     }
+  }
+
+  private static func isClients(_ path: String) -> Bool {
+    clientFolders.withLock { $0 }.contains { path == $0 || path.hasPrefix($0 + "/") }
   }
 
   private static func describe(_ failure: ConnectionFailure) -> (Message, ExitStatus) {

@@ -6,6 +6,9 @@ import Glibc
 ///
 /// `ARCHIVIST_CACHE_DIR` and `ARCHIVIST_CONFIG_DIR` name the folders themselves; else they are in
 /// `ARCHIVIST_BASE_DIR`, or where the XDG Base Directory Specification puts them.
+///
+/// `HOME` and the XDG variables count only where they lead to folders of this user's: after `sudo` they
+/// may be another's, who could not use what root leaves there, and could change what root relies on.
 struct Folders: Sendable {
   /// Disposable: deleting it costs time.
   let cache: String
@@ -13,10 +16,15 @@ struct Folders: Sendable {
   let config: String
 
   init(_ environment: Environment) {
-    let home = environment.text("ARCHIVIST_BASE_DIR") ?? environment.text("HOME") ?? "/root"
+    // Without a home, what Debian gives as one: it is never there.
+    let home =
+      environment.text("ARCHIVIST_BASE_DIR") ?? HomeFolder.own(environment.text("HOME"))
+      ?? (geteuid() == 0 ? "/root" : "/nonexistent")
     func folder(_ own: String, _ xdg: String, _ standard: String) -> String {
       if let folder = environment.text(own) { return folder }
-      if environment.text("ARCHIVIST_BASE_DIR") == nil, let base = environment.text(xdg) {
+      if environment.text("ARCHIVIST_BASE_DIR") == nil, let base = environment.text(xdg),
+        !HomeFolder.isAnothers(base)
+      {
         return "\(base)/archivist"
       }
       return "\(home)/\(standard)/archivist"

@@ -9,7 +9,7 @@ enum PrivateFile {
   static func read(_ path: [UInt8]) throws(SystemError) -> [UInt8]? {
     let number = open(path, O_RDONLY)
     guard number >= 0 else {
-      if errno == ENOENT { return nil }
+      if errno == ENOENT || errno == ENOTDIR { return nil }
       throw .last("open", path)
     }
     defer { _ = close(number) }

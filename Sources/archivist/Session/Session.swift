@@ -33,6 +33,7 @@ final class Session {
       style = options.exitCodes ?? variable.flatMap(ExitStatus.Style.init(rawValue:)) ?? .classic
     }
     Exit.report.withLock { $0 = report }
+    Exit.clientFolders.withLock { $0 = [folders.cache, folders.config] }
   }
 
   /// `{now}`, `{hostname}` and so on, as of `now`.
@@ -128,10 +129,11 @@ final class Session {
   ///   - path: Where it is.
   ///   - which: Which of the command's repositories it is.
   ///   - namesSlots: Whether to warn of what was passed over among the key slots of the storage.
+  ///   - remembers: Whether what is made has to be remembered: then it is an error if it cannot be.
   /// - Returns: The repository.
   /// - Throws: What keeps it from being opened; `ClientMemory.Mismatch` if it is another one.
   func open(
-    _ path: String, as which: Which = .own, namesSlots: Bool = true
+    _ path: String, as which: Which = .own, namesSlots: Bool = true, remembers: Bool = false
   ) throws -> Repository {
     let storage = try storage(at: path)
     let slots = try clientSlots(storage)
@@ -147,7 +149,13 @@ final class Session {
           return passphrase.secret
         }
         lastPassphrase = asked?.secret
-        try ClientMemory(self).verify(repository)
+        try verify(repository, remembers: remembers)
+        repository.onCacheFailure { [report, folders] error in
+          report.caution(
+            "\(name: Array(folders.cache.utf8)): this client's cache cannot be written to "
+              + "(\(Self.reason(error))): what is read for it will be read again the next time. "
+              + "ARCHIVIST_CACHE_DIR names another folder")
+        }
         repository.onLeaseLoss { [report] in
           report.warning(
             .various,
@@ -180,6 +188,45 @@ final class Session {
         report.warning(.various, "The passphrase is wrong, try again.")
       }
     }
+  }
+
+  private static func reason(_ error: StorageError) -> String {
+    switch error {
+    case .noSpace: StorageError.reason(ENOSPC)
+    case .notFound: StorageError.reason(ENOENT)
+    case .system(_, _, let code): StorageError.reason(code)
+    default: "\(error)"
+    }
+  }
+
+  /// Compares a repository with what this client remembers of it, and remembers what is new.
+  ///
+  /// Who restores must not be kept from it by a disk that is full, or not there.
+  private func verify(_ repository: Repository, remembers: Bool) throws {
+    do {
+      try ClientMemory(self).verify(repository)
+    } catch let error as SystemError where !remembers {
+      cannotRemember(error)
+    }
+  }
+
+  /// What this client remembers of archives, and are gone from a repository that is only read; `nil`
+  /// also where that is not known.
+  func vanished(from repository: Repository) throws -> ClientMemory.Mismatch? {
+    do {
+      return try ClientMemory(self).vanished(from: repository)
+    } catch let error as SystemError {
+      cannotRemember(error)
+      return nil
+    }
+  }
+
+  private func cannotRemember(_ error: SystemError) {
+    let message: Message =
+      "\(name: error.path): \(error.reason) (\(error.operation)): what this client remembers of "
+      + "repositories cannot be used, so that nobody notices if another one is in this one's place. "
+      + "ARCHIVIST_CONFIG_DIR names another folder"
+    if warned.insert(message.bytes).inserted { report.caution(message) }
   }
 
   /// Names what is among the key slots and cannot be used, and how to be rid of it.
@@ -332,6 +379,12 @@ final class Session {
   /// The slot that this client keeps for the repository in a storage, if any.
   func clientSlots(_ storage: any Storage) throws -> [[UInt8]] {
     let path = folders.keyFile(try Repository.identify(storage))
-    return try PrivateFile.read(Array(path.utf8)).map { [$0] } ?? []
+    do throws(SystemError) {
+      return try PrivateFile.read(Array(path.utf8)).map { [$0] } ?? []
+    } catch {
+      // The repository may have the key itself.
+      report.caution("\(name: error.path): \(error.reason): it is passed over")
+      return []
+    }
   }
 }

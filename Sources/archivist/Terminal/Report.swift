@@ -82,6 +82,10 @@ final class Report: Sendable {
     write(.warning, message, messageID: kind.messageID) { $0.warnings[kind, default: 0] += 1 }
   }
 
+  /// Something that somebody has to look at, and that takes nothing from what is done: the exit
+  /// status does not tell.
+  func caution(_ message: Message) { write(.warning, message) }
+
   /// Something that keeps the work from being finished.
   ///
   /// - Parameters:

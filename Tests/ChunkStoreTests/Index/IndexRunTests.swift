@@ -34,7 +34,7 @@ import Testing
     _ entries: [IndexEntry], sources: [Digest256] = [], name: String? = nil
   ) throws -> IndexRun {
     try IndexRun.build(
-      entries, sources: sources, in: folder.path, name: name, repositoryID: repository)
+      entries, sources: sources, in: .cache(folder.path), name: name, repositoryID: repository)
   }
 
   private func open(
@@ -125,7 +125,7 @@ import Testing
       all += entries
       sources += source
     }
-    _ = try IndexRun.merge(runs, in: folder.path, name: "m.run", repositoryID: repository)
+    _ = try IndexRun.merge(runs, in: .cache(folder.path), name: "m.run", repositoryID: repository)
     let merged = try open("m.run")
     #expect(merged.sources == sources)
     #expect(merged.segmentCount == all.count)

@@ -1,27 +1,72 @@
+import CLinux
 internal import Glibc
 
-/// What `~` and `~name` at the beginning of a path stand for.
-enum HomeFolder {
+/// Home folders, and what `~` and `~name` at the beginning of a path stand for.
+package enum HomeFolder {
   /// The path with a home folder in the place of `~` or `~name`; as it is, if there is none.
   static func expanding(_ path: String) -> String {
     guard path.hasPrefix("~") else { return path }
     let name = path.dropFirst().prefix { $0 != "/" }
-    guard let home = name.isEmpty ? ownFolder : folder(of: String(name)) else { return path }
+    let home =
+      name.isEmpty
+      ? own(unsafe getenv("HOME").map { unsafe String(cString: $0) }) : folder(of: String(name))
+    guard let home else { return path }
     return home + path.dropFirst(1 + name.count)
   }
 
-  private static var ownFolder: String? {
-    unsafe getenv("HOME").map { unsafe String(cString: $0) }
+  /// The home folder of the user that this process runs as.
+  ///
+  /// - Parameter variable: The value of `HOME`. It counts unless that folder is somebody else's, as
+  ///   it may be after `sudo` or `su`: then the user's own is where the system says.
+  /// - Returns: The folder; `nil` if there is none.
+  package static func own(_ variable: String?) -> String? {
+    let user = geteuid()
+    guard let variable, !variable.isEmpty else { return folder(ofUser: user) }
+    guard let owner = owner(of: variable), owner != user else { return variable }
+    return folder(ofUser: user) ?? variable
+  }
+
+  /// Whether a folder, or the nearest above it that is there, belongs to a user other than root and
+  /// the one that this process runs as.
+  package static func isAnothers(_ path: String) -> Bool {
+    var path = path
+    while !path.isEmpty {
+      if let owner = owner(of: path) { return owner != 0 && owner != geteuid() }
+      path = String(path[..<(path.lastIndex(of: "/") ?? path.startIndex)])
+    }
+    return false
+  }
+
+  private static func owner(of path: String) -> uid_t? {
+    var info = stat()
+    return unsafe stat(path, &info) == 0 ? info.st_uid : nil
   }
 
   private static func folder(of name: String) -> String? {
+    unsafe find { unsafe getpwnam_r(name, $0, $1, $2, $3) }
+  }
+
+  private static func folder(ofUser user: uid_t) -> String? {
+    unsafe find { unsafe getpwuid_r(user, $0, $1, $2, $3) }
+  }
+
+  private static func find(
+    _ search: (
+      UnsafeMutablePointer<passwd>, UnsafeMutablePointer<CChar>, Int,
+      UnsafeMutablePointer<UnsafeMutablePointer<passwd>?>
+    ) -> Int32
+  ) -> String? {
     var entry = unsafe passwd()
     var found: UnsafeMutablePointer<passwd>?
     var buffer = [CChar](repeating: 0, count: 16 << 10)
+    let size = buffer.count
     // What the entry points to is in the buffer.
-    guard unsafe getpwnam_r(name, &entry, &buffer, buffer.count, &found) == 0,
-      unsafe found != nil, let folder = unsafe entry.pw_dir
-    else { return nil }
-    return unsafe String(cString: folder)
+    return unsafe buffer.withUnsafeMutableBufferPointer { buffer in
+      guard let start = buffer.baseAddress, unsafe search(&entry, start, size, &found) == 0,
+        unsafe found != nil, let folder = unsafe entry.pw_dir
+      else { return nil }
+      let text = unsafe String(cString: folder)
+      return text.isEmpty ? nil : text
+    }
   }
 }

@@ -260,8 +260,18 @@ public final class RemoteStorage: Storage {
 
   private static let mostSpools = 3
 
+  /// The paths of files that wait for the next upload.
+  var unusedSpools: [String] { spools.withLock { $0.map(\.path) } }
+
   /// A file without a name, for as long as it is open.
   private func spool() throws(StorageError) -> LocalFile {
+    do throws(StorageError) { return try cachedSpool() } catch {
+      // A cache that cannot be used: it is no more than a segment, and memory has room for that.
+      return try LocalFile.inMemory()
+    }
+  }
+
+  private func cachedSpool() throws(StorageError) -> LocalFile {
     try LocalFile.makePrivateDirectories(spoolFolder)
     let name: String
     do throws(CryptoError) { name = try Digest256.random().hex } catch {

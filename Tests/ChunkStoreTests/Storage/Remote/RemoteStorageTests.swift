@@ -129,13 +129,18 @@ import Testing
       #expect(try local.get(name, range: nil) == bytes)
     }
     try upload(cutting: false, seed: 1)
-    // No other file can be made from now on.
+    let first = storage.unusedSpools
+    #expect(first.count == 1)
+    // No other file can be made from now on: another one is memory.
     let spool = "\(server.path).spool"
     TemporaryFolder.remove(spool)
     _ = try LocalFile.open(spool, flags: O_WRONLY | O_CREAT, mode: 0o600)
     try upload(cutting: false, seed: 2)
+    #expect(storage.unusedSpools == first)
     try upload(cutting: true, seed: 3)
-    #expect(throws: StorageError.self) { try upload(cutting: false, seed: 4) }
+    #expect(storage.unusedSpools.isEmpty)
+    try upload(cutting: false, seed: 4)
+    #expect(storage.unusedSpools == ["memory"])
   }
 
   @Test func `what was announced is handed out, once, and costs no journey`() throws {

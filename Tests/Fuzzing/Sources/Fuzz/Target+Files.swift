@@ -38,7 +38,7 @@ extension Target {
         let entries = (0..<number).map { _ in random.indexEntry() }
         guard
           let run = try? IndexRun.build(
-            entries, sources: [random.digest()], in: "/tmp", name: "fuzz-seed-\(getpid())",
+            entries, sources: [random.digest()], in: .cache("/tmp"), name: "fuzz-seed-\(getpid())",
             repositoryID: runOwner),
           let file = try? LocalFile.open("/tmp/fuzz-seed-\(getpid())", flags: O_RDONLY),
           let size = try? file.status().size
@@ -97,7 +97,8 @@ extension Target {
     }
     // Two of them are put together where the index is cleared up.
     let merged = "fuzz-merged-\(getpid())"
-    _ = try? IndexRun.merge([run, run], in: "/dev/shm", name: merged, repositoryID: runOwner)
+    _ = try? IndexRun.merge(
+      [run, run], in: .cache("/dev/shm"), name: merged, repositoryID: runOwner)
     LocalFile.discard("/dev/shm/\(merged)")
   }
 }
