@@ -72,6 +72,18 @@ ARCHIVIST_BASE_DIR=$work/disk/other status 0 archivist list repo::1
 ARCHIVIST_BASE_DIR=$work/disk/home status 2 archivist create repo::2 tree
 says 'disk/home.*Read-only file system'
 
+ARCHIVIST_BASE_DIR=$work/disk/other status 2 archivist create repo::2 tree
+says 'disk/other/.*Read-only file system'
+[ "$(archivist list --short repo)" = 1 ] || fail "an archive was made that is not remembered"
+
+say "a disk that becomes full while a backup is made: it is made"
+mount -o remount,rw disk
+head -c 5000000 /dev/zero >disk/fill 2>/dev/null || true
+ARCHIVIST_BASE_DIR=$work/disk/other status 1 archivist create repo::2 tree
+says 'disk/other/.*No space left on device.*archive 2 is made, but this client cannot remember'
+status 0 archivist list repo::2
+status 0 archivist delete repo::2
+
 say "none at all"
 : >nothing
 ARCHIVIST_BASE_DIR=$work/nothing/home reads 'Not a directory'

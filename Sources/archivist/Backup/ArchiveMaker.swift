@@ -77,7 +77,9 @@ struct ArchiveMaker {
     var options = options
     options.checkpoints = ArchiveBuilder.Checkpoints(
       interval: Double(checkpointInterval), describe: { [new] in new.describe(&$0) },
-      made: { [repository] in try memory.remember($0, in: repository) })
+      made: { [repository, report] in
+        try Self.remember($0, of: repository, memory, report)
+      })
     let builder = try ArchiveBuilder(
       repository, options: options, problem: tell, report: reporter())
     signals.handle { [interrupt = builder.interruption] in interrupt() }
@@ -113,7 +115,7 @@ struct ArchiveMaker {
         new.describe(&manifest)
       }
       sayStages()
-      try memory.remember(archive, in: repository)
+      try Self.remember(archive, of: repository, memory, report)
       if archive.manifest.kind == .checkpoint { throw interrupted(archive) }
       backup.sources.say(report)
       try repository.removeCheckpoints(
@@ -125,6 +127,21 @@ struct ArchiveMaker {
     } catch {
       builder.cancel()
       throw error
+    }
+  }
+
+  /// Remembers what was made, if this client's own disk lets it: the backup is worth more.
+  private static func remember(
+    _ archive: Archive, of repository: Repository, _ memory: ClientMemory, _ report: Report
+  ) throws {
+    do {
+      try memory.remember(archive, in: repository)
+    } catch let error as SystemError {
+      report.warning(
+        .various,
+        "\(name: error.path): \(error.reason) (\(error.operation)): archive "
+          + "\(name: Array(archive.name.utf8)) is made, but this client cannot remember that. It will "
+          + "not notice if the archive is taken away, and takes no unchanged files from it")
     }
   }
 

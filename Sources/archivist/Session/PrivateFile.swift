@@ -36,6 +36,12 @@ enum PrivateFile {
     }
   }
 
+  /// Finds out whether files can be written in a folder, as far as that can be known before.
+  static func demandWritable(_ folder: [UInt8]) throws(SystemError) {
+    let answer = unsafe withCString(folder) { unsafe access($0, W_OK | X_OK) }
+    guard answer == 0 else { throw .last("access", folder) }
+  }
+
   /// Writes a file aside, and renames it into place.
   ///
   /// It takes the place of a file or a link; anything else of that name stays, and is an error.

@@ -205,6 +205,8 @@ final class Session {
   private func verify(_ repository: Repository, remembers: Bool) throws {
     do {
       try ClientMemory(self).verify(repository)
+      // Of a repository that is known nothing may have been written.
+      if remembers { try PrivateFile.demandWritable(Array("\(folders.config)/repositories".utf8)) }
     } catch let error as SystemError where !remembers {
       cannotRemember(error)
     }
