@@ -18,7 +18,7 @@ program, name, whom, delay, *arguments = sys.argv[1:]
 # Whoever starts the tests may ignore it, which is inherited.
 signal.signal(signal.SIGINT, signal.SIG_DFL)
 with open("said", "wb") as said:
-    run = subprocess.Popen([program, *arguments], stderr=said, process_group=0)
+    run = subprocess.Popen([program, *arguments], stderr=said, preexec_fn=os.setpgrp)
 time.sleep(float(delay))
 assert run.poll() is None, f"it has ended before the signal: {open('said').read()}"
 number = getattr(signal, name)
@@ -61,7 +61,8 @@ for signal in TERM INT HUP; do
   echo begun >stalled &
   ended SIG$signal it 1 create repo::x tree/a - <stalled; kept 0
   ended SIG$signal it 1 create --content-from-command repo::x -- sleep 600; kept 0
-  ended SIG$signal it 1 create --content-from-command repo::x -- sh -c 'exec >&-; exec sleep 601'; kept 0
+  ended SIG$signal it 1 create --content-from-command repo::x -- sh -c "exec >&-; exec sleep 601.$$"
+  kept 0
   ended SIG$signal group 1 create --content-from-command repo::x -- sleep 600; kept 0
   ended SIG$signal it 1 create --read-special repo::x tree; kept 1
   rm tree/fifo
@@ -71,7 +72,7 @@ for signal in TERM INT HUP; do
   (unset ARCHIVIST_PASSPHRASE
     ARCHIVIST_PASSPHRASE_FD=0 ended SIG$signal it 1 list repo <stalled)
 done
-pgrep -f 'sleep 601' >/dev/null && fail "the command still runs"
+pgrep -f "sleep 601.$$" >/dev/null && fail "the command still runs"
 
 say "what a FIFO brings is read to its end"
 rm tree/link
@@ -139,7 +140,7 @@ done
 
 say "at a terminal ssh asks for what it needs, and an interrupt there leaves the terminal as it was"
 status 0 archivist create repo::one tree/a
-ssh-keygen -q -p -P '' -N phrase -f "$SSH_KEY"
+ssh-keygen -q -p -P '' -N phrase -f "$SSH_KEY" >/dev/null
 sed 's/BatchMode yes/BatchMode no/' "$SSH_CONFIG" >asking_config
 python3 - "$ARCHIVIST" "$url" "ssh -F $work/asking_config" <<'PYTHON' || fail "the question of ssh"
 import os, pty, signal, sys, termios, time
