@@ -58,8 +58,7 @@ import Glibc
     let storage = try LocalStorage.create(path: "\(folder)/repository")
     return try Repository.create(
       in: storage, suite: .aes256GCM, passphrase: Secret(copying: Array("secret".utf8).span),
-      cacheFolder: "\(folder)/cache"
-    ).repository
+      cacheFolder: "\(folder)/cache")
   }
 
   private static func open(_ folder: String) throws -> Repository {

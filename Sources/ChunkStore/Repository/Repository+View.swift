@@ -420,6 +420,7 @@ extension Repository {
     try demand(.delete)
     guard !archives.isEmpty else { return }
     meter.begin(.deletingArchives, total: UInt64(archives.count))
+    let names = try labels(.archiveName, problem: { _, _ in })
     for start in stride(from: 0, to: archives.count, by: Removal.most) {
       let part = archives[start..<min(start + Removal.most, archives.count)]
       let removal = Removal(archives: part.map(\.id), time: machine.now())
@@ -430,6 +431,11 @@ extension Repository {
         try storage.releaseReserve()
         try publish(try removal.signed(by: keys.authority), as: .removal, in: .removal)
       }
+      // Names first: whoever is interrupted leaves none without an archive.
+      let gone = Set(part.map(\.id))
+      for (target, entry) in names where gone.contains(target) {
+        try storage.delete(.object(.label, entry.id))
+      }
       for archive in part {
         try storage.delete(.object(.archive, archive.id))
         meter.advance()
@@ -437,11 +443,6 @@ extension Repository {
     }
     // Reported as deleted, they must not come back after a power cut.
     try storage.settle([.archive])
-    let gone = Set(archives.map(\.id))
-    for (target, entry) in try labels(.archiveName, problem: { _, _ in })
-    where gone.contains(target) {
-      try storage.delete(.object(.label, entry.id))
-    }
   }
 }
 

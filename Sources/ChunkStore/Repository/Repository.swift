@@ -90,24 +90,28 @@ public final class Repository: Sendable {
   ///   - passphrase: Protects the keys; `nil` only for suite `none`, whose keys are no secret.
   ///   - parameters: What the derivation of a key from the passphrase costs.
   ///   - keyPlace: Where the key slot goes.
+  ///   - keep: Keeps the key slot with the client, if it goes there; before there is a repository
+  ///     that nobody could open without it.
   ///   - relative: The keys of a repository whose deduplication secret it shares.
   ///   - cacheFolder: A folder for disposable data of all repositories.
-  /// - Returns: The repository, and its key slot if that is for the client to keep.
-  /// - Throws: Errors of the storage, or of libcrypto; `KeyError.wouldBecomePublic` if a secret of
+  /// - Returns: The repository.
+  /// - Throws: What `keep` throws; errors of the storage, or of libcrypto; `KeyError.wouldBecomePublic` if a secret of
   ///   the relative would stand in the clear.
   public static func create(
     in storage: any Storage, suite: Suite, passphrase: Secret?,
     parameters: ScryptParameters = .default, keyPlace: KeyPlace = .repository,
+    keep: (_ slot: [UInt8], RepositoryID) throws -> Void = { _, _ in },
     like relative: KeySlots? = nil, cacheFolder: String
-  ) throws -> (repository: Repository, slot: [UInt8]?) {
+  ) throws -> Repository {
     guard passphrase != nil || suite == .none else { throw KeyError.passphraseNeeded }
     try relative?.checkSharing(with: suite)
     let bundle = try KeyBundle.random(suite: suite, relative: relative?.bundle)
     let keys = try KeyRing(bundle)
     let slot = try KeySlot(sealing: bundle, passphrase: passphrase, parameters: parameters)
-    if keyPlace == .repository {
-      try storage.put(
-        .object(.key, try SHA256.digest(of: slot.encoded.span)), slot.encoded)
+    let slotID = try SHA256.digest(of: slot.encoded.span)
+    switch keyPlace {
+    case .repository: try storage.put(.object(.key, slotID), slot.encoded)
+    case .client: try keep(slot.encoded, keys.repositoryID)
     }
     let config = RepositoryConfig(
       generation: 1, repositoryID: keys.repositoryID,
@@ -120,9 +124,13 @@ public final class Repository: Sendable {
       try SealedObject.seal(
         try config.signed(by: keys.authority), as: .config, keys: keys,
         extension: keys.repositoryID.bytes))
-    let repository = try Repository(
+    // Only one can put the first configuration: slots of whoever was interrupted, or came too late,
+    // open nothing.
+    for (id, _) in try storage.names(.key) where id != slotID {
+      try storage.deleteIfPermitted(.object(.key, id))
+    }
+    return try Repository(
       storage: storage, keys: keys, config: config, cacheFolder: cacheFolder, machine: .current)
-    return (repository, keyPlace == .client ? slot.encoded : nil)
   }
 
   /// The id of the repository in a storage, which stands in the clear.

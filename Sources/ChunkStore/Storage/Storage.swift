@@ -162,8 +162,14 @@ public enum StorageError: Error, Equatable, Sendable {
   case missingRepository(String)
   /// There is something here, and it is no repository.
   case notARepository(String)
+  /// There is a repository where a new one was to be made.
+  case repositoryExists(String)
   /// Something is in the way of a new repository.
   case locationNotEmpty(String)
+  /// The directory is missing in which a new repository was to be made.
+  case missingParent(String)
+  /// A new repository, the first path, would be inside of another one, the second.
+  case insideRepository(String, String)
   /// The disk, or the quota, is full.
   case noSpace(String)
   /// The system refused: the path, what was tried, and its error number.

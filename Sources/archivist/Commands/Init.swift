@@ -41,6 +41,23 @@ struct Init: ParsableCommand {
   @Flag(help: "Make the folders above the repository as well.")
   var makeParentDirs = false
 
+  @Option(
+    help: """
+      Who may use the repository: private (its owner alone) or group (the group of its directory as \
+      well). Otherwise the directory decides, if it is there and its group may write to it, or others \
+      may nothing.
+      """)
+  var permissions: RepositoryPermissions?
+
+  @Option(help: "The permissions that files and directories of the repository lack: 077, say.")
+  var umask: FileModeMask?
+
+  func validate() throws {
+    if permissions != nil, umask != nil {
+      throw ValidationError("--permissions and --umask say the same: give one of them")
+    }
+  }
+
   func run() throws {
     let session = Session(global)
     let path = try session.repositoryLocation(location).path
@@ -49,14 +66,14 @@ struct Init: ParsableCommand {
     try relative?.checkSharing(with: encryption.suite)
     let passphrase =
       encryption.suite == .none ? nil : try session.newPassphrase(usesExisting: true)
-    let storage = try session.makeStorage(at: path, makesParents: makeParentDirs)
-    let (repository, slot) = try Repository.create(
+    let storage = try session.makeStorage(
+      at: path, makesParents: makeParentDirs,
+      mode: permissions?.mode ?? umask?.mode)
+    let repository = try Repository.create(
       in: storage, suite: encryption.suite, passphrase: passphrase,
-      keyPlace: encryption.isKeyWithClient ? .client : .repository, like: relative,
-      cacheFolder: session.folders.cache)
-    if let slot {
-      try PrivateFile.write(slot, to: Array(session.folders.keyFile(repository.id).utf8))
-    }
+      keyPlace: encryption.isKeyWithClient ? .client : .repository,
+      keep: { try PrivateFile.write($0, to: Array(session.folders.keyFile($1).utf8)) },
+      like: relative, cacheFolder: session.folders.cache)
     try ClientMemory(session).verify(repository, isNew: true)
     session.report.info("Made repository \(repository.id.hex) in \(name: Array(path.utf8))")
     if encryption.isKeyWithClient {
@@ -95,4 +112,24 @@ struct EncryptionMode: ExpressibleByArgument, CustomStringConvertible {
   }
 
   var description: String { (isKeyWithClient ? "keyfile-" : "") + suite.name }
+}
+
+/// Who may use a repository.
+enum RepositoryPermissions: String, CaseIterable, ExpressibleByArgument {
+  case `private`
+  case group
+
+  /// The permissions of its directories.
+  var mode: UInt32 { self == .group ? 0o2770 : 0o700 }
+}
+
+/// Permissions that are taken away, as umask(1) has them.
+struct FileModeMask: ExpressibleByArgument {
+  /// What is left for directories; always all for their owner.
+  let mode: UInt32
+
+  init?(argument: String) {
+    guard let mask = UInt32(argument, radix: 8), mask <= 0o777 else { return nil }
+    mode = 0o777 & ~mask | 0o700
+  }
 }

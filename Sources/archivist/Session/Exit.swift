@@ -198,9 +198,22 @@ enum Exit {
         "\(path): this is not a repository of archivist, but something else",
         .failure(.notARepository)
       )
+    case .repositoryExists(let path):
+      ("\(path): there is a repository here already", .failure(.repositoryExists))
     case .locationNotEmpty(let path):
       (
-        "\(path): is not an empty folder; a repository is made in a new or empty one",
+        "\(path): is not an empty directory; a repository is made in a new or empty one",
+        .failure(.pathExists)
+      )
+    case .missingParent(let path):
+      (
+        "\(path): the directory in which the repository was to be made is not there (is a disk not "
+          + "mounted?); `archivist init --make-parent-dirs` makes it as well",
+        .failure(.parentFolderMissing)
+      )
+    case .insideRepository(let path, let outer):
+      (
+        "\(path): is inside of the repository \(outer): make it elsewhere",
         .failure(.repositoryExists)
       )
     case .noSpace(let path) where isClients(path):

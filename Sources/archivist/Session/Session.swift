@@ -99,11 +99,17 @@ final class Session {
     return storage
   }
 
-  /// Makes the place of a new repository.
-  func makeStorage(at path: String, makesParents: Bool) throws -> any Storage {
+  /// Makes the place of a new repository, for whoever `mode` permits it to use it.
+  func makeStorage(at path: String, makesParents: Bool, mode: UInt32?) throws -> any Storage {
     guard path.hasPrefix("ssh://") else {
       if makesParents { try PrivateFile.makeFolders(above: Array(path.utf8)) }
-      return try LocalStorage.create(path: path)
+      return try LocalStorage.create(path: path, mode: mode)
+    }
+    guard mode == nil else {
+      throw CommandFailure(
+        "--permissions and --umask are for repositories on this machine: on a server, make the "
+          + "directory of the repository with the permissions that it is to have, and it takes them"
+      )
     }
     return try connect(path, making: makesParents ? .repositoryAndParents : .repository)
   }

@@ -14,8 +14,7 @@ import Testing
     root = "\(folder.path)/repository"
     let repository = try Repository.create(
       in: try LocalStorage.create(path: root), suite: .none, passphrase: nil,
-      cacheFolder: "\(folder.path)/cache"
-    ).repository
+      cacheFolder: "\(folder.path)/cache")
     let manifest = ArchiveManifest(
       name: "one", start: Timestamp(seconds: 1), end: Timestamp(seconds: 2))
     archive = try repository.publish(try manifest.encoded(), as: .archive, in: .archive)

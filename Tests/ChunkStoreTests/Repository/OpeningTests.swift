@@ -9,10 +9,10 @@ import Testing
     let passphrase = suite == .none ? nil : Secret("secret")
     let folder = try TemporaryFolder()
     let storage = try LocalStorage.create(path: "\(folder.path)/r")
-    let (created, slot) = try Repository.create(
+    let created = try Repository.create(
       in: storage, suite: suite, passphrase: passphrase, parameters: TestKeys.scrypt,
       cacheFolder: "\(folder.path)/cache")
-    #expect(slot == nil)
+    #expect(try storage.list(.key).count == 1)
     #expect(try Repository.identify(storage) == created.id)
     var asked = 0
     let opened = try Repository.open(
@@ -57,7 +57,7 @@ import Testing
     let first = try TestRepository(suite: .aes256GCM, passphrase: secret)
     let slots = try KeySlots(first.repository, clientSlots: [], passphrase: secret)
     let storage = MemoryStorage()
-    let (second, _) = try Repository.create(
+    let second = try Repository.create(
       in: storage, suite: .chacha20Poly1305, passphrase: Secret("another"),
       parameters: TestKeys.scrypt, like: slots, cacheFolder: first.folder.path)
     #expect(second.keys.isRelated(to: first.repository.keys))
@@ -89,8 +89,15 @@ import Testing
   @Test func `a key that the client keeps is not in the repository`() throws {
     let storage = MemoryStorage()
     let folder = try TemporaryFolder()
-    let (created, slot) = try Repository.create(
-      in: storage, suite: .none, passphrase: nil, keyPlace: .client, cacheFolder: folder.path)
+    var slot: [UInt8]?
+    let created = try Repository.create(
+      in: storage, suite: .none, passphrase: nil, keyPlace: .client,
+      keep: { kept, _ throws in
+        slot = kept
+        // Without it nobody could open the repository, so that there must be none yet.
+        let generations = try storage.generations()
+        #expect(generations.isEmpty)
+      }, cacheFolder: folder.path)
     let kept = try #require(slot)
     #expect(try storage.list(.key).isEmpty)
     func open(_ slots: [[UInt8]]) throws -> Repository {
@@ -104,6 +111,20 @@ import Testing
     #expect(try open([try stranger.slot, kept]).id == created.id)
     #expect(try open([[1, 2, 3], kept]).id == created.id)
     #expect(throws: Corruption.self) { try open([[1, 2, 3]]) }
+  }
+
+  @Test func `key slots of whoever was interrupted are removed`() throws {
+    let storage = MemoryStorage()
+    let stranger = try TestRepository()
+    let slot = try stranger.slot
+    try storage.put(.object(.key, try SHA256.digest(of: slot.span)), slot)
+    let folder = try TemporaryFolder()
+    for place in [Repository.KeyPlace.repository, .client] {
+      _ = try Repository.create(
+        in: storage, suite: .none, passphrase: nil, keyPlace: place, cacheFolder: folder.path)
+      #expect(try storage.list(.key).count == (place == .repository ? 1 : 0))
+      try storage.delete(.config(1))
+    }
   }
 
   @Test func `an empty storage is no repository`() throws {

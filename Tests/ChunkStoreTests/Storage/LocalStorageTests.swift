@@ -38,7 +38,13 @@ import Testing
   }
 
   @Test func `a folder with anything in it is no place for a new repository`() throws {
-    #expect(throws: StorageError.locationNotEmpty(root)) { try LocalStorage.create(path: root) }
+    try storage.put(.config(1), [1])
+    #expect(throws: StorageError.repositoryExists(root)) { try LocalStorage.create(path: root) }
+    for inner in ["\(root)/x", "\(root)/segments/x", "\(root)/no/where"] {
+      #expect(throws: StorageError.insideRepository(inner, root)) {
+        try LocalStorage.create(path: inner)
+      }
+    }
     try LocalFile.makePrivateDirectories("\(folder.path)/full")
     try folder.write("full/.hidden", [])
     #expect(throws: StorageError.locationNotEmpty("\(folder.path)/full")) {
@@ -48,7 +54,68 @@ import Testing
     #expect(throws: StorageError.self) {
       try LocalStorage.create(path: "\(folder.path)/full/.hidden")
     }
-    #expect(throws: StorageError.self) { try LocalStorage.create(path: "\(folder.path)/no/where") }
+    let missing = "\(folder.path)/no/where"
+    #expect(throws: StorageError.missingParent(missing)) { try LocalStorage.create(path: missing) }
+  }
+
+  @Test func `what was begun to be made is no repository, and is gone on with`() throws {
+    func expectUsable(_ place: String, _ isUsable: Bool = true) throws {
+      if isUsable {
+        #expect(throws: StorageError.self) {
+          guard try LocalStorage(path: place).generations().isEmpty else { return }
+          throw StorageError.missingRepository(place)
+        }
+        #expect(try LocalStorage.create(path: place).missingFolders() == [])
+      } else {
+        #expect(throws: StorageError.locationNotEmpty(place)) {
+          try LocalStorage.create(path: place)
+        }
+      }
+    }
+    // Each of what is made, alone, and all of it but one.
+    let made = try folder.names(in: "r")
+    for (number, name) in made.enumerated() {
+      let one = "\(folder.path)/one-\(number)", rest = "\(folder.path)/rest-\(number)"
+      _ = try LocalStorage.create(path: rest)
+      try LocalFile.makePrivateDirectories(one)
+      try LocalFile.rename("\(rest)/\(name)", to: "\(one)/\(name)")
+      for place in [one, rest] { try expectUsable(place) }
+    }
+    // An object, or anything else, makes it something that is somebody's.
+    for name in ["index/x", "segments/00/x", "config/x", "other", "segments/x", "doomed/x"] {
+      let place = "\(folder.path)/\(name.replacing("/", with: "-"))"
+      _ = try LocalStorage.create(path: place)
+      try LocalFile.makePrivateDirectories("\(place)/\(name)")
+      try expectUsable(place, false)
+    }
+  }
+
+  @Test func `a repository belongs to its owner alone, unless its directory is a group's`() throws {
+    for (number, (there, asked, wanted))
+      in ([
+        (nil, nil, 0o700), (0o755, nil, 0o700), (0o700, nil, 0o700), (0o750, nil, 0o750),
+        (0o777, nil, 0o770),
+        (0o2775, nil, 0o2770), (0o755, 0o2770, 0o2770), (nil, 0o750, 0o750), (0o770, 0o700, 0o700),
+      ] as [(mode_t?, UInt32?, mode_t)]).enumerated()
+    {
+      let place = "\(folder.path)/\(number)"
+      if let there {
+        try LocalFile.makeDirectory(place, mode: there)
+        #expect(unsafe chmod(place, there) == 0)
+      }
+      func expectMode(_ name: String, _ mode: mode_t) throws {
+        #expect(try LocalFile.status("\(place)/\(name)")?.mode == mode, "\(number): \(name)")
+      }
+      let storage = try LocalStorage.create(path: place, mode: asked)
+      let id = try SHA256.digest(of: [UInt8]([1]).span)
+      try storage.put(.object(.index, id), [1])
+      try LocalStorage(path: place).put(.object(.archive, id), [1])
+      for name in ["segments", "segments/00", "config", "tmp"] { try expectMode(name, wanted) }
+      for name in ["README", "reserve", "index/\(id.hex)", "archives/\(id.hex)"] {
+        try expectMode(name, wanted & 0o666)
+      }
+      try expectMode(".", asked.map { mode_t($0) } ?? there ?? 0o700)
+    }
   }
 
   @Test func `a name whose file has gone has no size, and a folder is of none`() throws {
@@ -155,7 +222,7 @@ import Testing
     #expect(try storage.generations() == [1])
   }
 
-  @Test(arguments: [0o700, 0o750, 0o770, 0o2770, 0o755] as [mode_t])
+  @Test(arguments: [0o700, 0o750, 0o770, 0o2770] as [mode_t])
   func `modes follow the folder of the repository, whatever the umask`(mode: mode_t) throws {
     let path = "\(folder.path)/shared"
     try LocalFile.makeDirectory(path, mode: mode)

@@ -15,8 +15,7 @@ final class TestRepository {
     folder = try TemporaryFolder()
     repository = try Repository.create(
       in: storage, suite: suite, passphrase: passphrase, parameters: TestKeys.scrypt,
-      cacheFolder: "\(folder.path)/cache"
-    ).repository
+      cacheFolder: "\(folder.path)/cache")
   }
 
   /// As another machine opens it, which has no cache.

@@ -21,7 +21,7 @@ private struct Attack {
       touch -d 2001-02-03 outside/f outside/d/f outside/d outside
       """)
     let storage = try LocalStorage.create(path: text(folder("repo")))
-    (repository, _) = try Repository.create(
+    repository = try Repository.create(
       in: storage, suite: .none, passphrase: nil, cacheFolder: text(folder("cache")))
   }
 

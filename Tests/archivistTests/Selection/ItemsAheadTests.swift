@@ -11,7 +11,7 @@ import Testing
   init() throws {
     folder = try TemporaryDirectory()
     let storage = try LocalStorage.create(path: text(folder("repo")))
-    (repository, _) = try Repository.create(
+    repository = try Repository.create(
       in: storage, suite: .none, passphrase: nil, cacheFolder: text(folder("cache")))
   }
 

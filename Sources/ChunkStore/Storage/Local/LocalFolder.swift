@@ -123,6 +123,10 @@ final class LocalFolder: Sendable {
     }
   }
 
+  func setMode(_ name: String, _ mode: mode_t) throws(StorageError) {
+    guard unsafe fchmodat(descriptor, name, mode, 0) == 0 else { throw last("chmod", name) }
+  }
+
   func remove(_ name: String) throws(StorageError) {
     if unsafe unlinkat(descriptor, name, 0) != 0, errno != ENOENT { throw last("unlink", name) }
   }

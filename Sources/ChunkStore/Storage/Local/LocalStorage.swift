@@ -19,17 +19,17 @@ public final class LocalStorage: Storage {
   /// Whether it is known that listings are not out of date.
   private let listsFreshly = Mutex(false)
 
-  private static let uploads = "tmp"
+  static let uploads = "tmp"
   private static let aside = "aside"
-  private static let reserve = "reserve"
-  private static let probe = "probe"
+  static let reserve = "reserve"
+  static let probe = "probe"
   private static let reserveSize = 16 << 20
   /// What the folders and the reserve of a new repository take.
   static let emptySize = reserveSize + 2 << 20
   /// A crashed upload older than this is nobody's any more.
   private static let abandonedAfter: Int64 = 24 * 3600
   /// What the listing of segments is divided into.
-  private static let segmentFolders = (0...255).map {
+  static let segmentFolders = (0...255).map {
     "segments/" + String(UInt8($0), radix: 16).leftPadded(to: 2)
   }
 
@@ -42,58 +42,11 @@ public final class LocalStorage: Storage {
     guard let found = try LocalFile.status(path) else { throw .missingRepository(path) }
     guard found.isDirectory else { throw .notARepository(path) }
     root = try LocalFolder(path: Self.withoutSlash(path))
-    guard try root.isFolder(ObjectName.configFolder) else {
-      throw try root.names().isEmpty ? .missingRepository(path) : .notARepository(path)
+    guard let configs = try root.status(ObjectName.configFolder), configs.isDirectory else {
+      throw try Self.isUnused(root) ? .missingRepository(path) : .notARepository(path)
     }
-    mode = try root.status().mode
-  }
-
-  private static func withoutSlash(_ path: String) -> String {
-    path.hasSuffix("/") && path.count > 1 ? String(path.dropLast()) : path
-  }
-
-  /// Makes the folders of a new repository in a folder that is empty or not there.
-  ///
-  /// - Throws: `StorageError.locationNotEmpty` if there is anything at `path` already.
-  public static func create(path: String) throws(StorageError) -> LocalStorage {
-    let place = withoutSlash(path)
-    var isNew = false
-    if let status = try LocalFile.status(place) {
-      guard status.isDirectory, try LocalFile.names(in: place).isEmpty else {
-        throw .locationNotEmpty(path)
-      }
-    } else {
-      try LocalFile.makeDirectory(place, mode: 0o700)
-      isNew = true
-      // Or a power cut takes the repository away with all that was ever put into it.
-      try LocalFile.synchronizeDirectory("\(place)/..")
-    }
-    let root = try LocalFolder(path: place)
-    do throws(StorageError) { try ListingProbe.demand(root, trying: probe) } catch {
-      // As it was: an empty folder that was there is the owner's.
-      if isNew { LocalFolder.working.discardFolder(place) }
-      throw error
-    }
-    let mode = try root.status().mode
-    for folder in folders + segmentFolders + [ObjectName.configFolder] {
-      try root.makeDirectory(folder, mode: mode)
-    }
-    let readme = try root.open("README", flags: O_WRONLY | O_CREAT | O_EXCL, mode: 0o600)
-    try readme.setMode(mode & 0o666)
-    try readme.write(
-      Array(
-        """
-        This folder is an archivist repository: encrypted, deduplicated backups.
-        Do not change anything in it by hand. It may be copied as a whole.
-
-        """.utf8
-      ).span)
-    try readme.synchronize()
-    let storage = try LocalStorage(path: path)
-    try storage.restoreReserve()
-    try root.synchronize(ObjectName.Kind.segment.rawValue)
-    try root.synchronize()
-    return storage
+    // That of the folder itself may be another: it may have been there before.
+    mode = configs.mode
   }
 
   /// Device and inode of the repository's folder: a backup never descends into it.
@@ -106,7 +59,7 @@ public final class LocalStorage: Storage {
 
   /// The folders that a repository has, but for that of the configurations, without which it is
   /// none, and those in `segments/`.
-  private static let folders = [uploads] + ObjectName.Kind.allCases.map(\.rawValue)
+  static let folders = [uploads] + ObjectName.Kind.allCases.map(\.rawValue)
 
   /// The folders that are not there.
   ///
@@ -266,7 +219,7 @@ public final class LocalStorage: Storage {
   }
 
   /// Whether a folder of segments has this name: two hexadecimal digits.
-  private static func isPrefix(_ name: [UInt8]) -> Bool {
+  static func isPrefix(_ name: [UInt8]) -> Bool {
     name.count == 2
       && name.allSatisfy {
         (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0)

@@ -53,6 +53,9 @@ extension StorageError {
       case .refused(let what): (8, 0, what, "")
       case .quotaExceeded(let what): (9, 0, what, "")
       case .missingFolder(let path): (12, 0, path, "")
+      case .repositoryExists(let path): (13, 0, path, "")
+      case .missingParent(let path): (14, 0, path, "")
+      case .insideRepository(let path, let outer): (15, 0, path, outer)
       case .connection(.unknownRequest(let what)): (10, 0, what, "")
       case .connection(let failure): (11, 0, "\(failure)", "")
       }
@@ -84,6 +87,9 @@ extension StorageError {
     case 10: self = .connection(.unknownRequest(first))
     case 11: self = .connection(.malformed(first))
     case 12: self = .missingFolder(first)
+    case 13: self = .repositoryExists(first)
+    case 14: self = .missingParent(first)
+    case 15: self = .insideRepository(first, second)
     default: self = .refused(second.isEmpty ? first : "\(first): \(second)")
     }
   }
