@@ -13,7 +13,6 @@ import Testing
     folder = try TemporaryFolder()
     root = "\(folder.path)/r"
     storage = try LocalStorage.create(path: root)
-    try storage.put(.config(1), [1])
   }
 
   private func mode(_ path: String) throws -> mode_t? {
@@ -38,7 +37,6 @@ import Testing
   }
 
   @Test func `a folder with anything in it is no place for a new repository`() throws {
-    try storage.put(.config(1), [1])
     #expect(throws: StorageError.repositoryExists(root)) { try LocalStorage.create(path: root) }
     for inner in ["\(root)/x", "\(root)/segments/x", "\(root)/no/where"] {
       #expect(throws: StorageError.insideRepository(inner, root)) {
