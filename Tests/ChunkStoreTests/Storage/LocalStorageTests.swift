@@ -13,6 +13,7 @@ import Testing
     folder = try TemporaryFolder()
     root = "\(folder.path)/r"
     storage = try LocalStorage.create(path: root)
+    try storage.put(.config(1), [1])
   }
 
   private func mode(_ path: String) throws -> mode_t? {
