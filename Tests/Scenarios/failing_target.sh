@@ -28,7 +28,7 @@ mkdir read-only
 mount -t tmpfs -o ro scenario read-only
 mounts+=("$work/read-only")
 status 2 env -C read-only "$ARCHIVIST" extract ../repo::first
-once "^Error: $work/read-only: the disk that is restored to is read-only. tree was not restored"
+once "^Error: $work/read-only: the disk that is restored to is read-only: tree was not restored"
 
 say "one in which everything is, but for a file"
 mount -o remount,rw read-only
@@ -39,12 +39,12 @@ mount -o remount,rw read-only
 echo changed >read-only/tree/7
 mount -o remount,ro read-only
 status 2 env -C read-only "$ARCHIVIST" extract ../repo::first
-once "read-only. tree/7 was not restored"
+once "read-only: tree/7 was not restored"
 
 say "a full one"
 small_disk 1m
 status 2 env -C disk "$ARCHIVIST" extract ../repo::first
-once "^Error: $work/disk: the disk that is restored to is full. tree/[0-9]* was not restored"
+once "^Error: $work/disk: the disk that is restored to is full: tree/[0-9]* was not restored"
 whole disk
 [ "$(find disk -type f | wc -l)" -gt 20 ] || fail "what was complete is gone"
 status 14 env -C disk "$ARCHIVIST" extract --exit-codes modern ../repo::first
@@ -59,7 +59,7 @@ mounts+=("$work/beneath/tree/links")
 head -c 100000 /dev/urandom >tree/links/large
 archivist create repo::nested tree
 status 2 env -C beneath "$ARCHIVIST" extract ../repo::nested
-once "^Error: $work/beneath/tree/links: the disk that is restored to is full. tree/links/large"
+once "^Error: $work/beneath/tree/links: the disk that is restored to is full: tree/links/large"
 rm tree/links/large
 
 say "a read-only one beneath it concerns what is on it"

@@ -62,7 +62,7 @@ status 1 env -C out-1 "$ARCHIVIST" extract --lost-as-zeros ../repo::first
 say "a full disk"
 small_disk 4m
 status 2 env -C disk "$ARCHIVIST" extract "$work/sound::first"
-says "^Error: $work/disk: the disk .* is full. tree/a/large" 'extract --continue'
+says "^Error: $work/disk: the disk .* is full: tree/a/large" 'extract --continue'
 left disk untold
 [ "$lost" -ge 4 ] || fail "$lost names were lost"
 [ "$(df --output=used -B 1 disk | tail -1)" -lt 1000000 ] || fail "the space is not free again"

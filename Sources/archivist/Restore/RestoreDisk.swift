@@ -5,9 +5,23 @@ import Glibc
 /// The file system that is restored to: whether it takes anything more.
 final class RestoreDisk: Sendable {
   let top: DirectoryHandle
+  /// The path of it that says where it is.
+  private let place: [UInt8]
 
   /// Opens the directory to restore into, which has to be there.
-  init(path: [UInt8]) throws(SystemError) { top = try DirectoryHandle(path: path) }
+  init(path: [UInt8]) throws(SystemError) {
+    top = try DirectoryHandle(path: path)
+    place = Self.absolute(path) ?? path
+  }
+
+  /// Found out before anything fails: a disk that is gone does not tell.
+  private static func absolute(_ path: [UInt8]) -> [UInt8]? {
+    guard let whole = unsafe withCString(path, { unsafe realpath($0, nil) }) else { return nil }
+    defer { unsafe free(whole) }
+    return unsafe UnsafeBufferPointer(start: whole, count: strlen(whole)).map {
+      UInt8(bitPattern: $0)
+    }
+  }
 
   /// What an error of one item means for all others: `nil` if they may still be restored.
   ///
@@ -54,35 +68,40 @@ final class RestoreDisk: Sendable {
 
   /// What keeps the restore from going on, and what to do about it.
   func describe(_ failure: TargetFailure) -> (Message, ExitStatus) {
-    let place = Self.mountPoint(of: failure.path)
-    let error = failure.cause
-    let (what, remedy, status): (Message, Message, ExitStatus.Failure) =
-      switch error.code {
-      case ENOSPC where failure.isOutOfFiles:
-        ("has no room for one more file, though for more bytes", "make room there", .noSpace)
-      case ENOSPC: ("is full", "make room there", .noSpace)
-      case EDQUOT:
-        ("takes no more: the quota of this user, group or project is used up", "raise it", .noSpace)
-      case EROFS: ("is read-only", "mount it for writing", .other)
-      default: ("fails: \(error.reason) (\(error.operation))", "look after the disk", .other)
-      }
+    let disk: Message =
+      "\(name: mountPoint(of: failure.path ?? .root)): the disk that is restored to"
+    guard let (what, remedy) = Self.lack(failure) else {
+      let error = failure.cause
+      return (
+        "\(disk) fails: \(error.reason) (\(error.operation)). Not everything was restored, and the "
+          + "disk may not have all of what was. Once it works, `extract --continue` goes on",
+        .failure(.other)
+      )
+    }
+    let item: Message =
+      failure.path.map { "\(name: $0.bytes) was not restored" } ?? "something is missing"
     return (
-      "\(name: place): the disk that is restored to \(what). \(name: failure.path.bytes) was not "
-        + "restored, nor what comes after it; what is here is complete. First \(remedy), then "
-        + "`extract --continue` goes on from there", .failure(status)
+      "\(disk) \(what): \(item), nor what comes after it; what is here is complete. First \(remedy), "
+        + "then `extract --continue` goes on",
+      .failure(failure.cause.code == EROFS ? .other : .noSpace)
     )
   }
 
-  /// Where the file system of a path beneath the current directory is mounted, as far as a path tells.
-  private static func mountPoint(of path: ArchivePath) -> [UInt8] {
-    let slash = UInt8(ascii: "/")
-    var place = Array(".".utf8)
-    if let here = unsafe realpath(".", nil) {
-      defer { unsafe free(here) }
-      place = unsafe Array(UnsafeBufferPointer(start: here, count: strlen(here))).map {
-        UInt8(bitPattern: $0)
-      }
+  /// What is missing on a disk that works, and what has to be done; `nil` for one that does not work.
+  private static func lack(_ failure: TargetFailure) -> (Message, Message)? {
+    switch failure.cause.code {
+    case ENOSPC where failure.isOutOfFiles:
+      ("has no room for one more file, though for more bytes", "make room there")
+    case ENOSPC: ("is full", "make room there")
+    case EDQUOT: ("takes no more: the quota of a user, group or project is used up", "raise it")
+    case EROFS: ("is read-only", "mount it for writing")
+    default: nil
     }
+  }
+
+  /// Where the file system of a path beneath the directory is mounted, as far as a path tells.
+  private func mountPoint(of path: ArchivePath) -> [UInt8] {
+    let slash = UInt8(ascii: "/")
     func device(_ path: [UInt8]) -> dev_t? {
       var found = stat()
       return unsafe withCString(path) { unsafe lstat($0, &found) } == 0 ? found.st_dev : nil
@@ -95,15 +114,17 @@ final class RestoreDisk: Sendable {
     while inner.count > place.count, device(inner) == nil, let above = parent(inner) {
       inner = above
     }
-    while let above = parent(inner), device(above) == device(inner) { inner = above }
+    while let above = parent(inner), let number = device(above), number == device(inner) {
+      inner = above
+    }
     return inner
   }
 }
 
 /// Nothing more can be restored.
 struct TargetFailure: Error {
-  /// The item that it was noticed with.
-  let path: ArchivePath
+  /// The item that it was noticed with, if it was one.
+  let path: ArchivePath?
   /// What the system said.
   let cause: SystemError
   /// The target has room, but not for one more name.

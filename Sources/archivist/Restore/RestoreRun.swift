@@ -119,7 +119,7 @@ final class RestoreRun: Sendable {
       try marks.run()
     } catch {
       // Nobody knows what of all that was restored the disk has not.
-      group.fail(TargetFailure(path: .root, cause: error))
+      group.fail(TargetFailure(path: nil, cause: error))
     }
   }
 
