@@ -36,6 +36,7 @@ test_packages=(
   zsh:/usr/bin/zsh
   fish:/usr/bin/fish
   ntfs-3g:/usr/bin/lowntfs-3g
+  squashfs-tools:/usr/bin/mksquashfs
   debootstrap:/usr/sbin/debootstrap
   libacl1-dev:/usr/include/acl/libacl.h
   libxxhash-dev:/usr/include/xxhash.h

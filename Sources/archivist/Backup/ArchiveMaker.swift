@@ -187,16 +187,21 @@ struct ArchiveMaker {
 
   /// Says what became of each item.
   private func reporter() -> @Sendable (ArchiveBuilder.Outcome, UInt8) -> Void {
-    { [report, listing] outcome, tag in
+    { [report, listing, unsettled = backup.unsettled] outcome, tag in
       switch outcome {
       case .archived(let item):
+        let isUnchanged =
+          tag == BackupRun.Status.modified.rawValue && unsettled.isUnchanged(item)
         if item.changedWhileRead {
           report.warning(.fileChanged, "\(name: item.path.bytes): changed while it was read")
           listing.add(.changedWhileRead, item.path)
+        } else if isUnchanged {
+          listing.add(.unchanged, item.path)
         } else {
           listing.add(BackupRun.Status(rawValue: tag) ?? .added, item.path)
         }
       case .failed(let path, let error):
+        unsettled.forget(path)
         let kind = (error as? SystemError).map { BackupRun.warning($0) } ?? .fileFailed
         let reason = (error as? SystemError)?.reason ?? "\(error)"
         report.warning(kind, "\(name: path.bytes): \(reason)")

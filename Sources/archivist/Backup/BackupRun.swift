@@ -49,6 +49,8 @@ struct BackupRun {
   let sources: SourceTally
   /// Counts what is done, if somebody wants to see it.
   var counters: BackupCounters?
+  /// Files that are read although they may be unchanged.
+  let unsettled = UnsettledFiles()
   /// Told of every item, in the order of the archive.
   let list: @Sendable (Status, ArchivePath) -> Void
 
@@ -63,6 +65,7 @@ struct BackupRun {
     sources.begin()
     var cache = try openCaches(parents, repository)
     var links = HardLinkTracker()
+    var clocks = FileClocks()
     let makeItem = itemMaker()
     let failed: @Sendable (SystemError) -> Void = { [report] error in
       report.warning(BackupRun.warning(error), "\(name: error.path): \(error.reason)")
@@ -105,9 +108,16 @@ struct BackupRun {
       }
       var status = Status.added
       do {
-        switch try cache?.look(up: entry.path, entry.metadata) {
+        switch try cache?.look(up: entry.path, entry.metadata, clocks.clock(of: entry)) {
         case nil, .added: break
         case .modified: status = .modified
+        case .unsettled(let content, let time):
+          status = .modified
+          if !isLater { unsettled.add(entry.path, content) }
+          report.debug(
+            "\(name: entry.path.bytes): read again, because its time, "
+              + "\(TimeText.list(CivilTime(time, in: .local))), is not far enough before the last "
+              + "backup to tell that nothing was changed since")
         case .unchanged(let content, let flags):
           item.content = content
           // The file is not opened to ask for those that only then can be had.
@@ -146,7 +156,7 @@ struct BackupRun {
         list(.dryRun, path)
         streamed.removeFirst()
       }
-      list(entry.isTagged ? .excluded : .dryRun, entry.path)
+      list(entry.isLeftOut ? .excluded : .dryRun, entry.path)
       items += 1
     }
     for path in streamed { list(.dryRun, path) }
@@ -291,7 +301,7 @@ struct BackupRun {
 
   private func status(of entry: WalkEntry) -> Status {
     switch entry.metadata.kind {
-    case .directory: entry.isTagged ? .excluded : .directory
+    case .directory: entry.isLeftOut ? .excluded : .directory
     case .symbolicLink: .symbolicLink
     case .fifo: .fifo
     case .blockDevice: .blockDevice

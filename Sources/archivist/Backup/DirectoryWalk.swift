@@ -69,6 +69,7 @@ struct DirectoryWalk: Sendable {
       report.warning(warning, "\(name: error.path): \(error.reason)")
       sources.addMissing(error.path, warning)
       list(.error, path)
+    case .rootIsLink(let index): tell(ofLink: roots[index])
     case .failed(let error):
       report.warning(BackupRun.warning(error), "\(name: error.path): \(error.reason)")
     case .unreadable(let path, let error):
@@ -82,5 +83,22 @@ struct DirectoryWalk: Sendable {
     case .excluded(_, .skipped): break
     case .excluded(let path, _): list(.excluded, path)
     }
+  }
+
+  /// Says that what a root leads to is not backed up, unless another root has it.
+  private func tell(ofLink root: WalkRoot) {
+    let end = AbsolutePath.of(root.location)
+    // Where a link leads nowhere, it itself is all that there is.
+    guard DirectoryHandle.exists(root.location) else { return }
+    let isElsewhere = roots.contains { other in
+      let around = AbsolutePath.of(other.location)
+      return other != root && (end == around || end.starts(with: around + [UInt8(ascii: "/")]))
+        || other != root && around == [UInt8(ascii: "/")]
+    }
+    guard !isElsewhere else { return }
+    report.warning(
+      .symbolicLinkInPath,
+      "\(name: root.given): is a symbolic link, and is backed up as one; what it leads to is not. "
+        + "With a / behind it, that is meant")
   }
 }

@@ -19,6 +19,9 @@ struct FilesCache {
     case added
     /// There is one, and it differs.
     case modified
+    /// There is one, and nothing tells that it differs, nor that it does not, because it may have been
+    /// changed once more at this same time; this was its content.
+    case unsettled(Item.Content, at: Timestamp)
     /// It is the same, and this is its content, and the flags that it had.
     case unchanged(Item.Content, InodeFlags)
   }
@@ -58,33 +61,40 @@ struct FilesCache {
     }
   }
 
-  mutating func look(up path: ArchivePath, _ file: FileMetadata) throws -> Answer {
+  /// Looks up a file.
+  ///
+  /// - Parameters:
+  ///   - path: Its path.
+  ///   - file: What is known of it now.
+  ///   - clock: That of its file system.
+  /// - Returns: Whether it is what it was.
+  /// - Throws: Errors of the storage.
+  mutating func look(
+    up path: ArchivePath, _ file: FileMetadata, _ clock: FileClocks.Clock
+  ) throws -> Answer {
     if let known = next, known.path < path {
       do { try items.skip(to: path) } catch let error as LostItems { lost(error) }
       next = try following()
     }
     guard let known = next, known.path == path else { return .added }
-    guard let content = known.content, try isSame(known, content, file) else {
-      return .modified
-    }
+    guard let compared = mode.time, let content = known.content,
+      isSame(known, content, file, compared), try repository.isUsable(content)
+    else { return .modified }
+    let time = compared == .ctime ? file.ctime : file.mtime
+    // A time this close to the reading may have been that of a later change as well.
+    // Of roots inside each other, which are in order, the innermost.
+    guard let root = settled.last(where: { known.path.isWithin($0.path) }),
+      FileClocks.tells(time, compared, settledBefore: root.before, clock)
+    else { return .unsettled(content, at: time) }
     return .unchanged(content, known.flags)
   }
 
   private func isSame(
-    _ known: Item, _ content: Item.Content, _ file: FileMetadata
-  ) throws -> Bool {
-    guard let compared = mode.time, !mode.rechunks, !known.changedWhileRead,
-      content.size == file.size
-    else { return false }
+    _ known: Item, _ content: Item.Content, _ file: FileMetadata, _ compared: FilesCacheMode.Time
+  ) -> Bool {
+    guard !mode.rechunks, !known.changedWhileRead, content.size == file.size else { return false }
     if mode.comparesInode, known.inode != file.identity.inode { return false }
-    let before = compared == .ctime ? known.ctime : known.mtime
-    let now = compared == .ctime ? file.ctime : file.mtime
-    guard before == now,
-      // A time this close to the reading may have been that of a later change as well.
-      // Of roots inside each other, which are in order, the innermost.
-      let root = settled.last(where: { known.path.isWithin($0.path) }), now < root.before
-    else { return false }
-    return try repository.isUsable(content)
+    return compared == .ctime ? known.ctime == file.ctime : known.mtime == file.mtime
   }
 }
 
@@ -103,12 +113,16 @@ struct FilesCaches {
     }
   }
 
-  mutating func look(up path: ArchivePath, _ file: FileMetadata) throws -> FilesCache.Answer {
+  /// Asks one after the other.
+  mutating func look(
+    up path: ArchivePath, _ file: FileMetadata, _ clock: FileClocks.Clock
+  ) throws -> FilesCache.Answer {
     var answer = FilesCache.Answer.added
     for index in caches.indices {
-      switch try caches[index].look(up: path, file) {
+      switch try caches[index].look(up: path, file, clock) {
       case .unchanged(let content, let flags): return .unchanged(content, flags)
-      case .modified: answer = .modified
+      case .modified: if case .added = answer { answer = .modified }
+      case .unsettled(let content, let time): answer = .unsettled(content, at: time)
       case .added: continue
       }
     }

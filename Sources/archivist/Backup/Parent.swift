@@ -3,14 +3,20 @@ import Crypto
 
 /// Which archive a new one is compared with.
 ///
-/// Archives of a series follow each other: the same name template, user and directories. Only the
+/// Archives of a series follow each other: the same name template, user and paths. Only the
 /// newest one that this client remembers making is trusted to say what is unchanged; a client
 /// without such memory, a new machine, takes the newest of the same series and host that is not
 /// dated in the future.
 enum Parent {
   /// What archives made by the same command have in common.
   ///
-  /// A template without placeholders is another one for each archive, and so says nothing.
+  /// A template without placeholders is another one for each archive, and so says nothing. The paths
+  /// are those in the archive: wherever a snapshot is mounted, and whichever the current directory is,
+  /// `/mnt/abc/./home` and `home` are the same.
+  ///
+  /// What is under one of these paths may be another tree than the last time. Comparing with an
+  /// archive of that costs time, and nothing else: a file is unchanged only if its inode, times and
+  /// size are.
   static func series(template: [UInt8], user: String, roots: [WalkRoot]) throws -> String {
     var text: [UInt8] = []
     if template.contains(UInt8(ascii: "{")) { text += template }
@@ -18,7 +24,7 @@ enum Parent {
     text += user.utf8
     for root in roots {
       text.append(0)
-      text += AbsolutePath.of(root.location)
+      text += root.path.bytes
     }
     return try SHA256.digest(of: text.span).hex
   }

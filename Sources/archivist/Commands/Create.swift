@@ -133,12 +133,9 @@ struct Create: ParsableCommand {
       hostname: String(decoding: placeholders.hostname, as: UTF8.self), user: user,
       comment: expandedComment, commandLine: try CommandLineBytes.all(),
       series: try series ?? Parent.series(template: template, user: user, roots: roots),
-      roots: listed == nil
-        ? roots.map {
-          ArchiveManifest.Root(path: $0.given, settledBefore: settledBefore($0, start))
-        }
-        // Listed paths may be on any file system.
-        : [ArchiveManifest.Root(path: Array("/".utf8), settledBefore: careful(start))])
+      roots: (listed == nil ? roots.map(\.given) : [Array("/".utf8)]).map {
+        ArchiveManifest.Root(path: $0, settledBefore: FileClocks.settledBefore(start))
+      })
     let maker = ArchiveMaker(
       session: session, repository: repository, backup: backup, options: options, new: new,
       checkpointInterval: checkpointInterval, signals: signals, listing: listing,
@@ -177,20 +174,6 @@ struct Create: ParsableCommand {
     return Parent.choose(
       from: archives, series: series, made: memory, hostname: Machine.current.name, now: now)
   }
-
-  /// Before which time a file beneath a root counts as settled, for the next backup.
-  private func settledBefore(_ root: WalkRoot, _ start: Timestamp) -> Timestamp {
-    let isLocal: Bool
-    do throws(SystemError) {
-      isLocal = try root.fileSystemKind().clockIsOurs
-    } catch {
-      isLocal = false  // The careful answer; that the root is not there was reported by the walk.
-    }
-    return isLocal ? start.earlier(bySeconds: 2) : careful(start)
-  }
-
-  /// On other machines' file systems the clock is another one.
-  private func careful(_ start: Timestamp) -> Timestamp { start.earlier(bySeconds: 3600) }
 
   private func archiveTime(_ start: Timestamp) throws -> Timestamp {
     guard let timestamp else { return start }

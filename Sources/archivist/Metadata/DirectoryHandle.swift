@@ -48,6 +48,12 @@ final class DirectoryHandle: Sendable {
     return unsafe withCString(path) { unsafe fstatat(number, $0, &found, 0) } == 0
   }
 
+  /// Whether there is something at a path, at the end of all links.
+  static func exists(_ path: [UInt8]) -> Bool {
+    var found = stat()
+    return unsafe withCString(path) { unsafe stat($0, &found) } == 0
+  }
+
   /// Which directory this is.
   func identity() throws(SystemError) -> FileIdentity { try metadata().identity }
 

@@ -7,9 +7,18 @@ enum FileSystemKind: Sendable {
   case local
   /// A network or FUSE file system, or one that we do not know: its times come from elsewhere.
   case remote
+  /// An image that others make, with whatever times they choose: another one in its place may have
+  /// the same times and inode numbers.
+  case image
 
-  /// Whether the times of files can be compared with our own clock.
-  var clockIsOurs: Bool { self == .local }
+  /// What the times of files are worth.
+  var clock: FileClocks.Clock {
+    switch self {
+    case .local: .ours
+    case .remote: .foreign
+    case .image: .none
+    }
+  }
 
   /// Asks on what kind of file system a directory is.
   init(of directory: DirectoryHandle) throws(SystemError) {
@@ -24,7 +33,19 @@ enum FileSystemKind: Sendable {
   ///
   /// Only what is known to be local counts as local: taken for remote, a file changed lately is
   /// read once more than it has to be; taken for local, a change could be missed.
-  init(magic: UInt32) { self = Self.localMagic.contains(magic) ? .local : .remote }
+  init(magic: UInt32) {
+    self =
+      Self.imageMagic.contains(magic)
+      ? .image : Self.localMagic.contains(magic) ? .local : .remote
+  }
+
+  private static let imageMagic: Set<UInt32> = [
+    0x0000_9660,  // ISO 9660
+    0x7371_7368,  // SquashFS
+    0xE0F5_E1E2,  // EROFS
+    0x28CD_3D45,  // cramfs
+    0x0000_7275,  // romfs
+  ]
 
   private static let localMagic: Set<UInt32> = [
     0x0000_EF53,  // ext2, ext3, ext4
@@ -43,10 +64,7 @@ enum FileSystemKind: Sendable {
     0x2011_BAB0,  // exFAT
     0x7366_746E,  // NTFS of the kernel
     0x0000_482B,  // HFS+
-    0x0000_9660,  // ISO 9660
     0x1501_3346,  // UDF
-    0x7371_7368,  // SquashFS
-    0xE0F5_E1E2,  // EROFS
     0x0000_9FA0,  // proc
     0x6265_6572,  // sysfs
   ]

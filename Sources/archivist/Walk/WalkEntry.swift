@@ -16,8 +16,9 @@ struct WalkEntry: Sendable {
   let directory: DirectoryHandle
   /// Its name there; `FileName.itself` for a root such as `/` or `.`.
   let name: FileName
-  /// Whether it is a directory of which a tag leaves only itself and the tag.
-  var isTagged = false
+  /// Whether it is a directory of which only itself is visited, and a tag perhaps: because of that
+  /// tag, or because another file system is mounted there.
+  var isLeftOut = false
 }
 
 /// What a walk does with an entry.
@@ -34,6 +35,8 @@ enum WalkDecision: Sendable {
 enum WalkEvent: Sendable {
   /// Something that was asked for by its path could not be read at all: a root or a listed path.
   case rootFailed(ArchivePath, SystemError)
+  /// The root with this place in `Walker.roots` is a symbolic link, and archived as one.
+  case rootIsLink(Int)
   /// Something could not be read: a directory without permission, a file that has vanished. `SystemError.path` is the path as the user would write it.
   case failed(SystemError)
   /// An entry could not be looked at, and so is not visited.

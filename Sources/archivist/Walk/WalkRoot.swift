@@ -5,7 +5,8 @@ import Glibc
 ///
 /// As in borg, a path is first made normal by its text alone: `a/../b` is `b`, whatever `a` is.
 /// The archived path is what remains without a leading `/` and without leading `..`; in
-/// `/snapshot/./home`, the part behind `/./`.
+/// `/snapshot/./home`, the part behind `/./`. With `/` or `/.` behind it, a path means the directory
+/// that a symbolic link leads to; without, the link itself.
 struct WalkRoot: Hashable, Sendable {
   /// The path as the user gave it.
   let given: [UInt8]
@@ -72,6 +73,9 @@ struct WalkRoot: Hashable, Sendable {
 
   /// Opens the directory that the root is in, and says what the root is called there.
   func open() throws(SystemError) -> (directory: DirectoryHandle, name: FileName) {
+    if given.last == UInt8(ascii: "/") || given.ends(with: "/.".utf8) {
+      return (try DirectoryHandle(path: location), .itself)
+    }
     let (folder, name) = Self.split(location)
     return (try DirectoryHandle(path: folder), name)
   }
@@ -83,15 +87,6 @@ struct WalkRoot: Hashable, Sendable {
     let start = location.lastIndex(of: UInt8(ascii: "/")).map { $0 + 1 } ?? 0
     guard let name = FileName(location[start...]) else { return (location, .itself) }
     return (start > 0 ? Array(location[..<start]) : [UInt8(ascii: ".")], name)
-  }
-
-  /// What kind of file system the root is on.
-  func fileSystemKind() throws(SystemError) -> FileSystemKind {
-    let (directory, name) = try open()
-    guard try directory.metadata(of: name).isDirectory else {
-      return try FileSystemKind(of: directory)
-    }
-    return try FileSystemKind(of: directory.directory(name))
   }
 
   /// Where this root is on this machine, as components from `/`.
@@ -164,6 +159,10 @@ private struct NormalPath {
 }
 
 extension [UInt8] {
+  fileprivate func ends(with end: some Collection<UInt8>) -> Bool {
+    suffix(end.count).elementsEqual(end)
+  }
+
   func firstIndex(ofSubsequence wanted: [UInt8]) -> Int? {
     indices.first { self[$0...].starts(with: wanted) }
   }

@@ -179,6 +179,7 @@ private struct RootWalk {
       }
       let link = found.kind == .symbolicLink
       let target = link ? try candidate.directory.linkTarget(candidate.name) : nil
+      if link, candidate.isRoot { report(.rootIsLink(index)) }
       var attributes = AttributeReading()
       if options.readsExtendedAttributes {
         attributes = candidate.directory.extendedAttributes(of: candidate.name, kind: found.kind)
@@ -207,9 +208,10 @@ private struct RootWalk {
     var step = Step()
     var metadata = found
     var attributes = AttributeReading()
-    var isTagged = false
+    var isLeftOut = false
     // The root of another file system is visited, so that its mount point is restored.
     if options.staysOnOneFileSystem, found.identity.device != device {
+      isLeftOut = true
       if options.readsExtendedAttributes, isVisited {
         attributes = candidate.directory.extendedAttributes(of: candidate.name, kind: found.kind)
       }
@@ -234,7 +236,7 @@ private struct RootWalk {
             report(.excluded(candidate.path, .tagged))
             return nil
           }
-          isTagged = true
+          isLeftOut = true
           names.filter { name in tags.contains { name.elementsEqual($0) } }
         }
         if options.readsExtendedAttributes, isVisited { attributes = handle.extendedAttributes() }
@@ -244,6 +246,8 @@ private struct RootWalk {
           step.inside = Frame(
             handle: handle, identity: metadata.identity, path: candidate.path,
             patternPath: candidate.patternPath, names: names)
+        } else {
+          isLeftOut = true
         }
       } catch {
         let located = error.at(shown(candidate.path))
@@ -257,7 +261,7 @@ private struct RootWalk {
     }
     if isVisited {
       step.entry = entry(candidate, metadata, nil, attributes, report)
-      step.entry?.isTagged = isTagged
+      step.entry?.isLeftOut = isLeftOut
     }
     return step
   }

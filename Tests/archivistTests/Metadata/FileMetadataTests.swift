@@ -115,14 +115,19 @@ import Testing
 }
 
 @Suite struct FileSystemKindTests {
-  @Test(arguments: ["/", "/proc", "/proc/version", "/dev/shm", "."])
-  func `what this machine keeps itself is local`(_ root: String) throws {
-    #expect(try WalkRoot(bytes(root)).fileSystemKind().clockIsOurs)
+  @Test(arguments: ["/", "/proc", "/dev/shm", "."])
+  func `what this machine keeps itself is local`(_ path: String) throws {
+    #expect(try FileSystemKind(of: DirectoryHandle(path: bytes(path))).clock == .ours)
+  }
+
+  @Test(arguments: [0x9660, 0x7371_7368, 0xE0F5_E1E2])
+  func `images have whatever times they were made with`(_ magic: UInt32) {
+    #expect(FileSystemKind(magic: magic).clock == .none)
   }
 
   @Test(arguments: [0x6969, 0xFF53_4D42, 0xFE53_4D42, 0x6573_5546, 0x0102_1997, 0x00C3_6400])
   func `NFS, SMB, FUSE, 9P and Ceph have clocks of their own`(_ magic: UInt32) {
-    #expect(!FileSystemKind(magic: magic).clockIsOurs)
+    #expect(FileSystemKind(magic: magic).clock == .foreign)
   }
 
   @Test func `what nobody knows is not trusted`() {

@@ -8,6 +8,7 @@ import Testing
 /// What a walk saw.
 private struct Seen {
   var entries: [WalkEntry] = []
+  var links: [Int] = []
   var failures: [SystemError] = []
   var excluded: [(String, WalkEvent.Exclusion)] = []
 
@@ -38,6 +39,7 @@ private struct Seen {
         case .failed(let error), .unreadable(_, let error), .rootFailed(_, let error):
           seen.failures.append(error)
         case .conflict(let location, _): Issue.record("\(location)")
+        case .rootIsLink(let root): seen.links.append(root)
         case .excluded(let path, let reason): seen.excluded.append((text(path.bytes), reason))
         }
       },
@@ -46,6 +48,21 @@ private struct Seen {
         try during(entry)
       })
     return seen
+  }
+
+  @Test func `a root with a slash behind it is what a link leads to`() throws {
+    try folder.shell("mkdir big; touch big/f; ln -s big data; ln -s big/f file; ln -s none lost")
+    for root in ["/./data/", "/./data/.", "/./data//"] {
+      let seen = try walk(roots: [root])
+      #expect(seen.paths == ["data", "data/f"] && seen.links == [])
+      #expect(seen.entries.first?.metadata.isDirectory == true)
+    }
+    #expect(try walk(roots: ["/./data"]).links == [0])
+    #expect(try walk(roots: ["/./big", "/./data"]).links == [1])
+    #expect(try walk(roots: ["/./"]).links == [])
+    for root in ["/./file/", "/./lost/"] {
+      #expect(try walk(roots: [root]).failures.count == 1)
+    }
   }
 
   @Test func `entries come in the strict order of archive paths, a directory before its content`()
