@@ -76,3 +76,48 @@ chmod 600 target/etc/script
 (cd target && status 0 archivist extract ../repo::a)
 [ "$(stat -c %i target/etc/*)" = "$before" ] || fail "files of root's own were replaced"
 [ "$(stat -c %a target/etc/script)" = 700 ]
+
+say "a link that the user has moved into a directory that everybody may write to"
+mkdir -p moved/tmp moved/etc moved/users
+chmod 1777 moved/tmp
+ln -s ../etc moved/users/link
+chown 65534 moved/users
+setpriv --reuid 65534 --clear-groups mv moved/users/link moved/tmp/x
+mkdir -p evil/tmp/x
+echo evil >evil/tmp/x/passwd
+(cd evil && archivist create ../repo::evil tmp/x)
+(cd moved && status 2 archivist extract ../repo::evil tmp/x/passwd)
+grep -q 'somebody else may have put there' err
+[ -z "$(ls moved/etc)" ]
+
+say "a directory of the user's that the archive gives to root, while files are restored into it"
+mkdir -p wide/bin
+for number in $(seq 3000); do echo good >"wide/bin/$number"; done
+chmod 755 wide/bin
+(cd wide && archivist create ../repo::wide bin)
+rm -r target
+mkdir -m 777 target
+chmod 777 target
+mkdir target/bin
+chown 65534 target/bin
+setpriv --reuid 65534 --clear-groups sh -c '
+  cd target
+  until [ -e bin/1 ] || [ -e go ]; do :; done
+  echo evil >bin/.evil && mv -f bin/.evil bin/1' 2>/dev/null &
+(cd target && status 0 archivist extract ../repo::wide)
+touch target/go
+wait $! || true
+[ "$(stat -c %u:%a target/bin)" = 0:755 ]
+if grep -rqv good target/bin; then fail "the user has exchanged a file of root's"; fi
+
+say "an ACL that the user's directory hands down opens nothing, not even for a moment"
+rm -r target
+mkdir -p target/etc
+setfacl -d -m u:65534:rwx target/etc
+chown 65534 target/etc
+(cd target && status 0 strace -f -o ../calls -y -e trace=fchmod,fremovexattr,fsetxattr \
+  "$ARCHIVIST" extract ../repo::a etc/script)
+[ -z "$(getfacl -ps target/etc/script)" ]
+removed=$(grep -n 'fremovexattr.*etc/script.*posix_acl_access' calls | head -n 1 | cut -d: -f1)
+opened=$(grep -n 'fchmod.*etc/script' calls | head -n 1 | cut -d: -f1)
+[ "$removed" -lt "$opened" ] || fail "the permissions are set before the ACL is gone"

@@ -5,16 +5,21 @@ import Glibc
 enum FileSystemKind: Sendable {
   /// A file system of this machine: its times come from our own clock.
   case local
+  /// One like that, but without owners.
+  case localWithoutOwners
   /// A network or FUSE file system, or one that we do not know: its times come from elsewhere.
   case remote
   /// An image that others make, with whatever times they choose: another one in its place may have
   /// the same times and inode numbers.
   case image
 
+  /// Whether a file belongs to whoever makes it.
+  var keepsOwners: Bool { self == .local }
+
   /// What the times of files are worth.
   var clock: FileClocks.Clock {
     switch self {
-    case .local: .ours
+    case .local, .localWithoutOwners: .ours
     case .remote: .foreign
     case .image: .none
     }
@@ -35,9 +40,24 @@ enum FileSystemKind: Sendable {
   /// read once more than it has to be; taken for local, a change could be missed.
   init(magic: UInt32) {
     self =
-      Self.imageMagic.contains(magic)
-      ? .image : Self.localMagic.contains(magic) ? .local : .remote
+      if Self.localMagic.contains(magic) {
+        .local
+      } else if Self.withoutOwnersMagic.contains(magic) {
+        .localWithoutOwners
+      } else {
+        Self.imageMagic.contains(magic) ? .image : .remote
+      }
   }
+
+  private static let withoutOwnersMagic: Set<UInt32> = [
+    0x0000_4D44,  // FAT
+    0x2011_BAB0,  // exFAT
+    0x7366_746E,  // NTFS of the kernel
+    0x0000_482B,  // HFS+
+    0x1501_3346,  // UDF
+    0x0000_9FA0,  // proc
+    0x6265_6572,  // sysfs
+  ]
 
   private static let imageMagic: Set<UInt32> = [
     0x0000_9660,  // ISO 9660
@@ -60,12 +80,5 @@ enum FileSystemKind: Sendable {
     0x0102_1994,  // tmpfs
     0x8584_58F6,  // ramfs
     0x794C_7630,  // overlayfs
-    0x0000_4D44,  // FAT
-    0x2011_BAB0,  // exFAT
-    0x7366_746E,  // NTFS of the kernel
-    0x0000_482B,  // HFS+
-    0x1501_3346,  // UDF
-    0x0000_9FA0,  // proc
-    0x6265_6572,  // sysfs
   ]
 }

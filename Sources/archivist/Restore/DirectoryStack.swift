@@ -254,6 +254,9 @@ extension OpenDirectory {
         throw RestoreObstacle.sameName(try (path().parent ?? .root).appending(other.bytes))
       }
       if let directory = try opening(name, isItem: isItem) {
+        if isMade, handle.isForeign(try directory.metadata()) {
+          throw SystemError("mkdirat", code: ESTALE, path: name.bytes)
+        }
         self.names.add(name, in: handle)
         return isMade
           ? OpenDirectory(made: directory, names: names, in: self)
@@ -308,6 +311,12 @@ extension DirectoryHandle {
     if unsafe fgetxattr(number, name, nil, 0) >= 0 { return true }
     // Whatever else is wrong, an ACL that is not there can be removed.
     return errno != ENODATA && errno != EOPNOTSUPP
+  }
+
+  /// Whether the directory has an ACL itself.
+  var hasAccessACL: Bool {
+    let name = AccessControlList.accessName.map { CChar(bitPattern: $0) } + [0]
+    return unsafe fgetxattr(number, name, nil, 0) >= 0
   }
 
   /// Lets its owner into the directory `name`, whose permissions forbid it.

@@ -47,7 +47,8 @@ struct LinkSource {
         bytes += (0..<8).map { UInt8(truncatingIfNeeded: number >> ($0 * 8)) }
       }
     }
-    add(UInt64(item.mode), UInt64(item.uid), UInt64(item.gid))
+    add(UInt64(item.mode), UInt64(item.uid), UInt64(item.gid), UInt64(item.user.count))
+    bytes += item.user + item.group
     if let device = item.device { add(UInt64(device.major), UInt64(device.minor)) }
     if let target = item.linkTarget { bytes += target }
     guard let content = item.content else { return try SHA256.digest(of: bytes.span) }

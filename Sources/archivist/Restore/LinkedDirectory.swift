@@ -95,9 +95,9 @@ struct LinkedDirectory {
   /// Whether nobody but us and root can have put a link where it is.
   private static func isTrusted(_ link: FileMetadata, in directory: FileMetadata) -> Bool {
     func isOurs(_ metadata: FileMetadata) -> Bool { [0, geteuid()].contains(metadata.uid) }
-    let isSticky = directory.permissions & 0o1000 != 0
+    // Into a sticky directory, such as /tmp, a user may move a link of root's out of another one.
     return isOurs(link) && isOurs(directory) && link.linkCount == 1
-      && (isSticky || directory.permissions & 0o022 == 0)
+      && directory.permissions & 0o022 == 0
   }
 
   private func isBeneath(_ found: DirectoryHandle) throws(Refused) -> Bool {

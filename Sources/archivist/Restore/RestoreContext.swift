@@ -26,10 +26,11 @@ extension Birth {
 ///
 /// 1. Owner: a change of owner takes setuid, setgid and capabilities away.
 /// 2. Extended attributes, as long as we may still write to the file.
-/// 3. Permissions: now that the file has its owner, others may read it.
-/// 4. ACLs, whose mask the permissions would overwrite.
-/// 5. Times, which everything else would change.
-/// 6. Flags, behind which nothing can be changed; that is another step, `applyFlags`.
+/// 3. An ACL that it has got from its directory goes: the permissions would open it.
+/// 4. Permissions: now that the file has its owner, others may read it.
+/// 5. ACLs, whose mask the permissions would overwrite.
+/// 6. Times, which everything else would change.
+/// 7. Flags, behind which nothing can be changed; that is another step, `applyFlags`.
 struct RestoreContext: Sendable {
   let options: RestoreOptions
   let owners: OwnerNames
@@ -73,6 +74,11 @@ struct RestoreContext: Sendable {
       }
     }
     if item.kind != .symbolicLink {
+      if options.restoresACLs, birth.mayHaveACL {
+        attempt(.attribute(AccessControlList.accessName)) { () throws(SystemError) in
+          try subject.removeAttribute(AccessControlList.accessName)
+        }
+      }
       // A program that runs as its owner must not run as somebody else.
       let privileges: UInt32 = hasOwner ? 0 : item.permissions & 0o6000
       attempt(.permissions) { () throws(SystemError) in
@@ -111,6 +117,38 @@ struct RestoreContext: Sendable {
     }
   }
 
+  /// Takes a directory of the archive that was there before from others who may exchange what is in
+  /// it, and who may not do so when it is restored.
+  ///
+  /// It gets its owner and permissions when everything in it is there.
+  func takeOver(_ directory: DirectoryHandle, _ item: Item) throws(SystemError) {
+    let found = try directory.metadata()
+    let wanted = owner(of: item)
+    let isSame = found.permissions == item.permissions && found.gid == wanted.gid
+    let isOpen = found.permissions & 0o022 != 0 && (!isSame || directory.hasAccessACL)
+    guard found.uid != wanted.uid && found.uid != geteuid() || isOpen else { return }
+    let subject = Subject.open(directory.number)
+    do throws(SystemError) {
+      if found.uid != geteuid() { try subject.setOwner(geteuid(), .max) }
+      try subject.setPermissions(0o700)
+    } catch {
+      // Where there are no owners, nobody can be kept out.
+      guard error.code == EPERM || error.code == EOPNOTSUPP else { throw error }
+    }
+  }
+
+  /// Removes the ACLs that a directory has got from the one that it was made in.
+  func removeACLs(of directory: DirectoryHandle) {
+    guard options.restoresACLs else { return }
+    for name in [AccessControlList.accessName, AccessControlList.defaultName] {
+      do throws(SystemError) {
+        try Subject.open(directory.number).removeAttribute(name)
+      } catch {
+        // Its permissions still keep everybody out.
+      }
+    }
+  }
+
   /// Whether what is made in a directory, once it is restored, gets an ACL or a group from it.
   func handsDown(_ item: Item) -> Bool {
     item.permissions & 0o2000 != 0
@@ -141,7 +179,7 @@ struct RestoreContext: Sendable {
       attempt(.attribute(name)) { () throws(SystemError) in
         if let attribute {
           try subject.set(attribute)
-        } else if birth.mayHaveACL {
+        } else if birth.mayHaveACL, name != access {
           // It may have inherited one from the directory that it was made in.
           try subject.removeAttribute(name)
         }

@@ -30,8 +30,7 @@ enum RestoreObstacle: Error, Hashable, Sendable {
   var reason: Message {
     switch self {
     case .parentIsFile(let path):
-      "\(name: path.bytes) is no directory here, and was not to be restored: move it away, or "
-        + "restore elsewhere"
+      "\(name: path.bytes) is no directory here: move it away, or restore elsewhere"
     case .parentIsLink(let path, let refusal):
       "\(name: path.bytes) is a symbolic link here, \(refusal.reason): move it away, or restore "
         + "elsewhere"

@@ -111,7 +111,7 @@ final class RestoreTarget {
     let directory = opened.handle
     // Flags that it gets anyway at the end are not handed down to what is made in it until then.
     try context.unlock(directory.number, and: item.flags)
-    guard !context.isRoot else { return }
+    guard !context.isRoot else { return opened.isNew ? () : try context.takeOver(directory, item) }
     let found = try directory.metadata()
     guard found.permissions & 0o700 != 0o700, found.uid == geteuid() else { return }
     guard fchmod(directory.number, found.permissions | 0o700) == 0 else {
@@ -183,7 +183,10 @@ final class RestoreTarget {
     // from now on is not what gets the metadata.
     let node = try FileDescriptor(opening: name, in: directory, flags: linux_O_PATH)
     let made = try node.metadata()
-    guard made.kind == item.kind else {
+    let isTarget = try item.linkTarget.map { try node.linkTarget() == $0 } ?? true
+    guard made.kind == item.kind, !directory.isForeign(made), isTarget,
+      item.device.map({ $0 == made.deviceNumbers }) ?? true
+    else {
       throw SystemError("openat", code: ESTALE, path: item.path.bytes)
     }
     opened.names.add(name, in: directory)
@@ -227,7 +230,11 @@ final class RestoreTarget {
     if let directory = directories.open(path) { return directory }
     restored = isItem ? path : nil
     return try directories.making(path, isItem: isItem, follows: follows) { path, directory in
-      guard let item = parents.last(where: { $0.path == path }) else { return }
+      guard let item = parents.last(where: { $0.path == path }) else {
+        // Nobody knows what it was: it stays closed to others, and so does what is made in it.
+        if directory.handsDownACL { context.removeACLs(of: directory.handle) }
+        return
+      }
       unfinished.append(UnfinishedDirectory(item, context, birth: Birth(in: directory)))
     }
   }

@@ -61,7 +61,10 @@ final class RestoredFile: Sendable {
     do throws(SystemError) {
       try remove()
     } catch {
-      problems = [RestoreProblem(path: item.path, aspect: .remains, error: error)]
+      // It may be there under a name that nobody knows.
+      let isAside = finalName != nil && !isInPlace.load(ordering: .acquiring)
+      let aside = isAside ? try? item.path.parent?.appending(name.bytes) : nil
+      problems = [RestoreProblem(path: aside ?? item.path, aspect: .remains, error: error)]
     }
     return problems + (parent?.end() ?? [])
   }

@@ -246,14 +246,53 @@ extension RestoreTarget {
       ln -s ../secret sticky/link; chmod 1777 sticky; ln -s theirs/link on-the-way
       ln -s secret two; ln -P two names
       """)
-    for path in ["foreign", "theirs/link", "open/link", "on-the-way", "two", "names"] {
+    for path in [
+      "foreign", "theirs/link", "open/link", "sticky/link", "on-the-way", "two", "names",
+    ] {
       #expect(
         throws: RestoreObstacle.parentIsLink(try ArchivePath(bytes(path)), .isNotTrusted)
       ) { try target.restoring(item("\(path)/f", 0o100644), "x") }
     }
     try folder.shell("test -z \"$(ls t/secret)\"")
-    try target.restoring(item("sticky/link/f", 0o100644), "x")
-    #expect(try content("secret/f") == "x")
+  }
+
+  @Test func `directories of others are taken from them before anything is restored into them`()
+    throws
+  {
+    try folder.shell(
+      """
+      cd t; mkdir theirs open acl same; chown 99 theirs same; chmod 777 open
+      setfacl -m u:99:rwx,m::rwx acl; setfacl -d -m u:99:rwx theirs
+      """)
+    for name in ["theirs", "open", "acl", "same"] {
+      var directory = try item(name, 0o040755)
+      if name == "same" { directory.uid = 99 }
+      try target.restoring(directory)
+      let isTaken = name != "same"
+      #expect(try found(name).uid == (isTaken ? 0 : 99), "\(name)")
+      #expect(try found(name).permissions == (isTaken ? 0o700 : 0o755), "\(name)")
+      try target.restoring(item("\(name)/f", 0o100664))
+    }
+    #expect(target.finishing() == [])
+    try folder.shell(
+      """
+      cd t; test "$(stat -c %a theirs open acl same | xargs)" = "755 755 755 755"
+      test -z "$(getfacl -ps theirs open acl same theirs/f)"
+      """)
+  }
+
+  @Test func `an inherited ACL is gone before the permissions would open it`() throws {
+    try folder.shell("setfacl -d -m u:99:rwx t")
+    var file = try item("f", 0o100664)
+    guard case .file(let made) = try target.restore(file, report: { _ in }) else { return }
+    // As seen in between: nobody else, whatever the ACL says.
+    try folder.shell("getfacl -p t/f | grep -q 'user:99:rwx.*#effective:---'")
+    #expect(try made.finish(file, size: 0) == [])
+    try folder.shell("test -z \"$(getfacl -ps t/f)\"")
+    // What nobody knows the mode of, too.
+    file.path = try ArchivePath(bytes("x/y/f"))
+    try target.restoring(file)
+    try folder.shell("test -z \"$(getfacl -ps t/x t/x/y t/x/y/f)\"; test $(stat -c %a t/x) = 700")
   }
 
   @Test func `a directory takes the place of a link, unless links are to be kept`() throws {
