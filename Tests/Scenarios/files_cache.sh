@@ -114,7 +114,7 @@ if command -v sshfs >/dev/null && [ -e /dev/fuse ] && [ -x /usr/lib/openssh/sftp
   printf '#!/bin/sh\nexec /usr/lib/openssh/sftp-server\n' >ssh && chmod +x ssh
   mkdir -p remote/folder mnt
   for name in $(seq 50); do echo "file $name" >"remote/folder/$name"; done
-  find remote -exec touch -d 2001-01-01 {} +
+  find remote -type f -exec touch -d 2001-01-01 {} +
   mounted() {
     sshfs -o "ssh_command=$work/ssh" "nobody@nowhere:$work/remote" mnt
     mounts+=("$work/mnt")

@@ -44,7 +44,9 @@ echo scratch >remote/tmp/scratch
 chown -hR 1001:1001 remote/home/alice
 chown -hR 1002:1002 remote/home/bob
 chmod 640 remote/home/alice/note-1
-find remote/ -exec touch -h -d '2001-02-03 04:05:06' {} +
+find remote/ ! -type d -exec touch -h -d '2001-02-03 04:05:06' {} +
+# Not all the same: that would be no time at all.
+find remote/ -type d -exec touch -d '2001-02-03 04:05:07' {} +
 
 stop() {
   local status=$?

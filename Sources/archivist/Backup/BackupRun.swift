@@ -94,6 +94,7 @@ struct BackupRun {
         return
       }
       let remade = makeItem(entry)
+      let kind = entry.metadata.isDirectory ? FileSystemKind.local : clocks.kind(of: entry)
       let group = links.group(of: entry.metadata, at: entry.path)
       let make: @Sendable (FileMetadata, [Item.ExtendedAttribute]) -> Item = {
         var item = remade($0, $1)
@@ -108,16 +109,19 @@ struct BackupRun {
       }
       var status = Status.added
       do {
-        switch try cache?.look(up: entry.path, entry.metadata, clocks.clock(of: entry)) {
+        let clock = clocks.clock(of: entry)
+        switch try cache?.look(up: entry.path, entry.metadata, clock) {
         case nil, .added: break
         case .modified: status = .modified
         case .unsettled(let content, let time):
           status = .modified
           if !isLater { unsettled.add(entry.path, content) }
           report.debug(
-            "\(name: entry.path.bytes): read again, because its time, "
-              + "\(TimeText.list(CivilTime(time, in: .local))), is not far enough before the last "
-              + "backup to tell that nothing was changed since")
+            clock == .absent
+              ? "\(name: entry.path.bytes): read again, because no time tells of changes there"
+              : "\(name: entry.path.bytes): read again, because its time, "
+                + "\(TimeText.list(CivilTime(time, in: .local))), is not far enough before the last "
+                + "backup to tell that nothing was changed since")
         case .unchanged(let content, let flags):
           item.content = content
           // The file is not opened to ask for those that only then can be had.
@@ -136,7 +140,7 @@ struct BackupRun {
         try builder.add(item, tag: tag)
       } else {
         let content = FileContent(
-          entry: entry, changes: options.changes, makeItem: make, failed: failed,
+          entry: entry, fileSystem: kind, changes: options.changes, makeItem: make, failed: failed,
           hasManyHoles: hasManyHoles)
         try builder.add(
           item, content: counters?.counting(content, at: entry.path) ?? content, tag: tag)

@@ -1,6 +1,7 @@
+import CLinux
 import ChunkStore
 
-/// What the times of files are worth on each file system that a backup comes to.
+/// What each file system is that a backup comes to, and what the times of its files are worth.
 ///
 /// A root may have other file systems mounted beneath it, each with a clock of its own. Which one a
 /// file is on is known when it is met.
@@ -15,14 +16,27 @@ struct FileClocks {
     case foreign
     /// A change may leave a file's ctime as it was.
     case none
+    /// A change may leave all times as they were.
+    case absent
   }
 
-  /// The clocks by device.
+  private final class FileSystem: Sendable {
+    let kind: FileSystemKind
+    /// The directory of the first file that was met, if it is on the same one.
+    let first: FileMetadata?
+
+    init(kind: FileSystemKind, first: FileMetadata?) {
+      self.kind = kind
+      self.first = first
+    }
+  }
+
+  /// The file systems by device.
   ///
   /// Removable ones may share a number one after the other, but not at one time.
-  private var known: [UInt64: Clock] = [:]
+  private var known: [UInt64: FileSystem] = [:]
   /// The last one that was asked about.
-  private var last: (device: UInt64, clock: Clock)?
+  private var last: (device: UInt64, system: FileSystem)?
 
   /// More than a tick of any coarse clock, in seconds.
   private static let tick: Int64 = 2
@@ -48,28 +62,51 @@ struct FileClocks {
     case .ours: time < settledBefore
     case .foreign: time < settledBefore.earlier(bySeconds: mostOff)
     case .none: which == .mtime && time < settledBefore
+    case .absent: false
     }
   }
 
-  /// The clock of the file system that an entry is on.
+  /// The kind of file system that an entry is on, which is no directory.
+  mutating func kind(of entry: WalkEntry) -> FileSystemKind { system(of: entry).kind }
+
+  /// The clock of the file system that an entry is on, which is no directory.
   mutating func clock(of entry: WalkEntry) -> Clock {
-    let device = entry.metadata.identity.device
-    if let last, last.device == device { return last.clock }
-    let clock = known[device] ?? Self.ask(entry)
-    known[device] = clock
-    last = (device, clock)
-    return clock
+    let system = system(of: entry)
+    let file = entry.metadata
+    // There are FUSE file systems that give everything one time, or none.
+    if system.kind == .remote {
+      if max(file.ctime, file.mtime) <= Timestamp(seconds: 0) { return .absent }
+      if let first = system.first, first.ctime == file.ctime, first.mtime == file.mtime,
+        first.atime == file.atime
+      {
+        return .absent
+      }
+    }
+    return system.kind.clock
   }
 
-  private static func ask(_ entry: WalkEntry) -> Clock {
+  private mutating func system(of entry: WalkEntry) -> FileSystem {
+    let device = entry.metadata.identity.device
+    if let last, last.device == device { return last.system }
+    let system = known[device] ?? Self.ask(entry)
+    known[device] = system
+    last = (device, system)
+    return system
+  }
+
+  private static func ask(_ entry: WalkEntry) -> FileSystem {
     do throws(SystemError) {
-      // A single file may be mounted, and then is on another one than its directory.
-      guard try entry.directory.identity().device == entry.metadata.identity.device else {
-        return .foreign
+      let folder = try entry.directory.metadata()
+      guard folder.identity.device == entry.metadata.identity.device else {
+        // A single file may be mounted, and then is on another one than its directory. No permission
+        // is needed to ask, and nothing happens to a device or FIFO.
+        let file = try FileDescriptor(
+          opening: entry.name, in: entry.directory, flags: linux_O_PATH)
+        return FileSystem(kind: try FileSystemKind(of: file), first: nil)
       }
-      return try FileSystemKind(of: entry.directory).clock
+      return FileSystem(kind: try FileSystemKind(of: entry.directory), first: folder)
     } catch {
-      return .foreign  // The careful answer.
+      return FileSystem(kind: .remote, first: nil)  // The careful answer.
     }
   }
 }

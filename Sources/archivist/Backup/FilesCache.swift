@@ -77,10 +77,17 @@ struct FilesCache {
       next = try following()
     }
     guard let known = next, known.path == path else { return .added }
+    // Nor do sizes say much where no time does.
+    if clock == .absent, let content = known.content {
+      return .unsettled(content, at: file.mtime)
+    }
     guard let compared = mode.time, let content = known.content,
       isSame(known, content, file, compared), try repository.isUsable(content)
     else { return .modified }
-    let time = compared == .ctime ? file.ctime : file.mtime
+    // Elsewhere ctime may be anything.
+    let time =
+      compared == .mtime
+      ? file.mtime : clock == .foreign ? max(file.ctime, file.mtime) : file.ctime
     // A time this close to the reading may have been that of a later change as well.
     // Of roots inside each other, which are in order, the innermost.
     guard let root = settled.last(where: { known.path.isWithin($0.path) }),
@@ -94,7 +101,8 @@ struct FilesCache {
   ) -> Bool {
     guard !mode.rechunks, !known.changedWhileRead, content.size == file.size else { return false }
     if mode.comparesInode, known.inode != file.identity.inode { return false }
-    return compared == .ctime ? known.ctime == file.ctime : known.mtime == file.mtime
+    // Where ctime is what it should be, it is another one as soon as mtime is; not everywhere is it.
+    return (compared == .mtime || known.ctime == file.ctime) && known.mtime == file.mtime
   }
 }
 

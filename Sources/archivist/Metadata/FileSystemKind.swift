@@ -1,7 +1,7 @@
 import CLinux
 import Glibc
 
-/// Whose clock writes the times of files.
+/// What a file system's word about its files is worth: their times, and their sizes.
 enum FileSystemKind: Sendable {
   /// A file system of this machine: its times come from our own clock.
   case local
@@ -12,6 +12,27 @@ enum FileSystemKind: Sendable {
   /// An image that others make, with whatever times they choose: another one in its place may have
   /// the same times and inode numbers.
   case image
+  /// What the kernel makes up while it is read: neither size nor times say anything.
+  case kernel
+
+  /// What the size of a file says of how much there is to read.
+  enum Sizes: Sendable {
+    /// All that there is, but for what is written meanwhile.
+    case exact
+    /// Mostly that. Reading tells whether there is less, or more.
+    case stated
+    /// Nothing.
+    case meaningless
+  }
+
+  /// What the size of a file says here.
+  var sizes: Sizes {
+    switch self {
+    case .local, .localWithoutOwners, .image: .exact
+    case .remote: .stated
+    case .kernel: .meaningless
+    }
+  }
 
   /// Whether a file belongs to whoever makes it.
   var keepsOwners: Bool { self == .local }
@@ -22,13 +43,23 @@ enum FileSystemKind: Sendable {
     case .local, .localWithoutOwners: .ours
     case .remote: .foreign
     case .image: .none
+    case .kernel: .absent
     }
   }
 
   /// Asks on what kind of file system a directory is.
   init(of directory: DirectoryHandle) throws(SystemError) {
+    try self.init(descriptor: directory.number)
+  }
+
+  /// Asks on what kind of file system a file is; one that was opened with `O_PATH` will do.
+  init(of file: borrowing FileDescriptor) throws(SystemError) {
+    try self.init(descriptor: file.number)
+  }
+
+  private init(descriptor: Int32) throws(SystemError) {
     var found = statfs()
-    guard retryingInterrupts({ unsafe fstatfs(directory.number, &found) }) == 0 else {
+    guard retryingInterrupts({ unsafe fstatfs(descriptor, &found) }) == 0 else {
       throw .last("fstatfs", [])
     }
     self = Self(magic: UInt32(truncatingIfNeeded: found.f_type))
@@ -45,9 +76,32 @@ enum FileSystemKind: Sendable {
       } else if Self.withoutOwnersMagic.contains(magic) {
         .localWithoutOwners
       } else {
-        Self.imageMagic.contains(magic) ? .image : .remote
+        Self.imageMagic.contains(magic)
+          ? .image : Self.kernelMagic.contains(magic) ? .kernel : .remote
       }
   }
+
+  private static let kernelMagic: Set<UInt32> = [
+    0x0000_9FA0,  // proc
+    0x6265_6572,  // sysfs
+    0x0027_E0EB,  // cgroup
+    0x6367_7270,  // cgroup2
+    0x6462_6720,  // debugfs
+    0x7472_6163,  // tracefs
+    0x7363_6673,  // securityfs
+    0x5A3C_69F0,  // AppArmor
+    0xF97C_FF8C,  // SELinux
+    0x4341_5D53,  // Smack
+    0x6265_6570,  // configfs
+    0x4249_4E4D,  // binfmt_misc
+    0x6573_5543,  // fusectl
+    0xCAFE_4A11,  // bpf
+    0x1980_0202,  // mqueue
+    0x0765_5821,  // resctrl
+    0x6E66_7364,  // nfsd
+    0x6759_6969,  // rpc_pipefs
+    0xABBA_1974,  // Xen
+  ]
 
   private static let withoutOwnersMagic: Set<UInt32> = [
     0x0000_4D44,  // FAT
@@ -55,8 +109,6 @@ enum FileSystemKind: Sendable {
     0x7366_746E,  // NTFS of the kernel
     0x0000_482B,  // HFS+
     0x1501_3346,  // UDF
-    0x0000_9FA0,  // proc
-    0x6265_6572,  // sysfs
   ]
 
   private static let imageMagic: Set<UInt32> = [
