@@ -11,6 +11,7 @@
 #include <signal.h>
 #include <stdint.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/auxv.h>
 #include <sys/eventfd.h>
 #include <sys/fsuid.h>
@@ -65,6 +66,16 @@ static inline int linux_get_inode_flags(int fd, int *flags) {
 }
 static inline int linux_set_inode_flags(int fd, int flags) {
   return ioctl(fd, FS_IOC_SETFLAGS, &flags);
+}
+
+// The generation of an open file's inode, which is another one for each file that gets its number.
+static inline int linux_get_inode_generation(int fd, uint32_t *generation) {
+  long value = 0;
+  if (ioctl(fd, FS_IOC_GETVERSION, &value) != 0) return -1;
+  int number;  // The kernel writes an int, whatever the call's number says.
+  memcpy(&number, &value, sizeof number);
+  *generation = (uint32_t)number;
+  return 0;
 }
 
 // Columns of a terminal; 0 for what is none.

@@ -23,6 +23,8 @@ struct BackupRun {
 
   struct Options {
     var cacheMode = FilesCacheMode.default
+    /// When the backup began, by our clock.
+    var start = Timestamp(seconds: .min)
     var numericIDs = false
     var recordsAccessTime = false
     var recordsBirthTime = true
@@ -64,7 +66,7 @@ struct BackupRun {
   func run(_ builder: ArchiveBuilder, repository: Repository, parents: [Archive]) throws {
     sources.begin()
     var cache = try openCaches(parents, repository)
-    var links = HardLinkTracker()
+    var links = HardLinkTracker(startedAt: options.start)
     var clocks = FileClocks()
     let makeItem = itemMaker()
     let failed: @Sendable (SystemError) -> Void = { [report] error in
@@ -95,10 +97,11 @@ struct BackupRun {
       }
       let remade = makeItem(entry)
       let kind = entry.metadata.isDirectory ? FileSystemKind.local : clocks.kind(of: entry)
-      let group = links.group(of: entry.metadata, at: entry.path)
+      let group = links.group(of: entry, on: kind)
       let make: @Sendable (FileMetadata, [Item.ExtendedAttribute]) -> Item = {
         var item = remade($0, $1)
-        item.hardLinkGroup = group
+        // The name may belong to another file by now.
+        item.hardLinkGroup = entry.metadata.isSameFile(as: $0) ? group : nil
         return item
       }
       var item = make(entry.metadata, entry.extendedAttributes)

@@ -110,7 +110,7 @@ struct Create: ParsableCommand {
     let listing = Listing(session.report, isOn: output.list, filter: output.filter)
     let counters = Progress.isShown(session) && !dryRun ? BackupCounters() : nil
     var run = runOptions(
-      rules, skip: identity.map { FileIdentity(device: $0.device, inode: $0.inode) })
+      rules, skip: identity.map { FileIdentity(device: $0.device, inode: $0.inode) }, start)
     run.streamed =
       try input.map {
         [try content.file($0, now: start, numericIDs: metadata.numericIds)]
@@ -153,9 +153,10 @@ struct Create: ParsableCommand {
   }
 
   private func runOptions(
-    _ rules: SelectionRules, skip repository: FileIdentity?
+    _ rules: SelectionRules, skip repository: FileIdentity?, _ start: Timestamp
   ) -> BackupRun.Options {
     var options = BackupRun.Options()
+    options.start = start
     content.apply(to: &options)
     metadata.apply(to: &options)
     options.walk.skip = repository.map { [$0] } ?? []

@@ -49,6 +49,13 @@ struct FileMetadata: Hashable, Sendable {
   /// Whether this is a directory.
   var isDirectory: Bool { kind == .directory }
 
+  /// Whether the other metadata, of whatever time, is that of the same file.
+  ///
+  /// The inode number alone does not say so: that of a file that was removed is given to the next.
+  func isSameFile(as other: FileMetadata) -> Bool {
+    identity == other.identity && birthtime == other.birthtime
+  }
+
   /// Whether less is stored than the size says, so that there may be holes.
   var mayHaveHoles: Bool { blocks < size / 512 }
 }

@@ -108,7 +108,7 @@ extension RestoreTarget {
       """)
     func walk(_ root: String) throws -> [Item] {
       var items: [Item] = []
-      var links = HardLinkTracker()
+      var links = HardLinkTracker(startedAt: Timestamp(seconds: 0))
       let roots = try WalkRoot.roots([folder(root) + bytes("/./")])
       Walker(roots: roots, options: WalkOptions()).run(
         select: { _, _ in .include }, report: { Issue.record("\($0)") },
@@ -116,7 +116,7 @@ extension RestoreTarget {
           var item = entry.metadata.item(
             at: entry.path, linkTarget: entry.linkTarget, names: OwnerNames(), recording: [])
           item.extendedAttributes = entry.extendedAttributes
-          item.hardLinkGroup = links.group(of: entry.metadata, at: entry.path)
+          item.hardLinkGroup = links.group(of: entry, on: .local)
           items.append(item)
         })
       return items

@@ -70,31 +70,3 @@ import Testing
     #expect(try extents.next(in: file.descriptor) == nil)
   }
 }
-
-@Suite struct HardLinkTrackerTests {
-  let folder: TemporaryDirectory
-
-  init() throws { folder = try TemporaryDirectory() }
-
-  @Test func `names of one file share the first path, links and devices among them`() throws {
-    try folder.shell(
-      "touch a; ln a b; ln a z; ln -s t l; ln -P l m; mkfifo p; ln p q; mkdir d; touch lone")
-    var tracker = HardLinkTracker()
-    var groups: [String: String] = [:]
-    for name in ["a", "b", "d", "l", "lone", "m", "p", "q", "z"] {
-      let metadata = try folder.handle.metadata(of: FileName(name))
-      let group = tracker.group(of: metadata, at: try ArchivePath(bytes(name)))
-      groups[name] = group.map { text($0.bytes) }
-    }
-    #expect(groups == ["a": "a", "b": "a", "z": "a", "l": "l", "m": "l", "p": "p", "q": "p"])
-    #expect(tracker.count == 0)
-  }
-
-  @Test func `a file with names elsewhere is remembered`() throws {
-    try folder.shell("touch a; ln a b")
-    var tracker = HardLinkTracker()
-    let metadata = try folder.handle.metadata(of: FileName("a"))
-    #expect(tracker.group(of: metadata, at: try ArchivePath(bytes("a"))) != nil)
-    #expect(tracker.count == 1)
-  }
-}
