@@ -1,4 +1,5 @@
 import CLinux
+import ChunkStore
 import Glibc
 
 /// Small files of this client: whole or not there, and readable by nobody else.
@@ -46,6 +47,30 @@ enum PrivateFile {
   ///
   /// It takes the place of a file or a link; anything else of that name stays, and is an error.
   static func write(_ bytes: [UInt8], to path: [UInt8]) throws(SystemError) {
+    try replace(path) { () throws(SystemError) in bytes }
+  }
+
+  /// Replaces a file by what is made of it, one process after the other.
+  ///
+  /// - Parameters:
+  ///   - path: The file. Folders above it that are missing are made.
+  ///   - change: Makes the new contents of the old ones (`nil`: there is no file); returns `nil` to
+  ///     leave everything as it is.
+  /// - Throws: The first call that failed.
+  static func update(
+    _ path: [UInt8], _ change: (_ old: [UInt8]?) -> [UInt8]?
+  ) throws(SystemError) {
+    try replace(path) { () throws(SystemError) in change(try read(path)) }
+  }
+
+  /// Writes what `make` returns aside, and renames it into place; nothing if that is `nil`.
+  ///
+  /// What is written aside always has the same name, and whoever makes a file of that name, and has
+  /// locked it, is alone until it is renamed. One that a killed process leaves is not locked, and goes
+  /// with the next write.
+  private static func replace(
+    _ path: [UInt8], _ make: () throws(SystemError) -> [UInt8]?
+  ) throws(SystemError) {
     try makeFolders(above: path)
     var found = stat()
     if unsafe withCString(path, { unsafe lstat($0, &found) }) == 0 {
@@ -54,24 +79,79 @@ enum PrivateFile {
         throw SystemError("rename", code: kind == S_IFDIR ? EISDIR : EEXIST, path: path)
       }
     }
-    let temporary = path + Array(".new-\(getpid())".utf8)
-    var number = create(temporary)
-    if number < 0, errno == EEXIST {
-      // A run that was killed has left it, or somebody else put it there: nothing is written to that.
-      _ = unsafe withCString(temporary) { unsafe unlink($0) }
-      number = create(temporary)
-    }
-    guard number >= 0 else { throw .last("open", path) }
-    var code = finish(number, bytes)
+    let temporary = path + Array(".new".utf8)
+    let number = try createAlone(temporary, for: path)
+    // What is open keeps the lock.
+    defer { _ = close(number) }
+    var isRenamed = false
+    defer { if !isRenamed { remove(temporary, if: number) } }
+    guard let bytes = try make() else { return }
+    var code = writeAll(bytes, to: number)
+    if code == 0, fsync(number) != 0 { code = errno }
+    // Where nothing can be locked, another process may have made it anew.
+    if code == 0, !names(temporary, number) { code = EBUSY }
     if code == 0 {
-      let renamed = unsafe withCString(temporary) { from in
-        unsafe withCString(path) { to in unsafe rename(from, to) }
-      }
-      code = renamed == 0 ? synchronizeFolder(of: path) : errno
-      if renamed == 0 && code == 0 { return }
+      isRenamed =
+        unsafe withCString(temporary) { from in
+          unsafe withCString(path) { to in unsafe rename(from, to) }
+        } == 0
+      code = isRenamed ? synchronizeFolder(of: path) : errno
     }
-    _ = unsafe withCString(temporary) { unsafe unlink($0) }
-    throw SystemError("write", code: code, path: path)
+    guard code == 0 else { throw SystemError("write", code: code, path: path) }
+  }
+
+  /// For so long another process is waited for.
+  private static let patience = 30.0
+
+  /// Makes a file that only this process has open, and has locked.
+  private static func createAlone(
+    _ temporary: [UInt8], for path: [UInt8]
+  ) throws(SystemError) -> Int32 {
+    let end = Clock.monotonicSeconds + patience
+    while true {
+      var number = create(temporary)
+      let isOurs = number >= 0
+      if !isOurs {
+        guard errno == EEXIST else { throw .last("open", path) }
+        number = open(temporary, O_WRONLY | O_NOFOLLOW | O_NONBLOCK)
+        if number < 0 {
+          guard errno != ENOENT else { continue }
+          // Not one of ours: a link, say. It is not written through, and does not stay.
+          guard unsafe withCString(temporary, { unsafe unlink($0) }) == 0 || errno == ENOENT else {
+            throw .last("open", path)
+          }
+          continue
+        }
+      }
+      let answer = retryingInterrupts { flock(number, LOCK_EX | LOCK_NB) }
+      if answer != 0, errno == EWOULDBLOCK {
+        _ = close(number)
+        guard Clock.monotonicSeconds < end else {
+          throw SystemError("flock", code: EWOULDBLOCK, path: temporary)
+        }
+        usleep(5000)
+        continue
+      }
+      // Where files cannot be locked there is no harm but between two that write at the same moment.
+      if isOurs, names(temporary, number) { return number }
+      if !isOurs { remove(temporary, if: number) }
+      _ = close(number)
+    }
+  }
+
+  /// Removes a file, if it is the one that is open.
+  private static func remove(_ path: [UInt8], if number: Int32) {
+    guard names(path, number) else { return }
+    _ = unsafe withCString(path) { unsafe unlink($0) }
+  }
+
+  /// Whether a path names the file that is open.
+  private static func names(_ path: [UInt8], _ number: Int32) -> Bool {
+    var (opened, there) = (stat(), stat())
+    guard unsafe fstat(number, &opened) == 0,
+      unsafe withCString(path, { unsafe lstat($0, &there) }) == 0
+    else { return false }
+    return opened.st_dev == there.st_dev && opened.st_ino == there.st_ino
   }
 
   /// Opens a new file for writing; what has the name already is an error.

@@ -1,6 +1,7 @@
 import Glibc
 import Testing
 
+@testable import ChunkStore
 @testable import archivist
 
 @Suite struct PrivateFileTests {
@@ -22,9 +23,49 @@ import Testing
     throws
   {
     try folder.shell(
-      "echo precious > there; ln -s there f; ln -s there f.new-\(getpid())")
+      "echo precious > there; ln -s there f; ln -s there f.new")
     try PrivateFile.write(secret, to: folder("f"))
     try folder.shell("test $(cat f) = secret; test ! -L f; test $(cat there) = precious")
+  }
+
+  @Test func `what a killed process has left goes with the next write`() throws {
+    try folder.shell("echo half > f.new")
+    try PrivateFile.write(secret, to: folder("f"))
+    try folder.shell("test $(cat f) = secret; test $(ls) = f")
+  }
+
+  @Test func `who is writing is waited for`() throws {
+    try folder.shell("touch f.new")
+    let other = PrivateFile.open(folder("f.new"), O_WRONLY)
+    try #require(other >= 0 && flock(other, LOCK_EX) == 0)
+    let group = ThreadGroup()
+    group.start("write") { [secret, path = folder("f")] in
+      try PrivateFile.write(secret, to: path)
+    }
+    usleep(100_000)
+    try folder.shell("test ! -e f; echo first > f.new; mv f.new f")
+    close(other)
+    try group.join()
+    try folder.shell("test $(cat f) = secret; test $(ls) = f")
+  }
+
+  @Test func `of changes that are made at once none is lost`() throws {
+    let group = ThreadGroup()
+    for thread in 0..<4 {
+      group.start("\(thread)") { [path = folder("f")] in
+        for _ in 0..<10 {
+          try PrivateFile.update(path) { ($0 ?? []) + Array("\(thread)\n".utf8) }
+        }
+      }
+    }
+    try group.join()
+    try folder.shell("test $(wc -l < f) = 40; test $(grep -c 3 f) = 10; test $(ls) = f")
+  }
+
+  @Test func `what is not to be changed stays as it is`() throws {
+    try folder.shell("echo old > f; ln f same")
+    try PrivateFile.update(folder("f")) { _ in nil }
+    try folder.shell("test f -ef same; test $(ls | wc -l) = 2")
   }
 
   @Test(arguments: ["mkfifo f", "mkdir f", "mkfifo there; ln there f; rm there"])
