@@ -21,7 +21,7 @@ struct Archivist: ParsableCommand {
     subcommands: [
       Init.self, Create.self, Extract.self, List.self, Info.self, Diff.self, Delete.self,
       Rename.self, Prune.self, Compact.self, Copy.self, Check.self, Key.self, BreakLock.self,
-      WithLock.self, Serve.self, Benchmark.self,
+      WithLock.self, Adopt.self, Serve.self, Benchmark.self,
     ])
 }
 

@@ -81,7 +81,7 @@ say "an archive that vanished without having been deleted"
 begin
 rm "$(find repo/archives -type f | sort | head -1)"
 status 1 archivist list repo
-says 'are gone'
+says '1 archive that this client made is'
 status 1 archivist check repo
 status 2 archivist compact repo
 status 2 archivist prune --keep-last 1 repo

@@ -52,7 +52,10 @@ public final class ArchiveCopier {
     from source: Repository, to destination: Repository, options: Options = Options(),
     meter: Meter = Meter(), problem: (ObjectName, any Error) throws -> Void
   ) throws {
-    guard source.id != destination.id else { throw CopyError.sameRepository }
+    // Two copies of one may each have what the other one lacks.
+    guard source.id != destination.id || source.location != destination.location else {
+      throw CopyError.sameRepository
+    }
     try destination.demand(.write)
     self.source = source
     self.destination = destination

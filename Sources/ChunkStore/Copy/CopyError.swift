@@ -1,6 +1,6 @@
 /// Why an archive cannot be copied, while others may be.
 public enum CopyError: Error, Sendable {
-  /// Both are the same repository: the one, or a copy of its files.
+  /// Both are the same repository, in the same place.
   case sameRepository
   /// Something that the archive needs cannot be read.
   case unreadable(ArchivePath, any Error)

@@ -121,10 +121,44 @@ extension Repository {
   public func vanished(
     _ known: some Sequence<String>, problem: (Corruption) -> Void = { _ in }
   ) throws -> Set<String> {
+    try absent(known, problem: problem).vanished
+  }
+
+  /// Archives that have been in the repository, and are not there.
+  public struct AbsentArchives: Sendable {
+    /// Those that were taken away, or that a storage withholds.
+    public var vanished: Set<String> = []
+    /// Those that an owner has removed.
+    public var removed: Set<String> = []
+
+    /// All are there.
+    public init() {}
+  }
+
+  /// What became of these archives, where they are not in the repository.
+  ///
+  /// One that was brought back from another copy of the repository, by `ArchiveCopier`, is there.
+  ///
+  /// - Parameters:
+  ///   - known: Ids of archives that have been in the repository, as hexadecimal digits.
+  ///   - problem: Told of records of removals that cannot be read.
+  /// - Returns: Those that are not there.
+  /// - Throws: Errors of the storage.
+  public func absent(
+    _ known: some Sequence<String>, problem: (Corruption) -> Void = { _ in }
+  ) throws -> AbsentArchives {
+    var absent = AbsentArchives()
     // In this order: a removal is recorded before the archive goes.
     let missing = Set(known).subtracting(try storage.list(.archive).map(\.id.hex))
-    guard !missing.isEmpty else { return missing }
+    guard !missing.isEmpty else { return absent }
     let removed = try removedArchives { problem(Corruption(object: $0, cause: $1)) }
-    return missing.subtracting(removed.map(\.hex))
+    absent.removed = missing.intersection(removed.map(\.hex))
+    absent.vanished = missing.subtracting(absent.removed)
+    guard !absent.vanished.isEmpty else { return absent }
+    for archive in try archives(problem: { _, _ in }) {
+      guard let origin = archive.manifest.origin, origin.repository == id else { continue }
+      absent.vanished.remove(origin.archive.hex)
+    }
+    return absent
   }
 }

@@ -90,6 +90,8 @@ struct ArchiveMaker {
       guard !archives.contains(where: { Array($0.name.utf8) == Array(new.name.utf8) }) else {
         throw RepositoryError.archiveExists(new.name)
       }
+      let recognition = try memory.recognize(repository, having: archives)
+      if let mismatch = recognition.mismatch, mismatch.isCertain { session.warn(about: mismatch) }
       let made = try memory.madeArchives(in: repository)
       let parents = try choose(archives, made)
       say(parents)
@@ -115,7 +117,7 @@ struct ArchiveMaker {
         new.describe(&manifest)
       }
       sayStages()
-      try Self.remember(archive, of: repository, memory, report)
+      try Self.remember(archive, of: repository, memory, report, as: recognition)
       if archive.manifest.kind == .checkpoint { throw interrupted(archive) }
       backup.sources.say(report)
       try repository.removeCheckpoints(
@@ -132,10 +134,11 @@ struct ArchiveMaker {
 
   /// Remembers what was made, if this client's own disk lets it: the backup is worth more.
   private static func remember(
-    _ archive: Archive, of repository: Repository, _ memory: ClientMemory, _ report: Report
+    _ archive: Archive, of repository: Repository, _ memory: ClientMemory, _ report: Report,
+    as recognition: ClientMemory.Recognition? = nil
   ) throws {
     do {
-      try memory.remember(archive, in: repository)
+      try memory.remember(archive, in: repository, as: recognition)
     } catch let error as SystemError {
       report.warning(
         .various,

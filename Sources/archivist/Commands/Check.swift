@@ -121,13 +121,13 @@ struct Check: ParsableCommand {
   private func check(_ repository: Repository, _ session: Session, _ meter: Meter) throws {
     let report = session.report
     var options = try checkOptions(repository, session)
-    let place = CheckPlace(session.folders, repository)
-    if isPart { options.part.after = try place.load() }
+    let place = isPart ? CheckPlace(session, repository) : nil
+    options.part.after = try place?.load()
     let progress = Progress.begin(session, meter)
     defer { progress?.finish() }
     let found = try repository.check(options, meter: meter) { step in report.info("\(step)") }
     progress?.finish()
-    if isPart, let end = found.verifiedUpTo { save(end, place, report) }
+    if let place, let end = found.verifiedUpTo { save(end, place, report) }
     var count = found.problemCount
     for problem in found.problems { report.warning(.damage, "\(name: Array(problem.utf8))") }
     if !repositoryOnly, let vanished = try session.vanished(from: repository) {
@@ -186,8 +186,11 @@ struct Check: ParsableCommand {
 private struct CheckPlace {
   private let file: [UInt8]
 
-  init(_ folders: Folders, _ repository: Repository) {
-    file = Array("\(folders.cache)/\(repository.id.hex)/verified".utf8)
+  init(_ session: Session, _ repository: Repository) {
+    // Of two copies each is verified as a whole.
+    let copy = (try? ClientMemory(session).recognize(repository).copy).flatMap { $0 > 0 ? $0 : nil }
+    let name = "verified" + (copy.map { "-\($0)" } ?? "")
+    file = Array("\(session.folders.cache)/\(repository.id.hex)/\(name)".utf8)
   }
 
   func load() throws -> Digest256? {

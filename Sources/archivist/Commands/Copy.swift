@@ -60,11 +60,19 @@ struct Copy: ParsableCommand {
     let session = Session(global)
     let from = try session.repositoryLocation(source).path
     let to = try session.repositoryLocation(destination).path
+    guard AbsolutePath.of(Array(from.utf8)) != AbsolutePath.of(Array(to.utf8)) else {
+      throw CopyError.sameRepository
+    }
     let source = try session.open(from, as: .other)
     let destination = try session.open(to)
     // What is copied may be taken for all that there was.
     if let vanished = try session.vanished(from: source) {
-      session.report.warning(.various, "\(vanished)")
+      // Two copies of one repository may be merged just because of that.
+      if source.id == destination.id {
+        session.report.caution("\(vanished)")
+      } else {
+        session.report.warning(.various, "\(vanished)")
+      }
     }
     let signals = SignalWatch.process
     try source.reading("copy", problem: session.note) {

@@ -70,8 +70,8 @@ extension Delete {
   /// up a damaged one.
   private func warnOrStop(_ repository: Repository, _ session: Session) throws {
     guard let vanished = try ClientMemory(session).vanished(from: repository) else { return }
-    if case .vanished(_, _, let unreadable, _) = vanished,
-      damaged || !selection.isGiven && !unreadable.isEmpty
+    if case .vanished(let archives) = vanished,
+      damaged || !selection.isGiven && !archives.unreadable.isEmpty
     {
       session.report.warning(.various, "\(vanished)")
     } else {

@@ -51,6 +51,10 @@ struct Extract: ParsableCommand {
     let archive = try session.archive(name, in: repository)
     var selection = try Selection(paths: paths.map(\.bytes), rules: patterns.rules())
     let report = session.report
+    // There may be a later one.
+    if let vanished = try session.vanished(from: repository), vanished.isCertain {
+      report.caution("\(vanished)")
+    }
     let signals = SignalWatch.process
     try repository.reading("extract", problem: session.note) {
       let progress = try RestoreProgress(

@@ -7,58 +7,16 @@ import Crypto
 /// encryption away, is noticed. It is remembered too which archives this client has made, because
 /// only those are trusted to say which files are unchanged.
 ///
-///     locations/SHA-256 of the path      id
-///     repositories/ID                    "suite N", "authority HEX", "generation N", "made ID"*,
-///                                        "checkpoint ID"*
+///     locations/SHA-256 of the path      ids of the repositories that were there
+///     repositories/ID                    `RememberedRepository`
+///
+/// Any number of processes may use it at the same time.
 struct ClientMemory {
   private let folder: String
   private let environment: Environment
 
-  /// Why a repository is not the one that this client knows.
-  enum Mismatch: Error, CustomStringConvertible {
-    case replaced(location: String, known: String, found: String, file: String)
-    case downgraded(location: String, file: String)
-    case otherAuthority(location: String, file: String)
-    case rolledBack(location: String, known: UInt32, found: UInt32, file: String)
-    case unknownUnencrypted(location: String)
-    /// `unreadable` are records of removals, which may say that the archives were deleted.
-    case vanished(location: String, archives: [String], unreadable: [Corruption], file: String)
-
-    var description: String {
-      switch self {
-      case .replaced(let location, let known, let found, let file):
-        "\(location): this is repository \(found.prefix(12)), and it used to be "
-          + "\(known.prefix(12)): it was replaced. If you did that, remove \(file)"
-      case .downgraded(let location, let file):
-        "\(location): the repository is not encrypted as it used to be. "
-          + "If you know why, remove \(file)"
-      case .otherAuthority(let location, let file):
-        "\(location): the repository has another owner's key than it used to have. "
-          + "If you know why, remove \(file)"
-      case .rolledBack(let location, let known, let found, let file):
-        "\(location): the repository's configuration is number \(found), and number \(known) has "
-          + "been seen: it was rolled back. If you restored an old copy, remove \(file)"
-      case .unknownUnencrypted(let location):
-        "\(location): this repository is not encrypted, and this client has not seen it before. "
-          + "If that is what you expect, set "
-          + "ARCHIVIST_UNKNOWN_UNENCRYPTED_REPO_ACCESS_IS_OK=yes"
-      case .vanished(let location, let archives, let unreadable, _) where !unreadable.isEmpty:
-        "\(location): \(archives.count) archives that this client made are gone "
-          + "(\(archives.prefix(3).joined(separator: ", "))). Whether they were deleted is not "
-          + "known, because records of that cannot be read:"
-          + unreadable.prefix(20).map { "\n  \($0)" }.joined()
-      case .vanished(let location, let archives, _, let file):
-        "\(location): \(archives.count) archives that this client made are gone, and nobody with "
-          + "the key has deleted them: \(archives.prefix(3).joined(separator: ", ")). They were "
-          + "taken away, or an old copy of the repository was put in its place. If you did that, "
-          + "remove \(file)"
-      }
-    }
-  }
-
-  /// Archives that are remembered for each repository, newest last.
-  private static let madeLimit = 1000
-  private static let checkpointLimit = 20
+  /// So many repositories may take turns at a place.
+  private static let turnsLimit = 64
 
   init(_ session: Session) {
     self.init(folder: session.folders.config, environment: session.environment)
@@ -70,12 +28,28 @@ struct ClientMemory {
     self.environment = environment
   }
 
-  private struct Known {
-    var suite: UInt8?
-    var authority: String?
-    var generation: UInt32 = 0
-    var made: [String] = []
-    var checkpoints: [String] = []
+  // MARK: Repositories
+
+  /// A repository that is known, and is in a place where it has not been before.
+  struct Arrival: CustomStringConvertible {
+    var location: String
+    var repository: String
+    /// Where it is known from, if that was remembered.
+    var knownFrom: String?
+    /// What used to be in the place.
+    var other: String?
+
+    var description: String {
+      if let other {
+        return "\(location): this is repository \(repository.prefix(12))"
+          + (knownFrom.map { ", which this client knows from \($0)" } ?? "")
+          + ". So far it was \(other.prefix(12)); from now on it may be either"
+      }
+      return "\(location): this client knows this repository"
+        + (knownFrom.map { " from \($0)" } ?? "")
+        + ". If it was moved, all is well. If this is a copy that is to be written to on its own, run "
+        + "`archivist adopt \(location)` first"
+    }
   }
 
   /// Compares a repository with what is known of it, and remembers what is new.
@@ -83,119 +57,249 @@ struct ClientMemory {
   /// - Parameters:
   ///   - repository: The repository, opened.
   ///   - isNew: It was made just now, by this client.
+  /// - Returns: What a person may want to know: that it was somewhere else before.
   /// - Throws: `Mismatch` if it is not the repository that this client knows.
-  func verify(_ repository: Repository, isNew: Bool = false) throws {
+  @discardableResult
+  func verify(_ repository: Repository, isNew: Bool = false) throws -> Arrival? {
     let id = repository.id.hex
-    let locationFile = try locationFile(repository.location)
-    if let known = try PrivateFile.read(Array(locationFile.utf8)).map({
-      String(decoding: $0, as: UTF8.self)
-    }),
-      known != id
-    {
-      guard isNew else {
-        throw Mismatch.replaced(
-          location: repository.location, known: known, found: id, file: locationFile)
+    let place = try Place(repository.location)
+    let there = try repositories(at: place)
+    let known = try load(id)
+    let isReplacement = !there.isEmpty && !there.contains(id) && !isNew
+    if isReplacement, known.suite == nil, let other = there.last {
+      throw Mismatch.replaced(location: repository.location, known: other, found: id)
+    }
+    try compare(repository, known, place, isNew: isNew)
+    if isReplacement, let other = there.last {
+      let strongest = try there.compactMap { try Self.strength(load($0).suite) }.max() ?? 0
+      if (Self.strength(known.suite) ?? 0) < strongest {
+        throw Mismatch.weaker(location: repository.location, known: other, found: id)
       }
     }
-    let file = repositoryFile(id)
-    var known = try load(id)
-    if let suite = known.suite {
-      guard suite == repository.suite.rawValue else {
-        throw Mismatch.downgraded(location: repository.location, file: file)
-      }
-      guard known.authority == Self.hex(repository.authority) else {
-        throw Mismatch.otherAuthority(location: repository.location, file: file)
-      }
-      guard repository.generation >= known.generation else {
-        throw Mismatch.rolledBack(
-          location: repository.location, known: known.generation,
-          found: repository.generation, file: file)
-      }
-    } else if !repository.suite.encrypts, !isNew,
-      environment.text(
-        "ARCHIVIST_UNKNOWN_UNENCRYPTED_REPO_ACCESS_IS_OK",
-        "BORG_UNKNOWN_UNENCRYPTED_REPO_ACCESS_IS_OK") != "yes"
+    let isArrival = !there.contains(id)
+    if known.suite == nil || isArrival
+      || known.copies.count == 1
+        && known.copies[0].generation < repository.generation
     {
-      throw Mismatch.unknownUnencrypted(location: repository.location)
+      try update(id) { known in
+        known.suite = repository.suite.rawValue
+        known.authority = Self.hex(repository.authority)
+        if known.copies.count == 1 { known.copies[0].generation = repository.generation }
+        if isNew { known.copies[0].places = [place.key] }
+        known.note(place.path, as: place.key)
+        if isArrival { known.seen = place.key }
+      }
     }
-    if known.suite == nil || known.generation < repository.generation {
+    guard isArrival else { return nil }
+    try put(id, at: place)
+    guard known.suite != nil, !isNew else { return nil }
+    return Arrival(
+      location: repository.location, repository: id, knownFrom: known.path(of: known.seen),
+      other: there.last)
+  }
+
+  private func compare(
+    _ repository: Repository, _ known: RememberedRepository, _ place: Place, isNew: Bool
+  ) throws {
+    guard let suite = known.suite else {
+      guard
+        repository.suite.encrypts || isNew
+          || environment.text(
+            "ARCHIVIST_UNKNOWN_UNENCRYPTED_REPO_ACCESS_IS_OK",
+            "BORG_UNKNOWN_UNENCRYPTED_REPO_ACCESS_IS_OK") == "yes"
+      else { throw Mismatch.unknownUnencrypted(location: repository.location) }
+      return
+    }
+    guard suite == repository.suite.rawValue else {
+      throw Mismatch.downgraded(location: repository.location)
+    }
+    guard known.authority == Self.hex(repository.authority) else {
+      throw Mismatch.otherAuthority(location: repository.location)
+    }
+    let generation = known.candidates(at: place.key).map(\.generation).min() ?? 0
+    guard repository.generation >= generation else {
+      throw Mismatch.rolledBack(
+        location: repository.location, known: generation, found: repository.generation)
+    }
+  }
+
+  /// How much a suite protects: contents, or against forgery alone.
+  private static func strength(_ suite: UInt8?) -> Int? {
+    switch suite.flatMap(Suite.init) {
+    case .aes256GCM, .chacha20Poly1305: 2
+    case .authenticated: 1
+    case .some(.none): 0
+    case nil: nil
+    }
+  }
+
+  /// Accepts what is in a place, whatever was known of that: as a repository, and as a copy of it.
+  ///
+  /// - Parameters:
+  ///   - repository: The repository, opened.
+  ///   - isOnly: Whether what was in the place before, and other copies, are no more.
+  /// - Returns: The archives that this client has made in it so far, and those that are not there.
+  /// - Throws: `SystemError`, and errors of the storage.
+  func adopt(_ repository: Repository, isOnly: Bool) throws -> (present: Int, missing: Int) {
+    let id = repository.id.hex
+    let place = try Place(repository.location)
+    let (_, found) = try recognition(of: repository, at: place)
+    try update(id) { known in
       known.suite = repository.suite.rawValue
       known.authority = Self.hex(repository.authority)
-      known.generation = repository.generation
-      try save(known, id)
+      known.note(place.path, as: place.key)
+      known.seen = place.key
+      known.adopt(
+        at: place.key, found: found, generation: repository.generation, isOnly: isOnly)
     }
-    if try PrivateFile.read(Array(locationFile.utf8)) != Array(id.utf8) {
-      try PrivateFile.write(Array(id.utf8), to: Array(locationFile.utf8))
-    }
+    try put(id, at: place, isOnly: isOnly)
+    let absent = Set(found.missing.map(\.id)).union(found.removed)
+    return (
+      found.copy.made.count { !absent.contains($0.id) }, found.missing.count
+    )
+  }
+
+  // MARK: Archives
+
+  /// Which of the copies of a repository one is, and what is missing of that.
+  struct Recognition {
+    fileprivate var found: RememberedRepository.Recognition
+    /// The number of the copy.
+    var copy: Int { found.copy.number }
+    /// What is wrong; `nil` if all is there, or was removed by an owner.
+    var mismatch: Mismatch?
   }
 
   /// Compares the archives of a repository with those that this client has made.
   ///
-  /// - Returns: What is wrong; `nil` if all are there, or were removed by an owner.
-  func vanished(from repository: Repository) throws -> Mismatch? {
-    let id = repository.id.hex
+  /// - Parameters:
+  ///   - repository: The repository.
+  ///   - archives: Those that are certainly there, so that nobody need look for them.
+  /// - Returns: What it is, and what is wrong with that.
+  /// - Throws: `SystemError`, and errors of the storage.
+  func recognize(_ repository: Repository, having archives: [Archive] = []) throws -> Recognition {
+    let place = try Place(repository.location)
     var unreadable: [Corruption] = []
-    let gone = try repository.vanished(try load(id).made) { unreadable.append($0) }
-    guard !gone.isEmpty else { return nil }
-    return .vanished(
-      location: repository.location, archives: gone.sorted(), unreadable: unreadable,
-      file: repositoryFile(id))
+    let (known, found) = try recognition(of: repository, at: place, having: archives) {
+      unreadable.append($0)
+    }
+    guard !found.missing.isEmpty else { return Recognition(found: found) }
+    let places = Set(found.missing.map(\.place))
+    let elsewhere = places.contains(place.key) ? nil : known.path(of: places.first ?? nil)
+    return Recognition(
+      found: found,
+      mismatch: .vanished(
+        Mismatch.Vanished(
+          location: repository.location, archives: found.missing.map(\.id).sorted(),
+          unreadable: unreadable, elsewhere: elsewhere)))
+  }
+
+  /// What is missing of the archives that this client has made; `nil` if all are there, or were
+  /// removed by an owner.
+  func vanished(from repository: Repository) throws -> Mismatch? {
+    try recognize(repository).mismatch
+  }
+
+  private func recognition(
+    of repository: Repository, at place: Place, having archives: [Archive] = [],
+    problem: (Corruption) -> Void = { _ in }
+  ) throws -> (RememberedRepository, RememberedRepository.Recognition) {
+    let known = try load(repository.id.hex)
+    let wanted = Set(known.candidates(at: place.key).flatMap(\.made).map(\.id))
+      .subtracting(archives.map(\.id.hex))
+    let absent =
+      wanted.isEmpty
+      ? Repository.AbsentArchives() : try repository.absent(wanted, problem: problem)
+    return (
+      known,
+      known.recognize(at: place.key, vanished: absent.vanished, removed: absent.removed)
+    )
   }
 
   /// Remembers that this client has made an archive, or a checkpoint of one.
-  func remember(_ archive: Archive, in repository: Repository) throws {
-    var known = try load(repository.id.hex)
-    switch archive.manifest.kind {
-    case .archive: known.made = (known.made + [archive.id.hex]).suffix(Self.madeLimit)
-    case .checkpoint:
+  ///
+  /// - Parameters:
+  ///   - archive: What was made.
+  ///   - repository: Where.
+  ///   - recognition: What that was found to be before; `nil` to find it out.
+  /// - Throws: `SystemError`, and errors of the storage.
+  func remember(
+    _ archive: Archive, in repository: Repository, as recognition: Recognition? = nil
+  ) throws {
+    let place = try Place(repository.location)
+    guard archive.manifest.kind == .archive else {
       // Nobody is surprised when one is gone.
-      known.checkpoints = (known.checkpoints + [archive.id.hex]).suffix(Self.checkpointLimit)
+      return try update(repository.id.hex) { $0.add(checkpoint: archive.id.hex) }
     }
-    try save(known, repository.id.hex)
+    let found =
+      try recognition?.found ?? self.recognition(of: repository, at: place).1
+    try update(repository.id.hex) { known in
+      known.note(place.path, as: place.key)
+      known.add(archive.id.hex, at: place.key, to: found, generation: repository.generation)
+    }
   }
 
   /// The ids of archives that this client has made.
   func madeArchives(in repository: Repository) throws -> MadeArchives {
     let known = try load(repository.id.hex)
     return MadeArchives(
-      finished: Set(known.made), checkpoints: Set(known.checkpoints))
+      finished: Set(known.copies.flatMap(\.made).map(\.id)), checkpoints: Set(known.checkpoints))
   }
 
-  private func repositoryFile(_ id: String) -> String { "\(folder)/repositories/\(id)" }
+  // MARK: Files
 
-  private func locationFile(_ location: String) throws -> String {
-    let text = Array(location.utf8)
-    let path = location.hasPrefix("ssh://") ? text : AbsolutePath.of(text)
-    return "\(folder)/locations/\(try SHA256.digest(of: path.span).hex)"
-  }
+  /// Where a repository is.
+  private struct Place {
+    /// The path, all links resolved, or the URL.
+    let path: String
+    let digest: String
 
-  private func load(_ id: String) throws -> Known {
-    var known = Known()
-    guard let bytes = try PrivateFile.read(Array(repositoryFile(id).utf8)) else { return known }
-    for line in String(decoding: bytes, as: UTF8.self).split(separator: "\n") {
-      let words = line.split(separator: " ").map(String.init)
-      guard words.count == 2 else { continue }
-      switch words[0] {
-      case "suite": known.suite = UInt8(words[1])
-      case "authority": known.authority = words[1]
-      case "generation": known.generation = UInt32(words[1]) ?? 0
-      case "made": known.made.append(words[1])
-      case "checkpoint": known.checkpoints.append(words[1])
-      default: continue
-      }
+    /// What stands for it where it is named often.
+    var key: String { String(digest.prefix(16)) }
+
+    init(_ location: String) throws {
+      let text = Array(location.utf8)
+      let bytes = location.hasPrefix("ssh://") ? text : AbsolutePath.of(text)
+      path = String(decoding: bytes, as: UTF8.self)
+      digest = try SHA256.digest(of: bytes.span).hex
     }
-    return known
   }
 
-  private func save(_ known: Known, _ id: String) throws {
-    var lines: [String] = []
-    if let suite = known.suite { lines.append("suite \(suite)") }
-    if let authority = known.authority { lines.append("authority \(authority)") }
-    lines.append("generation \(known.generation)")
-    lines += known.made.map { "made \($0)" }
-    lines += known.checkpoints.map { "checkpoint \($0)" }
-    let text = lines.map { $0 + "\n" }.joined()
-    try PrivateFile.write(Array(text.utf8), to: Array(repositoryFile(id).utf8))
+  private func load(_ id: String) throws -> RememberedRepository {
+    guard let bytes = try PrivateFile.read(repositoryFile(id)) else { return .init() }
+    return RememberedRepository(decoding: bytes)
+  }
+
+  private func update(_ id: String, _ change: (inout RememberedRepository) -> Void) throws {
+    try PrivateFile.update(repositoryFile(id)) { old in
+      var known = old.map(RememberedRepository.init(decoding:)) ?? RememberedRepository()
+      change(&known)
+      return known.encoded
+    }
+  }
+
+  private func repositoryFile(_ id: String) -> [UInt8] {
+    Array("\(folder)/repositories/\(id)".utf8)
+  }
+
+  private func locationFile(_ place: Place) -> [UInt8] {
+    Array("\(folder)/locations/\(place.digest)".utf8)
+  }
+
+  /// The repositories that have been in a place, the one that came last at the end.
+  private func repositories(at place: Place) throws -> [String] {
+    try Self.lines(PrivateFile.read(locationFile(place)))
+  }
+
+  private func put(_ id: String, at place: Place, isOnly: Bool = false) throws {
+    try PrivateFile.update(locationFile(place)) { old in
+      let others = isOnly ? [] : Self.lines(old).filter { $0 != id }
+      return Array((others + [id]).suffix(Self.turnsLimit).map { $0 + "\n" }.joined().utf8)
+    }
+  }
+
+  private static func lines(_ bytes: [UInt8]?) -> [String] {
+    String(decoding: bytes ?? [], as: UTF8.self).split(separator: "\n").map(String.init)
   }
 
   private static func hex(_ bytes: [UInt8]) -> String {

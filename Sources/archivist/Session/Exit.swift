@@ -164,8 +164,8 @@ enum Exit {
     switch error {
     case .sameRepository:
       (
-        "both are the same repository, or one is a copy of the other's files: there is nothing "
-          + "to copy. `archivist init` makes another one", .failure(.commandLine)
+        "both are the same repository: there is nothing to copy. `archivist init` makes another one",
+        .failure(.commandLine)
       )
     case .unreadable(let path, let cause):
       (

@@ -136,10 +136,12 @@ final class Session {
   ///   - which: Which of the command's repositories it is.
   ///   - namesSlots: Whether to warn of what was passed over among the key slots of the storage.
   ///   - remembers: Whether what is made has to be remembered: then it is an error if it cannot be.
+  ///   - adopts: Whether it is accepted, whatever this client remembers.
   /// - Returns: The repository.
   /// - Throws: What keeps it from being opened; `ClientMemory.Mismatch` if it is another one.
   func open(
-    _ path: String, as which: Which = .own, namesSlots: Bool = true, remembers: Bool = false
+    _ path: String, as which: Which = .own, namesSlots: Bool = true, remembers: Bool = false,
+    adopts: Bool = false
   ) throws -> Repository {
     let storage = try storage(at: path)
     let slots = try clientSlots(storage)
@@ -155,7 +157,7 @@ final class Session {
           return passphrase.secret
         }
         lastPassphrase = asked?.secret
-        try verify(repository, remembers: remembers)
+        if !adopts { try verify(repository, remembers: remembers) }
         repository.onCacheFailure { [report, folders] error in
           report.caution(
             "\(name: Array(folders.cache.utf8)): this client's cache cannot be written to "
@@ -210,7 +212,7 @@ final class Session {
   /// Who restores must not be kept from it by a disk that is full, or not there.
   private func verify(_ repository: Repository, remembers: Bool) throws {
     do {
-      try ClientMemory(self).verify(repository)
+      if let arrival = try ClientMemory(self).verify(repository) { report.notice("\(arrival)") }
       // Of a repository that is known nothing may have been written.
       if remembers { try PrivateFile.demandWritable(Array("\(folders.config)/repositories".utf8)) }
     } catch let error as SystemError where !remembers {

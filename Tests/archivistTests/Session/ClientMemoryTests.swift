@@ -22,10 +22,11 @@ import Testing
 
   /// A repository of these keys, always in the same place.
   private func install(
-    _ bundle: KeyBundle, change: (inout RepositoryConfig) -> Void = { _ in }
+    _ bundle: KeyBundle, at name: String = "repo",
+    change: (inout RepositoryConfig) -> Void = { _ in }
   ) throws -> Repository {
-    try folder.shell("rm -rf repo")
-    let storage = try LocalStorage.create(path: text(folder("repo")))
+    try folder.shell("rm -rf \(name)")
+    let storage = try LocalStorage.create(path: text(folder(name)))
     let keys = try KeyRing(bundle)
     let secret = bundle.suite == .none ? nil : passphrase
     let slot = try KeySlot(
@@ -41,12 +42,12 @@ import Testing
       try SealedObject.seal(
         try config.signed(by: keys.authority), as: .config, keys: keys,
         extension: keys.repositoryID.bytes))
-    return try open()
+    return try open(name)
   }
 
-  private func open() throws -> Repository {
+  private func open(_ name: String = "repo") throws -> Repository {
     try Repository.open(
-      try LocalStorage(path: text(folder("repo"))), cacheFolder: text(folder("cache"))
+      try LocalStorage(path: text(folder(name))), cacheFolder: text(folder("cache"))
     ) { passphrase }
   }
 
@@ -72,11 +73,99 @@ import Testing
     #expect {
       try memory.verify(other)
     } throws: { error in
-      guard case .replaced(_, let known, let found, _)? = error as? ClientMemory.Mismatch else {
+      guard case .replaced(_, let known, let found)? = error as? ClientMemory.Mismatch else {
         return false
       }
       return known == bundle.repositoryID.hex && found == other.id.hex
     }
+  }
+
+  @Test func `repositories that this client knows take turns at a place`() throws {
+    let other = try KeyBundle.random(suite: .chacha20Poly1305)
+    try memory.verify(try install(other), isNew: true)
+    #expect(try memory.verify(try install(bundle)) == nil)
+    #expect(try memory.verify(try install(other)) == nil)
+    #expect(throws: ClientMemory.Mismatch.self) {
+      try memory.verify(try install(try KeyBundle.random(suite: .aes256GCM)))
+    }
+  }
+
+  @Test func `one that is known from elsewhere is told of once`() throws {
+    let other = try KeyBundle.random(suite: .aes256GCM)
+    try memory.verify(try install(other, at: "elsewhere"))
+    let arrival = try #require(try memory.verify(try install(other)))
+    #expect(arrival.knownFrom == text(folder("elsewhere")))
+    #expect(arrival.other == bundle.repositoryID.hex)
+    #expect(try memory.verify(try install(other)) == nil)
+    #expect(try memory.verify(try install(bundle)) == nil)
+    // Moved to where nothing has been.
+    let moved = try memory.verify(try install(bundle, at: "moved"))
+    #expect(moved?.knownFrom == text(folder("repo")) && moved?.other == nil)
+    #expect(try memory.verify(try install(bundle, at: "moved")) == nil)
+  }
+
+  @Test func `one that is less protected takes nobody's place`() throws {
+    let weak = try KeyBundle.random(suite: .authenticated)
+    try memory.verify(try install(weak, at: "elsewhere"), isNew: true)
+    #expect {
+      try memory.verify(try install(weak))
+    } throws: { error in
+      if case .weaker? = error as? ClientMemory.Mismatch { true } else { false }
+    }
+  }
+
+  @Test func `whatever is there can be accepted`() throws {
+    let other = try install(try KeyBundle.random(suite: .none))
+    #expect(throws: ClientMemory.Mismatch.self) { try memory.verify(other) }
+    _ = try memory.adopt(other, isOnly: false)
+    #expect(try memory.verify(other) == nil)
+    #expect(try memory.verify(try install(bundle)) == nil)
+    // The same id, other keys.
+    var forged = try KeyBundle.random(suite: .aes256GCM)
+    forged.repositoryID = bundle.repositoryID
+    let found = try install(forged)
+    #expect(throws: ClientMemory.Mismatch.self) { try memory.verify(found) }
+    _ = try memory.adopt(found, isOnly: true)
+    #expect(try memory.verify(found) == nil)
+    #expect(throws: ClientMemory.Mismatch.self) { try memory.verify(try install(bundle)) }
+    #expect(throws: ClientMemory.Mismatch.self, "forgotten") { try memory.verify(other) }
+  }
+
+  @Test func `an older configuration can be accepted, of one copy`() throws {
+    try folder.shell("cp -r repo copy")
+    try addGeneration(try open())
+    try memory.verify(try open())
+    #expect(throws: ClientMemory.Mismatch.self) { try memory.verify(try open("copy")) }
+    _ = try memory.adopt(try open("copy"), isOnly: false)
+    #expect(try memory.verify(try open("copy")) == nil)
+    try folder.shell("rm repo/config/00000002")
+    #expect(throws: ClientMemory.Mismatch.self) { try memory.verify(try open()) }
+  }
+
+  @Test func `what was brought from another copy is there`() throws {
+    _ = try backUp(try open(), "one")
+    try folder.shell("cp -r repo copy")
+    _ = try backUp(try open(), "two")
+    let copy = try open("copy")
+    #expect(try memory.vanished(from: copy) != nil)
+    let copier = try ArchiveCopier(from: try open(), to: copy) { _, error in throw error }
+    for archive in try open().archives() { _ = try copier.copy(archive) }
+    copier.finish()
+    #expect(try memory.vanished(from: copy) == nil)
+    #expect(try copy.archives().map(\.name) == ["one", "two"])
+    let problems = try copy.check(CheckOptions()) { _ in }.problems
+    #expect(problems.isEmpty)
+  }
+
+  @Test func `backups at the same time are all remembered`() throws {
+    let repository = try open()
+    let archives = try (0..<6).map { try backUp(repository, "\($0)", remembers: false) }
+    let group = ThreadGroup()
+    for archive in archives {
+      group.start("remember") { [memory] in try memory.remember(archive, in: repository) }
+    }
+    try group.join()
+    #expect(try memory.madeArchives(in: repository).finished == Set(archives.map(\.id.hex)))
   }
 
   @Test func `a repository of the same id without encryption is noticed`() throws {
@@ -108,7 +197,7 @@ import Testing
     #expect {
       try memory.verify(try open())
     } throws: { error in
-      guard case .rolledBack(_, 2, 1, _)? = error as? ClientMemory.Mismatch else { return false }
+      guard case .rolledBack(_, 2, 1)? = error as? ClientMemory.Mismatch else { return false }
       return true
     }
   }
@@ -140,10 +229,12 @@ import Testing
 
   // MARK: Archives
 
-  private func backUp(_ repository: Repository, _ name: String) throws -> Archive {
+  private func backUp(
+    _ repository: Repository, _ name: String, remembers: Bool = true
+  ) throws -> Archive {
     let builder = try ArchiveBuilder(repository, options: .init()) { _, _ in }
     let archive = try builder.finish { $0.name = name }
-    try memory.remember(archive, in: repository)
+    if remembers { try memory.remember(archive, in: repository) }
     return archive
   }
 
@@ -154,11 +245,11 @@ import Testing
     try repository.delete([one])
     #expect(try memory.vanished(from: repository) == nil)
     try repository.storage.delete(.object(.archive, two.id))
-    guard case .vanished(_, let archives, _, _)? = try memory.vanished(from: repository) else {
+    guard case .vanished(let found)? = try memory.vanished(from: repository) else {
       Issue.record("nobody misses it")
       return
     }
-    #expect(archives == [two.id.hex])
+    #expect(found.archives == [two.id.hex])
   }
 
   @Test func `a removal that nobody has signed, or of another repository, removes nothing`() throws

@@ -1,0 +1,226 @@
+/// What this client remembers of one repository: how it is sealed, and which archives it has made in
+/// each of its copies.
+///
+/// Nothing tells a repository from a copy of its files but what is in it. So a copy is a list of
+/// archives that have to be there, and the places where it was used. In the usual case there is one.
+///
+///     suite N          seen KEY          generation N          copy NUMBER
+///     authority HEX    place KEY PATH    at KEY                generation N
+///                      checkpoint ID     made ID KEY LACKED    …
+///
+/// What stands before the first `copy` is of copy 0. `KEY` stands for a place.
+struct RememberedRepository: Equatable {
+  /// One of the copies.
+  struct Copy: Equatable {
+    var number = 0
+    /// The newest configuration that was seen in it.
+    var generation: UInt32 = 0
+    /// Where archives were made in it, or where it was adopted.
+    var places: [String] = []
+    /// The archives that have to be there, the newest last.
+    var made: [Made] = []
+  }
+
+  /// An archive that this client has made.
+  struct Made: Equatable {
+    var id: String
+    /// Where; `nil` if that is not known.
+    var place: String?
+    /// The first of those that had to be there, and were not, when it was made.
+    var lacks: String?
+  }
+
+  var suite: UInt8?
+  var authority: String?
+  /// Paths of places, by which people know them.
+  var paths: [(key: String, path: String)] = []
+  /// The place that it was found in last, of those where it had not been.
+  var seen: String?
+  var checkpoints: [String] = []
+  var copies = [Copy()]
+
+  /// Archives that are remembered for each copy.
+  private static let madeLimit = 1000
+  private static let checkpointLimit = 20
+  private static let copyLimit = 16
+  private static let placeLimit = 32
+
+  static func == (a: RememberedRepository, b: RememberedRepository) -> Bool {
+    a.encoded == b.encoded
+  }
+
+  /// The path of a place, if it is still known.
+  func path(of place: String?) -> String? { paths.last { $0.key == place }?.path }
+
+  /// The copies that may be in a place: those that have been there, or else all of them.
+  func candidates(at place: String) -> [Copy] {
+    let known = copies.filter { $0.places.contains(place) }
+    return known.isEmpty ? copies : known
+  }
+
+  // MARK: Which copy it is
+
+  /// Which of the copies a repository is, and what it lacks of that.
+  struct Recognition {
+    var copy = Copy()
+    /// What has to be there, and is not.
+    var missing: [Made] = []
+    /// What an owner has removed.
+    var removed: Set<String> = []
+  }
+
+  /// The copy in a place: the one that nothing is missing of, or else the least.
+  ///
+  /// Of several, the one that says most of what has to be there.
+  func recognize(at place: String, vanished: Set<String>, removed: Set<String>) -> Recognition {
+    var found = Recognition(removed: removed)
+    var best: (missing: Int, made: Int)?
+    for copy in candidates(at: place) {
+      let missing = copy.made.filter { vanished.contains($0.id) }
+      let rank = (missing: missing.count, made: copy.made.count { !removed.contains($0.id) })
+      if let best, (best.missing, -best.made) < (rank.missing, -rank.made) { continue }
+      best = rank
+      found.copy = copy
+      found.missing = missing
+    }
+    return found
+  }
+
+  // MARK: Changes
+
+  /// Remembers a place by its path.
+  mutating func note(_ path: String, as place: String) {
+    if self.path(of: place) == path { return }
+    paths.removeAll { $0.key == place }
+    paths = (paths + [(place, path)]).suffix(Self.placeLimit)
+  }
+
+  /// Remembers an archive that was made in a copy.
+  mutating func add(
+    _ archive: String, at place: String, to found: Recognition, generation: UInt32
+  ) {
+    let index = copies.firstIndex { $0.number == found.copy.number } ?? copies.count - 1
+    guard copies.indices.contains(index) else { return }
+    copies[index].generation = max(copies[index].generation, generation)
+    copies[index].made.removeAll { found.removed.contains($0.id) }
+    let made = Made(id: archive, place: place, lacks: found.missing.first?.id)
+    copies[index].made = (copies[index].made + [made]).suffix(Self.madeLimit)
+    if !copies[index].places.contains(place) {
+      copies[index].places = (copies[index].places + [place]).suffix(Self.placeLimit)
+    }
+  }
+
+  mutating func add(checkpoint: String) {
+    checkpoints = (checkpoints + [checkpoint]).suffix(Self.checkpointLimit)
+  }
+
+  /// Takes what is in a place for a copy of its own from now on.
+  ///
+  /// - Parameters:
+  ///   - place: Where it is.
+  ///   - found: What it was taken for so far.
+  ///   - generation: The number of its newest configuration.
+  ///   - isOnly: Whether the other copies are no more.
+  mutating func adopt(
+    at place: String, found: Recognition, generation: UInt32, isOnly: Bool
+  ) {
+    let index = copies.firstIndex { $0.number == found.copy.number }
+    if let index, found.missing.isEmpty, copies[index].places == [place], !isOnly {
+      // It is one of its own already.
+      copies[index].generation = generation
+      return
+    }
+    let missing = Set(found.missing.map(\.id))
+    var copy = Copy(
+      number: (copies.map(\.number).max() ?? 0) + 1, generation: generation, places: [place])
+    copy.made = found.copy.made.filter {
+      !missing.contains($0.id) && !found.removed.contains($0.id)
+    }
+    if isOnly {
+      copy.number = 0
+      copies = [copy]
+      return
+    }
+    if let index { copies[index] = copies[index].parted(at: place, missing: missing) }
+    copies = copies.filter { !$0.made.isEmpty || !$0.places.isEmpty } + [copy]
+    if copies.count > Self.copyLimit { copies.removeFirst(copies.count - Self.copyLimit) }
+  }
+}
+
+extension RememberedRepository.Copy {
+  /// What is left of a copy when what is in a place turned out to be another one.
+  ///
+  /// What was made here since the two parted is in the other one alone. They had parted when the
+  /// first of what is missing here was made, or what was missing then; if nothing is missing, after
+  /// the last that was made elsewhere.
+  fileprivate func parted(at place: String, missing: Set<String>) -> Self {
+    let lacking = made.first { missing.contains($0.id) }?.lacks
+    let parting =
+      made.firstIndex { missing.contains($0.id) || $0.id == lacking }
+      ?? made.lastIndex { $0.place != place }.map { $0 + 1 } ?? made.endIndex
+    var rest = self
+    rest.made =
+      made[..<parting]
+      + made[parting...].filter {
+        missing.contains($0.id) || $0.place != place
+      }
+    // Where some of it was made and is not, both take turns perhaps.
+    let takesTurns = made.contains { missing.contains($0.id) && $0.place == place }
+    if !takesTurns, rest.places.contains(where: { $0 != place }) {
+      rest.places.removeAll { $0 == place }
+    }
+    return rest
+  }
+}
+
+// MARK: In a file
+
+extension RememberedRepository {
+  init(decoding bytes: [UInt8]) {
+    for line in String(decoding: bytes, as: UTF8.self).split(separator: "\n") {
+      let words = line.split(separator: " ").map(String.init)
+      guard words.count >= 2, let last = copies.indices.last else { continue }
+      switch words[0] {
+      case "suite": suite = UInt8(words[1])
+      case "authority": authority = words[1]
+      case "seen": seen = words[1]
+      case "place":
+        let path = String(line.split(separator: " ", maxSplits: 2).dropFirst(2).first ?? "")
+        paths.append((words[1], path.replacing("%0A", with: "\n").replacing("%25", with: "%")))
+      case "checkpoint": checkpoints.append(words[1])
+      case "copy": UInt32(words[1]).map { copies.append(Copy(number: Int($0))) }
+      case "generation": copies[last].generation = UInt32(words[1]) ?? 0
+      case "at": copies[last].places.append(words[1])
+      case "made":
+        copies[last].made.append(
+          Made(id: words[1], place: words.dropFirst(2).first, lacks: words.dropFirst(3).first))
+      default: continue
+      }
+    }
+    // Copy 0 may have gone.
+    if copies.count > 1 { copies.removeAll { $0.made.isEmpty && $0.places.isEmpty } }
+    if copies.isEmpty { copies = [Copy()] }
+  }
+
+  /// The lines of the file.
+  var encoded: [UInt8] {
+    var lines: [String] = []
+    if let suite { lines.append("suite \(suite)") }
+    if let authority { lines.append("authority \(authority)") }
+    lines += paths.map { key, path in
+      "place \(key) "
+        + path.replacing("%", with: "%25").replacing("\n", with: "%0A")
+    }
+    if let seen { lines.append("seen \(seen)") }
+    lines += checkpoints.map { "checkpoint \($0)" }
+    for (index, copy) in copies.enumerated() {
+      if index > 0 || copy.number != 0 { lines.append("copy \(copy.number)") }
+      lines.append("generation \(copy.generation)")
+      lines += copy.places.map { "at \($0)" }
+      lines += copy.made.map { made in
+        (["made", made.id] + [made.place, made.lacks].compactMap(\.self)).joined(separator: " ")
+      }
+    }
+    return Array(lines.map { $0 + "\n" }.joined().utf8)
+  }
+}
