@@ -32,8 +32,16 @@ import Testing
     let other = TestServer(path: path)
     #expect(throws: StorageError.self) { try other.storage() }
     #expect(throws: StorageError.self) { try other.storage(making: .repository) }
-    _ = try other.storage(making: .repositoryAndParents)
-    #expect(throws: StorageError.self) { try other.storage(making: .repository) }
+    let storage = try other.storage(making: .repositoryAndParents)
+    // What was begun is gone on with, until there is a repository.
+    _ = try other.storage(making: .repository)
+    try storage.put(.config(1), [1])
+    #expect(throws: StorageError.repositoryExists(path)) {
+      try other.storage(making: .repository)
+    }
+    #expect(throws: StorageError.insideRepository("\(path)/x", path)) {
+      try TestServer(path: "\(path)/x").storage(making: .repository)
+    }
     #expect(try LocalFile.status("\(path)/segments")?.isDirectory == true)
   }
 
