@@ -5,7 +5,7 @@ source "$(dirname "$0")/lib.sh"
 services=$scenarios/../Services
 
 eval "$("$services/sshd.sh" start "$work/sshd")"
-trap '"$services/sshd.sh" stop "$work/sshd"; finish' EXIT
+endings+=('"$services/sshd.sh" stop "$work/sshd"')
 
 # mount_with OPTIONS…: the folder `real` on ./far, as another machine has it.
 mount_with() {

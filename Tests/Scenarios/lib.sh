@@ -19,9 +19,14 @@ ARCHIVIST=$(realpath "$ARCHIVIST")
 # SCENARIO_TMPDIR is for those who want it on a certain disk.
 work=$(mktemp -d "${SCENARIO_TMPDIR:-/tmp}/archivist-scenario.XXXXXX")
 mounts=()
+# What a scenario has to do at its end, whatever comes of it: commands.
+endings=()
 finish() {
-  local status=$? mount
+  local status=$? mount ending
+  trap - ERR
   set +e
+  cd "$work" || true
+  for ending in "${endings[@]}"; do eval "$ending"; done
   cd /
   for mount in "${mounts[@]}"; do umount -l "$mount"; done
   chmod -R u+rwX "$work" 2>/dev/null

@@ -21,7 +21,7 @@ measured() {
 if [ "$(df --output=avail -m /dev/shm 2>/dev/null | tail -1)" -gt $((3 * mib)) ] &&
   [ "$(awk '/MemAvailable/ { print int($2 / 1024) }' /proc/meminfo)" -gt $((4 * mib)) ]; then
   area=$(mktemp -d /dev/shm/archivist-scenario.XXXXXX)
-  trap 'rm -rf "$area"; finish' EXIT
+  endings+=('rm -rf "$area"')
 else
   area=$work/area
   mkdir "$area"

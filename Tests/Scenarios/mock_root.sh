@@ -34,7 +34,7 @@ echo content >root/etc/resolv.conf && chattr +i root/etc/resolv.conf 2>/dev/null
 echo first >root/srv/note/file && echo second >root/srv/single
 setcap cap_net_raw+ep root/usr/bin/chsh 2>/dev/null || true
 # Nothing can remove what is immutable.
-trap 'status=$?; trap - ERR; set +e; chattr -R -f -i root restored 2>/dev/null; (exit $status); finish' EXIT
+endings+=('chattr -R -f -i root restored 2>/dev/null')
 
 archivist init repo
 cd root

@@ -56,7 +56,7 @@ stop() {
   rmdir "$remote"
   return "$status"
 }
-trap 'stop; finish' EXIT
+endings+=(stop)
 ssh_config=$("$services/pull-sshd.sh" start sshd "$remote")
 
 # pass: the password manager.

@@ -9,7 +9,7 @@ remote() { "$services/sshd.sh" "$@"; }
 eval "$(remote start "$work/sshd")"
 export ARCHIVIST_RSH ARCHIVIST_REMOTE_PATH=$work/bin/archivist
 stop() { remote stop "$work/sshd"; }
-trap 'stop; finish' EXIT
+endings+=(stop)
 
 url=ssh://peer$work/repo
 
@@ -171,7 +171,7 @@ uploading() {
 }
 
 # cut: ends the ssh of the client.
-cut() { kill "$(pgrep -P "$client")"; }
+cut() { kill -KILL "$(pgrep -P "$client")"; }
 
 say 'a connection that is cut is made again'
 for round in 1 2 3; do

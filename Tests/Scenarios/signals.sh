@@ -7,7 +7,7 @@ services=$scenarios/../Services
 mkdir bin && ln -s "$ARCHIVIST" bin/archivist
 eval "$("$services/sshd.sh" start "$work/sshd")"
 export ARCHIVIST_RSH ARCHIVIST_REMOTE_PATH=$work/bin/archivist
-trap '"$services/sshd.sh" stop "$work/sshd"; finish' EXIT
+endings+=('"$services/sshd.sh" stop "$work/sshd"')
 
 # ended SIGNAL WHOM DELAY ARGUMENTS…: runs archivist, and sends a signal after some seconds: to it
 # alone, or to its group, as a terminal does. It has to end within two seconds, with the status of
@@ -55,7 +55,7 @@ ln -s ../stalled tree/link
 
 say "while it waits for input that does not come"
 sleep 600 >stalled & writer=$!
-trap 'kill "$writer"; "$services/sshd.sh" stop "$work/sshd"; finish' EXIT
+endings+=('kill "$writer"')
 for signal in TERM INT HUP; do
   ended SIG$signal it 1 create repo::x - <stalled; kept 0
   echo begun >stalled &

@@ -9,7 +9,7 @@ eval "$("$services/sshd.sh" start "$work/sshd")"
 export ARCHIVIST_REMOTE_PATH=$work/bin/archivist
 near=$SSH_CONFIG
 stop() { "$services/tcpfault.py" stop "$work/proxy" || true; "$services/sshd.sh" stop "$work/sshd"; }
-trap 'stop; finish' EXIT
+endings+=(stop)
 
 # link OPTION…: what reaches the server from now on.
 link() {

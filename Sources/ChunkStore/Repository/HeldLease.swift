@@ -67,7 +67,7 @@ final class HeldLease: Sendable {
       if hasFailed || Clock.monotonicSeconds - begun > Self.shortOperation {
         isGone = try wasLost()
       }
-      if isGone { repository.leaseLoss.withLock { $0 }?() }
+      if isGone { repository.leaseLoss.withLock { $0 }?(hasFailed) }
     } catch {
       // Out of reach: whoever reads has had an error of its own, or all that it wanted.
     }
@@ -170,7 +170,9 @@ extension Repository {
 
   /// Says what to do when an operation that reads finds its lease taken away: others may have freed
   /// what it has not read yet.
-  public func onLeaseLoss(_ body: @escaping @Sendable () -> Void) {
+  ///
+  /// - Parameter body: Told whether the operation has failed.
+  public func onLeaseLoss(_ body: @escaping @Sendable (_ hasFailed: Bool) -> Void) {
     leaseLoss.withLock { $0 = body }
   }
 

@@ -25,7 +25,7 @@ public final class Repository: Sendable {
   /// The leases that this process holds here.
   let ownLeases = Mutex<Set<Digest256>>([])
   /// What is done when somebody who reads has lost its lease.
-  let leaseLoss = Mutex<(@Sendable () -> Void)?>(nil)
+  let leaseLoss = Mutex<(@Sendable (Bool) -> Void)?>(nil)
 
   /// What stands among the key slots and was passed over when the repository was opened: damaged,
   /// out of reach, of another repository, or too costly to try.

@@ -164,12 +164,16 @@ final class Session {
               + "(\(Self.reason(error))): what is read for it will be read again the next time. "
               + "ARCHIVIST_CACHE_DIR names another folder")
         }
-        repository.onLeaseLoss { [report] in
+        repository.onLeaseLoss { [report] hasFailed in
+          // A connection that was lost ends it as well. What was read is right, and if nothing was
+          // missed, nothing was freed.
+          guard hasFailed || report.exitStatus != .success else { return }
           report.warning(
             .various,
-            "the lease of this operation was taken away while it ran, by `archivist break-lock` or "
-              + "because nothing was heard of this machine for too long. What was read is right; what "
-              + "was reported as missing may have been freed meanwhile: run it again")
+            "the lease of this operation was taken away while it ran, by `archivist break-lock`, with a "
+              + "lost connection, or because nothing was heard of this machine for too long. What was "
+              + "read is right; what was reported as missing may have been freed meanwhile: run it again"
+          )
         }
         warn(
           of: repository.passedOverSlots.filter { namesSlots || $0.isWithClient },

@@ -483,7 +483,7 @@ import Testing
     let repository = try open(test)
     final class Counter: Sendable { let count = Atomic(0) }
     let counter = Counter()
-    repository.onLeaseLoss { counter.count.add(1, ordering: .relaxed) }
+    repository.onLeaseLoss { _ in counter.count.add(1, ordering: .relaxed) }
     func takeAway() throws {
       for lease in try test.storage.list(.lease) {
         try test.storage.delete(.object(.lease, lease.id))
