@@ -24,7 +24,7 @@ rm tree/d7/f7 && echo new >tree/d3/new && echo other >tree/d5/f45
 archivist create repo::second tree
 # The same, with nodes of its own: it has other inode numbers.
 cp -a tree/d3/new elsewhere/tree/d3/new && rm elsewhere/tree/d8/f48
-env -C elsewhere "$ARCHIVIST" create "$work/repo::other" tree
+env -C elsewhere "$ARCHIVIST" create --series other "$work/repo::other" tree
 archivist diff repo::first second >difference
 archivist diff repo::first other >other-difference
 archivist list --short repo::first >all

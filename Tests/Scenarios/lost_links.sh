@@ -20,7 +20,8 @@ archivist create repo::first tree
 left() {
   local name
   lost=0
-  [ "${2:-}" != untold ] || [ "$(wc -l <"$work/err")" = 1 ] || fail "more than one error is told"
+  [ "${2:-}" != untold ] || [ "$(grep -cE '^(Error|Warning)' "$work/err")" = 1 ] ||
+    fail "more than one error is told: $(cat "$work/err")"
   while read -r name; do
     if [ ! -e "$1/$name" ]; then
       [ "${2:-}" = untold ] || says "$name: "

@@ -304,7 +304,7 @@ states=$((states + $(total images)))
 say "a program without fsync would lose something, and this would see it"
 for what in files folders; do
   ! analyse archives 400 --ignore $what --until-loss 'is gone|is not restored|differs' || fail "without fsync of $what nothing is lost"
-  lost=$(grep -hoE 'LOST: .*(is gone|is not restored|differs)' archives.[01].losses | head -1)
+  lost=$(grep -hoE 'LOST: .*(is gone|is not restored|differs)' archives.[01].losses | sed -n 1p)
   [ -n "$lost" ] || fail "without fsync of $what: $(cat archives.[01].losses)"
   say "without fsync of $what: $lost"
 done
