@@ -90,9 +90,13 @@ public struct ArchivePath: Hashable, Comparable, Sendable {
 
   /// Says whether this path is `ancestor` or lies beneath it.
   public func isWithin(_ ancestor: ArchivePath) -> Bool {
-    if ancestor.bytes.isEmpty { return true }
-    guard bytes.starts(with: ancestor.bytes) else { return false }
-    return bytes.count == ancestor.bytes.count || bytes[ancestor.bytes.count] == Self.separator
+    let length = ancestor.bytes.count
+    if length == 0 { return true }
+    // One byte tells of most others.
+    guard bytes.count >= length, bytes.count == length || bytes[length] == Self.separator else {
+      return false
+    }
+    return bytes.starts(with: ancestor.bytes)
   }
 
   /// Orders paths so that a directory comes right before its subtree.
