@@ -85,3 +85,24 @@ rm -rf restored/*
 (cd restored && archivist extract ../repo::b)
 diff -r tree restored/tree
 status 0 archivist check --verify-data repo
+
+say "a signal while more is found than can be read"
+mkdir -p big-tree
+for number in $(seq 40); do
+  head -c 6000000 /dev/zero | openssl enc -aes-128-ctr -K "$number" -iv 0 2>/dev/null >"big-tree/$number"
+  mkdir "big-tree/d$number"
+  (cd "big-tree/d$number" && seq 700 | xargs touch)
+done
+archivist init -e none many
+for round in 1 2 3; do
+  ARCHIVIST_UNKNOWN_UNENCRYPTED_REPO_ACCESS_IS_OK=yes "$ARCHIVIST" create "many::a$round" big-tree big-tree /usr/lib 2>err &
+  client=$!
+  sleep 0.$((round * 3))
+  kill -TERM $client
+  for _ in $(seq 100); do kill -0 $client 2>/dev/null || break; sleep 0.1; done
+  if kill -0 $client 2>/dev/null; then kill -KILL $client; fail "one signal does not end it"; fi
+  found=0
+  wait $client || found=$?
+  [ "$found" = 143 ] || [ "$found" = 0 ] || fail "exit status $found: $(cat err)"
+done
+

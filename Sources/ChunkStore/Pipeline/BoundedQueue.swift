@@ -60,7 +60,8 @@ package final class BoundedQueue<Element: Sendable>: @unchecked Sendable {
   }
 
   private func isFull(for cost: Int) -> Bool {
-    load > 0 && load + cost > capacity && !isCancelled
+    // Nobody need take anything from a queue that is closed: who waits for room would wait for ever.
+    load > 0 && load + cost > capacity && !isCancelled && !isClosed
   }
 
   /// Whether there is nothing now, and may be later.

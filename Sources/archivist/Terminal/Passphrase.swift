@@ -22,7 +22,11 @@ struct Passphrase: Sendable {
   var canAskAgain: Bool { origin == .terminal }
 
   /// Whether there is nothing: a program that should have written it has failed, perhaps.
-  var isEmpty: Bool { secret.count == 0 }
+  ///
+  /// Zeros are nothing to scrypt, whose HMAC puts them behind every key.
+  var isEmpty: Bool {
+    secret.withBytes { bytes in bytes.indices.allSatisfy { bytes[$0] == 0 } }
+  }
 }
 
 /// Where passphrases come from: the environment, else the terminal.

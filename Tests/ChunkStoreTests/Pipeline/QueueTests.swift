@@ -13,6 +13,20 @@ import Testing
     #expect(throws: RepositoryError.self) { try queue.push(1) }
   }
 
+  @Test func `who waits for room does not wait for a queue that was closed`() throws {
+    let queue = BoundedQueue<Int>(capacity: 1)
+    try queue.push(1)
+    try within(10) {
+      let group = ThreadGroup()
+      group.start("push") { try queue.push(2) }
+      usleep(20_000)
+      queue.close()
+      #expect(throws: RepositoryError.self) { try group.join() }
+    }
+    #expect(queue.pop() == 1)
+    #expect(queue.pop() == nil)
+  }
+
   @Test func `one that is too fast has to wait`() throws {
     let queue = BoundedQueue<Int>(capacity: 10)
     let pushed = Collected<Int>()
