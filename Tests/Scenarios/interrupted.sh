@@ -89,13 +89,13 @@ status 0 archivist check --verify-data repo
 say "a signal while more is found than can be read"
 mkdir -p big-tree
 for number in $(seq 40); do
-  head -c 6000000 /dev/zero | openssl enc -aes-128-ctr -K "$number" -iv 0 2>/dev/null >"big-tree/$number"
+  head -c 6000000 /dev/urandom >"big-tree/$number"
   mkdir "big-tree/d$number"
   (cd "big-tree/d$number" && seq 700 | xargs touch)
 done
 archivist init -e none many
 for round in 1 2 3; do
-  ARCHIVIST_UNKNOWN_UNENCRYPTED_REPO_ACCESS_IS_OK=yes "$ARCHIVIST" create "many::a$round" big-tree big-tree /usr/lib 2>err &
+  ARCHIVIST_UNKNOWN_UNENCRYPTED_REPO_ACCESS_IS_OK=yes "$ARCHIVIST" create "many::a$round" big-tree /usr/lib 2>err &
   client=$!
   sleep 0.$((round * 3))
   kill -TERM $client
