@@ -5,9 +5,8 @@ source "$(dirname "$0")/lib.sh"
 need_root "mounts file systems"
 
 archivist init repo
-# letters COMMAND…: runs a create, and keeps the letters of its items.
-letters() { sleep 1.1 && status 0 archivist create --list "$@" && cp "$work/err" "$work/letters"; }
-letter() { grep -qxF "$1" "$work/letters" || fail "no '$1':"$'\n'"$(cat "$work/letters")"; }
+# backup ARGUMENT…: one that has a name, made of the time, of its own.
+backup() { sleep 1.1 && letters "$@"; }
 
 say "a snapshot that is mounted in another place each time is of the same series"
 mkdir -p home/user source/home/documents
@@ -20,9 +19,9 @@ for number in 1 2 3; do
   mount --bind source/home "$place/home"
   mounts+=("$work/$place/home")
   case $number in
-    1) letters "$work/repo::{now:%H%M%S}-snapshot" "$PWD/$place/./home" ;;
-    2) (cd run && letters "$work/repo::{now:%H%M%S}-snapshot" "${place#run/}/./home") ;;
-    3) (cd "$place" && letters "$work/repo::{now:%H%M%S}-snapshot" home) ;;
+    1) backup "$work/repo::{now:%H%M%S}-snapshot" "$PWD/$place/./home" ;;
+    2) (cd run && backup "$work/repo::{now:%H%M%S}-snapshot" "${place#run/}/./home") ;;
+    3) (cd "$place" && backup "$work/repo::{now:%H%M%S}-snapshot" home) ;;
   esac
   [ $number = 1 ] || [ "$(grep -c '^U ' letters)" = 20 ] || fail "$number: $(cat letters)"
 done
@@ -31,7 +30,7 @@ mkdir -p other/home
 cp -a source/home/documents other/home/
 echo '0' >other/home/documents/7
 sleep 2.1
-letters "$work/repo::{now:%H%M%S}-snapshot" other/./home
+backup "$work/repo::{now:%H%M%S}-snapshot" other/./home
 if grep '^U ' letters; then fail 'taken for unchanged'; fi
 newest() { archivist list --short --last 1 "$work/repo"; }
 [ "$(archivist extract --stdout "$work/repo::$(newest)" home/documents/7)" = 0 ]
@@ -49,26 +48,26 @@ echo version-1 >server/f
 echo old >server/old
 touch -d "@$then" server/f
 touch -d 2001-02-03 server/old
-letters "$work/repo::{now}-tree" tree
+backup "$work/repo::{now}-tree" tree
 echo version-2 >server/f
 touch -d "@$then" server/f
-letters "$work/repo::{now}-tree" tree
-letter 'M tree/mnt/f'
-letter 'U tree/mnt/old'
-letter 'U tree/local'
+backup "$work/repo::{now}-tree" tree
+letter M tree/mnt/f
+letter U tree/mnt/old
+letter U tree/local
 [ "$(archivist extract --stdout "$work/repo::$(newest)" tree/mnt/f)" = version-2 ]
 
 say "times in the future: read again, and unchanged if the contents are"
 touch -d 2100-01-01 server/f
-letters "$work/repo::{now}-tree" tree
+backup "$work/repo::{now}-tree" tree
 sleep 1.1
 status 0 archivist create --debug --list "$work/repo::{now}-tree" tree
 grep -qx 'U tree/mnt/f' err
 grep -q 'tree/mnt/f: read again, because its time, .*2100-01-01' err || fail "$(cat err)"
 echo VERSION-2 >server/f
 touch -d 2100-01-01 server/f
-letters "$work/repo::{now}-tree" tree
-letter 'M tree/mnt/f'
+backup "$work/repo::{now}-tree" tree
+letter M tree/mnt/f
 umount tree/mnt
 unset 'mounts[-1]'
 
@@ -81,19 +80,19 @@ for version in 1 2; do
 done
 for version in 1 2; do
   mount -o loop "$version.squashfs" tree/mnt
-  letters "$work/repo::{now}-image" tree
+  backup "$work/repo::{now}-image" tree
   umount tree/mnt
 done
-letter 'M tree/mnt/f'
+letter M tree/mnt/f
 [ "$(archivist extract --stdout "$work/repo::$(newest)" tree/mnt/f)" = version-2 ]
 mount -o loop 2.squashfs tree/mnt
 mounts+=("$work/tree/mnt")
-letters "$work/repo::{now}-image" tree
-letter 'U tree/mnt/f'
+backup "$work/repo::{now}-image" tree
+letter U tree/mnt/f
 
 say "one file system: what is mounted in it is listed as left out"
-letters -x repo::one tree
-letter 'x tree/mnt'
+backup -x repo::one tree
+letter x tree/mnt
 archivist list --short repo::one | grep -qx tree/mnt
 if archivist list --short repo::one | grep tree/mnt/; then fail 'not left out'; fi
 
@@ -103,7 +102,7 @@ echo photos >big/photos
 ln -s big data
 ln -s nowhere lost
 for path in data/ data/.; do
-  letters "$work/repo::link-${path//\//_}" "$path"
+  backup "$work/repo::link-${path//\//_}" "$path"
   grep -q ' data/photos$' letters
 done
 status 1 archivist create repo::link data

@@ -5,21 +5,8 @@ source "$(dirname "$0")/lib.sh"
 need_root "mounts file systems"
 
 archivist init repo
-# run NAME PATH…: makes an archive; its status letters are in letters.
-run() {
-  local name=$1
-  shift
-  status 0 archivist create --list --series s "repo::$name" "$@"
-  cp "$work/err" letters
-}
-# letter L PATH…: the last run gave this letter to these files.
-letter() {
-  local wanted=$1 path
-  shift
-  for path; do
-    grep -qxF "$wanted $path" letters || fail "$path is not $wanted:"$'\n'"$(cat letters)"
-  done
-}
+# run NAME PATH…: makes an archive of the series.
+run() { letters --series s "repo::$1" "${@:2}"; }
 # holds ARCHIVE PATH TEXT
 holds() {
   local found

@@ -114,3 +114,19 @@ small_disk() {
   mount -t tmpfs -o "size=$1" scenario disk
   mounts+=("$work/disk")
 }
+
+# letters ARGUMENT…: a create, which ends well; what became of each item is in the file letters.
+letters() {
+  status 0 archivist create --list "$@"
+  cp "$work/err" "$work/letters"
+}
+
+# letter L PATH…: the last of these gave this letter to these items.
+letter() {
+  local wanted=$1 path
+  shift
+  for path; do
+    grep -qxF "$wanted $path" "$work/letters" ||
+      fail "$path is not $wanted:"$'\n'"$(cat "$work/letters")"
+  done
+}

@@ -29,18 +29,26 @@
 
     /// Where the symbolic link `name` points to.
     func linkTarget(_ name: FileName) throws(SystemError) -> [UInt8] {
-      // Linux knows no target that is longer.
-      let limit = Int(PATH_MAX)
-      var failure: SystemError?
-      let target = unsafe [UInt8](unsafeUninitializedCapacity: limit) { buffer, count in
-        guard let start = buffer.baseAddress else { return }
-        let length = unsafe readlinkat(number, name.terminated, start, limit)
-        if length < 0 { failure = .last("readlinkat", name.bytes) }
-        count = max(0, length)
-      }
-      if let failure { throw failure }
-      return target
+      try readLink(number, name.terminated)
     }
+  }
+
+  /// Where a symbolic link points to: the one of a name in a directory, or, without a name, the one
+  /// that was opened itself.
+  private func readLink(
+    _ number: Int32, _ terminated: [UInt8]
+  ) throws(SystemError) -> [UInt8] {
+    // Linux knows no target that is longer.
+    let limit = Int(PATH_MAX)
+    var failure: SystemError?
+    let target = unsafe [UInt8](unsafeUninitializedCapacity: limit) { buffer, count in
+      guard let start = buffer.baseAddress else { return }
+      let length = unsafe readlinkat(number, terminated, start, limit)
+      if length < 0 { failure = .last("readlinkat", terminated.dropLast()) }
+      count = max(0, length)
+    }
+    if let failure { throw failure }
+    return target
   }
 
   extension FileDescriptor {
@@ -48,6 +56,9 @@
     func metadata() throws(SystemError) -> FileMetadata {
       try FileMetadata(descriptor: number)
     }
+
+    /// Where a symbolic link points to that was opened itself.
+    func linkTarget() throws(SystemError) -> [UInt8] { try readLink(number, [0]) }
   }
 
   extension FileMetadata {

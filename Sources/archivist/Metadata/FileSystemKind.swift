@@ -119,18 +119,27 @@ enum FileSystemKind: Sendable {
     0x0000_7275,  // romfs
   ]
 
-  private static let localMagic: Set<UInt32> = [
+  /// Those with an own clock that have on their disk when a file was changed, to the fraction of a
+  /// second.
+  private static let preciseMagic: Set<UInt32> = [
     0x0000_EF53,  // ext2, ext3, ext4
     0x5846_5342,  // XFS
     0x9123_683E,  // Btrfs
     0x2FC1_2FC1,  // ZFS
     0xCA45_1A4E,  // bcachefs
     0xF2F5_2010,  // F2FS
+    0x0102_1994,  // tmpfs, of which a power cut leaves nothing
+  ]
+
+  private static let localMagic: Set<UInt32> = preciseMagic.union([
     0x3153_464A,  // JFS
     0x5265_4973,  // ReiserFS
     0x0000_3434,  // NILFS
-    0x0102_1994,  // tmpfs
     0x8584_58F6,  // ramfs
     0x794C_7630,  // overlayfs
-  ]
+  ])
+
+  /// Whether the time of a file's last change is on the disk as the kernel has set it; others, such as
+  /// FAT, may tell the time that the file was given.
+  static func keepsChangeTime(magic: UInt32) -> Bool { preciseMagic.contains(magic) }
 }

@@ -35,13 +35,17 @@ final class OpenDirectory {
   }
 
   /// Takes a directory that was made in `parent` just now.
-  init(made handle: DirectoryHandle, names: MadeNames, in parent: OpenDirectory) {
+  init(
+    made handle: DirectoryHandle, _ metadata: FileMetadata, names: MadeNames,
+    in parent: OpenDirectory
+  ) {
     self.handle = handle
     self.names = names
     mayChange = false
     isNew = true
+    names.inherit(from: parent.names)
     handsDownACL = parent.handsDownACL
-    parent.learn(from: handle.number)
+    parent.learn(from: metadata)
     newcomers = parent.newcomers
   }
 
@@ -49,11 +53,15 @@ final class OpenDirectory {
   func learn(from number: Int32) {
     guard newcomers == nil, !mayChange else { return }
     do throws(SystemError) {
-      let made = try FileMetadata(descriptor: number)
-      newcomers = FileOwner(uid: made.uid, gid: made.gid)
+      learn(from: try FileMetadata(descriptor: number))
     } catch {
       // Then everything is given to its owner, whoever has it.
     }
+  }
+
+  private func learn(from made: FileMetadata) {
+    guard newcomers == nil, !mayChange else { return }
+    newcomers = FileOwner(uid: made.uid, gid: made.gid)
   }
 }
 
@@ -92,26 +100,24 @@ struct DirectoryStack {
   /// Starts at the directory that everything is beneath.
   init(top: DirectoryHandle) { self.top = OpenDirectory(found: top, names: MadeNames()) }
 
-  /// The directory that was opened last, if that is the one at `path`.
-  func open(_ path: ArchivePath) -> OpenDirectory? {
-    path == current ? levels.last?.directory : nil
-  }
-
   /// Opens a directory; what is missing of it is made, for its owner alone.
   ///
   /// - Parameters:
   ///   - wanted: Which one.
   ///   - isItem: The directory itself is restored: what is no directory is replaced, and its
   ///     permissions may be changed if they keep us out.
-  ///   - follows: Asked whether a symbolic link may stand in the place of a directory.
+  ///   - follows: Asked whether a symbolic link may stand in the place of a directory, which may be
+  ///     the one that is restored.
   ///   - made: Told of each directory that is made above the one that is restored.
   /// - Returns: The directory.
   /// - Throws: `RestoreObstacle`; `SystemError` if it could be neither opened nor made.
   mutating func making(
-    _ wanted: ArchivePath, isItem: Bool = false, follows: (ArchivePath) -> Bool = { _ in false },
+    _ wanted: ArchivePath, isItem: Bool = false,
+    follows: (ArchivePath, _ isItem: Bool) -> Bool = { _, _ in false },
     made: (ArchivePath, OpenDirectory) -> Void = { _, _ in }
   ) throws -> OpenDirectory {
-    if let directory = open(wanted) { return directory }
+    // Most items are in the directory of the item before.
+    if wanted == current, let directory = levels.last?.directory { return directory }
     let names = try Self.names(wanted)
     var (depth, directory) = nearest(to: names)
     current = .root
@@ -184,7 +190,7 @@ struct DirectoryStack {
       return try handle.directory(name)
     } catch {
       guard error.code == ENOTDIR || error.code == ELOOP, follows(),
-        case .found(let directory) = try LinkedDirectory.open(name, in: handle, beneath: top.handle)
+        case .found(let directory) = try LinkedDirectory(name, in: handle, beneath: top.handle)
       else { throw error }
       return directory
     }
@@ -240,7 +246,7 @@ extension OpenDirectory {
   /// - Throws: `RestoreObstacle`; `SystemError` if it could be neither opened nor made.
   fileprivate func making(
     _ name: FileName, isItem: Bool, names: MadeNames, mayChange: Bool, in target: DirectoryHandle,
-    path: () -> ArchivePath, follows: (ArchivePath) -> Bool
+    path: () -> ArchivePath, follows: (ArchivePath, _ isItem: Bool) -> Bool
   ) throws -> OpenDirectory {
     for _ in 0..<DirectoryHandle.attempts {
       let isMade = unsafe mkdirat(handle.number, name.terminated, 0o700) == 0
@@ -254,18 +260,20 @@ extension OpenDirectory {
         throw RestoreObstacle.sameName(try (path().parent ?? .root).appending(other.bytes))
       }
       if let directory = try opening(name, isItem: isItem) {
-        if isMade, handle.isForeign(try directory.metadata()) {
+        self.names.add(name, in: handle)
+        guard isMade else {
+          return OpenDirectory(found: directory, names: names, mayChange: mayChange)
+        }
+        let made = try directory.metadata()
+        guard !handle.isForeign(made) else {
           throw SystemError("mkdirat", code: ESTALE, path: name.bytes)
         }
-        self.names.add(name, in: handle)
-        return isMade
-          ? OpenDirectory(made: directory, names: names, in: self)
-          : OpenDirectory(found: directory, names: names, mayChange: mayChange)
+        return OpenDirectory(made: directory, made, names: names, in: self)
       }
       if isMade { continue }
       let isLink = try handle.metadata(of: name).kind == .symbolicLink
-      if isLink, follows(path()) {
-        switch try LinkedDirectory.open(name, in: handle, beneath: target) {
+      if isLink, follows(path(), isItem) {
+        switch try LinkedDirectory(name, in: handle, beneath: target) {
         case .found(let directory):
           return OpenDirectory(found: directory, names: names, mayChange: mayChange)
         case .refused(let refusal):

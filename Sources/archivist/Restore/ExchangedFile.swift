@@ -8,7 +8,7 @@ extension DirectoryHandle {
   ///
   /// Whoever owns the directory, or may write to it, can exchange names in it.
   func isForeign(_ opened: FileMetadata) -> Bool {
-    if opened.uid == geteuid() { return false }
+    if opened.uid == EffectiveUser.id { return false }
     // What a thread makes belongs to its file system user, which setfsuid(2) tells without a change.
     if opened.uid == UInt32(bitPattern: setfsuid(.max)) { return false }
     do throws(SystemError) {
@@ -17,21 +17,5 @@ extension DirectoryHandle {
     } catch {
       return true
     }
-  }
-}
-
-extension FileDescriptor {
-  /// Where a symbolic link points to that was opened itself.
-  func linkTarget() throws(SystemError) -> [UInt8] {
-    let limit = Int(PATH_MAX)
-    var failure: SystemError?
-    let target = unsafe [UInt8](unsafeUninitializedCapacity: limit) { buffer, count in
-      guard let start = buffer.baseAddress else { return }
-      let length = unsafe readlinkat(number, [0], start, limit)
-      if length < 0 { failure = .last("readlinkat", []) }
-      count = max(0, length)
-    }
-    if let failure { throw failure }
-    return target
   }
 }

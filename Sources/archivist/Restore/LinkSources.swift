@@ -29,9 +29,7 @@ struct LinkSource {
 
   /// Whether this is still what was made.
   func isSame(_ found: FileMetadata) -> Bool {
-    // The number of a removed inode is soon given to another one, which is made later.
-    found.identity == made.identity && found.kind == made.kind
-      && found.birthtime == made.birthtime
+    found.isSameFile(as: made) && found.kind == made.kind
   }
 
   /// Whether the archive describes one file in both items.

@@ -11,14 +11,14 @@ import Glibc
 /// 2. it leads to a directory beneath the target.
 ///
 /// A user who may write to a directory that root restores into could lead root elsewhere otherwise.
-struct LinkedDirectory {
+enum LinkedDirectory {
+  /// It is this one.
+  case found(DirectoryHandle)
+  /// Nobody goes there.
+  case refused(RestoreObstacle.LinkRefusal)
+
   /// As many links as Linux follows in one path.
   private static let mostLinks = 40
-
-  private let target: DirectoryHandle
-  private var links = 0
-
-  private init(target: DirectoryHandle) { self.target = target }
 
   /// Opens what the link `name` in a directory leads to.
   ///
@@ -26,105 +26,76 @@ struct LinkedDirectory {
   ///   - name: The name of a symbolic link.
   ///   - directory: The directory that it is in.
   ///   - target: What it must lead to something beneath of.
-  /// - Returns: What it leads to, or why nobody goes there.
   /// - Throws: Why it cannot be known where it leads.
-  static func open(
+  init(
     _ name: FileName, in directory: DirectoryHandle, beneath target: DirectoryHandle
-  ) throws(SystemError) -> Result {
-    var way = LinkedDirectory(target: target)
-    do throws(Refused) {
-      let found = try way.follow(name, in: directory)
-      return try way.isBeneath(found) ? .found(found) : .refused(.leadsOutside)
+  ) throws(SystemError) {
+    do throws(SystemError) {
+      self = try Self.follow(name, in: directory)
+      if case .found(let found) = self, try !Self.isBeneath(target, found) {
+        self = .refused(.leadsOutside)
+      }
     } catch {
-      switch error {
-      case .refusal(let refusal): return .refused(refusal)
-      case .system(let error): throw error
+      switch error.code {
+      case ENOENT, ENOTDIR, ELOOP: self = .refused(.leadsToNoDirectory)
+      default: throw error
       }
     }
   }
 
-  /// What a link leads to, or why nobody goes there.
-  enum Result {
-    case found(DirectoryHandle)
-    case refused(RestoreObstacle.LinkRefusal)
-  }
-
-  private enum Refused: Error {
-    case refusal(RestoreObstacle.LinkRefusal)
-    case system(SystemError)
-  }
-
-  private mutating func follow(
+  private static func follow(
     _ first: FileName, in start: DirectoryHandle
-  ) throws(Refused) -> DirectoryHandle {
+  ) throws(SystemError) -> LinkedDirectory {
+    let slash = UInt8(ascii: "/")
     var directory = start
+    var links = 0
     // Names that are still to be gone through, the next one last.
     var names = [Array(first.bytes)]
     while let bytes = names.popLast() {
       if bytes == Array(".".utf8) { continue }
       if bytes == Array("..".utf8) {
-        let inner = directory
-        directory = try Self.asking { () throws(SystemError) in try inner.parent() }
+        directory = try directory.parent()
         continue
       }
-      guard let name = FileName(bytes) else { throw .refusal(.leadsToNoDirectory) }
-      let outer = directory
-      let found = try Self.asking { () throws(SystemError) in try outer.metadata(of: name) }
+      guard let name = FileName(bytes) else { return .refused(.leadsToNoDirectory) }
+      let found = try directory.metadata(of: name)
       switch found.kind {
-      case .directory:
-        directory = try Self.asking { () throws(SystemError) in try outer.directory(name) }
+      case .directory: directory = try directory.directory(name)
       case .symbolicLink:
         links += 1
-        guard links <= Self.mostLinks else { throw .refusal(.leadsToNoDirectory) }
-        let around = try Self.asking { () throws(SystemError) in try outer.metadata() }
-        guard Self.isTrusted(found, in: around) else { throw .refusal(.isNotTrusted) }
-        let target = try Self.asking { () throws(SystemError) in try outer.linkTarget(name) }
-        let slash = UInt8(ascii: "/")
-        if target.first == slash {
-          directory = try Self.asking { () throws(SystemError) in
-            try DirectoryHandle(path: [slash])
-          }
+        guard links <= mostLinks else { return .refused(.leadsToNoDirectory) }
+        guard isTrusted(found, in: try directory.metadata()) else {
+          return .refused(.isNotTrusted)
         }
+        let target = try directory.linkTarget(name)
+        if target.first == slash { directory = try DirectoryHandle(path: [slash]) }
         names += target.split(separator: slash).reversed().map(Array.init)
-      default: throw .refusal(.leadsToNoDirectory)
+      default: return .refused(.leadsToNoDirectory)
       }
     }
-    return directory
+    return .found(directory)
   }
 
   /// Whether nobody but us and root can have put a link where it is.
   private static func isTrusted(_ link: FileMetadata, in directory: FileMetadata) -> Bool {
-    func isOurs(_ metadata: FileMetadata) -> Bool { [0, geteuid()].contains(metadata.uid) }
     // Into a sticky directory, such as /tmp, a user may move a link of root's out of another one.
-    return isOurs(link) && isOurs(directory) && link.linkCount == 1
+    EffectiveUser.trusts(link.uid) && EffectiveUser.trusts(directory.uid) && link.linkCount == 1
       && directory.permissions & 0o022 == 0
   }
 
-  private func isBeneath(_ found: DirectoryHandle) throws(Refused) -> Bool {
-    let target = try Self.asking { () throws(SystemError) in try self.target.identity() }
+  private static func isBeneath(
+    _ target: DirectoryHandle, _ found: DirectoryHandle
+  ) throws(SystemError) -> Bool {
+    let end = try target.identity()
     var directory = found
-    var identity = try Self.asking { () throws(SystemError) in try found.identity() }
-    while identity != target {
-      let inner = directory
-      let above = try Self.asking { () throws(SystemError) in try inner.parent() }
-      let next = try Self.asking { () throws(SystemError) in try above.identity() }
+    var identity = try found.identity()
+    while identity != end {
+      directory = try directory.parent()
+      let above = try directory.identity()
       // The root is its own parent.
-      if next == identity { return false }
-      (directory, identity) = (above, next)
+      if above == identity { return false }
+      identity = above
     }
     return true
-  }
-
-  private static func asking<Value>(
-    _ step: () throws(SystemError) -> Value
-  ) throws(Refused) -> Value {
-    do throws(SystemError) {
-      return try step()
-    } catch {
-      switch error.code {
-      case ENOENT, ENOTDIR, ELOOP: throw .refusal(.leadsToNoDirectory)
-      default: throw .system(error)
-      }
-    }
   }
 }

@@ -12,6 +12,9 @@ final class MadeNames {
   /// Whether the directory tells case apart; `nil` as long as nobody has looked.
   private var tellsCaseApart: Bool?
 
+  /// A new directory treats names as the one does that it was made in.
+  func inherit(from parent: MadeNames) { tellsCaseApart = tellsCaseApart ?? parent.tellsCaseApart }
+
   /// Takes note of a name that an item has got.
   func add(_ name: FileName, in directory: DirectoryHandle) {
     if tellsCaseApart != true || !Self.isPlain(name) {

@@ -126,10 +126,10 @@ struct RestoreContext: Sendable {
     let wanted = owner(of: item)
     let isSame = found.permissions == item.permissions && found.gid == wanted.gid
     let isOpen = found.permissions & 0o022 != 0 && (!isSame || directory.hasAccessACL)
-    guard found.uid != wanted.uid && found.uid != geteuid() || isOpen else { return }
+    guard found.uid != wanted.uid && found.uid != EffectiveUser.id || isOpen else { return }
     let subject = Subject.open(directory.number)
     do throws(SystemError) {
-      if found.uid != geteuid() { try subject.setOwner(geteuid(), .max) }
+      if found.uid != EffectiveUser.id { try subject.setOwner(EffectiveUser.id, .max) }
       try subject.setPermissions(0o700)
     } catch {
       // Where there are no owners, nobody can be kept out.
@@ -290,7 +290,7 @@ extension RestoreContext {
   /// becomes of its owner and permissions.
   func isNobodyElses(_ file: borrowing OpenedFile, _ item: Item) -> Bool {
     let found = file.metadata
-    guard found.uid == (isRoot ? userID(of: item) : geteuid()) else { return false }
+    guard found.uid == (isRoot ? userID(of: item) : EffectiveUser.id) else { return false }
     // The bits of the group are the most that any entry of an ACL permits.
     if found.permissions & 0o022 == 0 { return true }
     let wanted = owner(of: item)
@@ -342,13 +342,13 @@ extension RestoreContext {
     do throws(SystemError) {
       try change()
     } catch {
-      guard error.code == EACCES, before.uid == geteuid() else { throw error }
+      guard error.code == EACCES, before.uid == EffectiveUser.id else { throw error }
       try subject.setPermissions(before.permissions | 0o700)
       try change()
       try subject.setPermissions(before.permissions)
     }
     // Others may write to a directory that is not ours, and may not set its times.
-    guard isRoot || before.uid == geteuid() else { return }
+    guard isRoot || before.uid == EffectiveUser.id else { return }
     try subject.setTimes(access: before.atime, modification: before.mtime)
   }
 

@@ -11,16 +11,8 @@ final class RestoreDisk: Sendable {
   /// Opens the directory to restore into, which has to be there.
   init(path: [UInt8]) throws(SystemError) {
     top = try DirectoryHandle(path: path)
-    place = Self.absolute(path) ?? path
-  }
-
-  /// Found out before anything fails: a disk that is gone does not tell.
-  private static func absolute(_ path: [UInt8]) -> [UInt8]? {
-    guard let whole = unsafe withCString(path, { unsafe realpath($0, nil) }) else { return nil }
-    defer { unsafe free(whole) }
-    return unsafe UnsafeBufferPointer(start: whole, count: strlen(whole)).map {
-      UInt8(bitPattern: $0)
-    }
+    // Found out before anything fails: a disk that is gone does not tell.
+    place = AbsolutePath.of(path)
   }
 
   /// What an error of one item means for all others: `nil` if they may still be restored.

@@ -149,7 +149,7 @@ final class RestoreMarks: Sendable {
   private static func identity(_ top: DirectoryHandle) -> String? {
     var found = statfs()
     guard retryingInterrupts({ unsafe fstatfs(top.number, &found) }) == 0,
-      keepingChangeTime.contains(UInt32(truncatingIfNeeded: found.f_type)),
+      FileSystemKind.keepsChangeTime(magic: UInt32(truncatingIfNeeded: found.f_type)),
       let metadata = try? top.metadata(), let birth = metadata.birthtime
     else { return nil }
     let words = [
@@ -158,16 +158,4 @@ final class RestoreMarks: Sendable {
     ]
     return try? SHA256.digest(of: Array(words.joined(separator: " ").utf8).span).hex
   }
-
-  /// File systems that have on their disk when a file was changed, to the fraction of a second; FAT and
-  /// others would tell the time that the file was given.
-  private static let keepingChangeTime: Set<UInt32> = [
-    0x0000_EF53,  // ext2, ext3, ext4
-    0x5846_5342,  // XFS
-    0x9123_683E,  // Btrfs
-    0x2FC1_2FC1,  // ZFS
-    0xCA45_1A4E,  // bcachefs
-    0xF2F5_2010,  // F2FS
-    0x0102_1994,  // tmpfs, of which a power cut leaves nothing
-  ]
 }

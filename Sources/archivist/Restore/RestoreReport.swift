@@ -12,6 +12,9 @@ final class RestoreReport: Sendable {
 
   private struct State {
     var failed = 0
+    /// What was in the way of the last item that something was in the way of, and of how many more.
+    var obstacle: RestoreObstacle?
+    var obstructed = 0
     /// Names that could not be given to a file, behind the first, by the reason.
     var unlinked: [Int32: Int] = [:]
   }
@@ -24,8 +27,32 @@ final class RestoreReport: Sendable {
   /// How many items were not restored.
   var failures: Int { state.withLock { $0.failed } }
 
-  /// An item was not restored, for a reason that is told by whoever calls this.
-  func countFailure() { state.withLock { $0.failed += 1 } }
+  private func countFailure() { state.withLock { $0.failed += 1 } }
+
+  /// An item was not restored because of what is in the way: told once for all beneath one place.
+  func obstructed(_ path: ArchivePath, by obstacle: RestoreObstacle) {
+    let isNew = state.withLock { state in
+      state.failed += 1
+      guard state.obstacle == obstacle else { return true }
+      state.obstructed += 1
+      return false
+    }
+    guard isNew else { return }
+    tellObstructed()
+    state.withLock { $0.obstacle = obstacle }
+    report.warning(.fileFailed, "\(name: path.bytes): not restored: \(obstacle.reason)")
+  }
+
+  /// Tells how many items the last obstacle was in the way of.
+  private func tellObstructed() {
+    let more = state.withLock { state in
+      defer { (state.obstacle, state.obstructed) = (nil, 0) }
+      return state.obstructed
+    }
+    guard more > 0 else { return }
+    report.warning(
+      .fileFailed, "\(HumanText.count(more, "more item")) not restored for the same reason")
+  }
 
   /// An item was not restored.
   func failed(_ item: Item, _ error: any Error) {
@@ -120,6 +147,7 @@ final class RestoreReport: Sendable {
 
   /// Tells what was only counted: call it when everything else is told.
   func finish() {
+    tellObstructed()
     for (code, count) in state.withLock({ $0.unlinked }).sorted(by: { $0.key < $1.key })
     where count > 0 {
       let error = SystemError("linkat", code: code, path: [])

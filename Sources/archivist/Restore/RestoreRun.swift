@@ -12,7 +12,6 @@ final class RestoreRun: Sendable {
   private let disk: RestoreDisk
   /// Brings what is restored to the disk from time to time, where that is of use.
   private let marks: RestoreMarks?
-  private let report: Report
   private let said: RestoreReport
   private let restoresLostAsZeros: Bool
   /// Counts the bytes that are restored.
@@ -43,7 +42,6 @@ final class RestoreRun: Sendable {
     self.repository = repository
     self.disk = disk
     self.marks = marks
-    self.report = report
     said = RestoreReport(report, repository)
     self.meter = meter
     group.onFailure { [work, openFiles] in
@@ -165,7 +163,6 @@ final class RestoreRun: Sendable {
     var items = selected
     var paths = paths
     var trail = ItemTrail()
-    var obstacles = ObstacleTally(report)
     var unreadable: (any Error)?
     func next() -> Item? {
       do { return try items.next(passing: lost) } catch {
@@ -190,8 +187,7 @@ final class RestoreRun: Sendable {
       guard isChosen, let path = try paths.stripped(item.path) else { continue }
       try visit(item)
       if let obstacle = try obstacle(to: item, trail, &paths) {
-        said.countFailure()
-        obstacles.add(path, obstacle)
+        said.obstructed(path, by: obstacle)
         continue
       }
       let parents = try trail.unchosen.compactMap { parent in
@@ -237,14 +233,12 @@ final class RestoreRun: Sendable {
         if case .parentFailed(_, let cause) = error, let failure = disk.failure(path, cause) {
           throw failure
         }
-        said.countFailure()
-        obstacles.add(path, error)
+        said.obstructed(path, by: error)
       } catch let error as SystemError {
         if let failure = disk.failure(path, error) { throw failure }
         said.failed(item, error)
       }
     }
-    obstacles.end()
     try dispatch()
     target.finish(report: said.problem)
     return unreadable

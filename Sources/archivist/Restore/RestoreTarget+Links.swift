@@ -9,8 +9,7 @@ extension RestoreTarget {
     for source in links.all {
       guard let item = source.item, let name = FileName(source.path.name) else { continue }
       do throws(SystemError) {
-        let directory = try directories.existing(
-          source.path.parent ?? .root, follows: follows)
+        let directory = try existing(source.path.parent ?? .root)
         let file = try FileDescriptor(
           opening: name, in: directory, flags: O_RDONLY | O_NONBLOCK | O_NOCTTY)
         guard source.isSame(try file.metadata()) else { continue }
@@ -35,7 +34,7 @@ extension RestoreTarget {
       guard let parent = item.path.parent, let name = FileName(item.path.name) else { continue }
       let directory: DirectoryHandle
       do throws(SystemError) {
-        directory = try directories.existing(parent, follows: follows)
+        directory = try existing(parent)
         guard source.isSame(try directory.metadata(of: name)) else { continue }
       } catch {
         guard error.code == ENOENT else { throw error }
@@ -83,8 +82,7 @@ extension RestoreTarget {
     try checkName(item, name, in: opened)
     let sourceDirectory: DirectoryHandle
     do throws(SystemError) {
-      sourceDirectory = try directories.existing(
-        source.path.parent ?? .root, follows: follows)
+      sourceDirectory = try existing(source.path.parent ?? .root)
       guard source.isSame(try sourceDirectory.metadata(of: sourceName)) else {
         return refused(ESTALE)
       }

@@ -23,8 +23,6 @@ final class RestoreTarget {
   private(set) var directories: DirectoryStack
   /// Directories that still wait for their metadata, each within the one before.
   private var unfinished: [UnfinishedDirectory] = []
-  /// The directory that is restored itself at the moment.
-  private var restored: ArchivePath?
   /// Directories above the item at hand that are not restored themselves.
   private var parents: [Item] = []
   /// What hard links were made of.
@@ -33,7 +31,7 @@ final class RestoreTarget {
   /// Opens the directory to restore into, which has to be there.
   init(
     path: [UInt8], options: RestoreOptions, owners: OwnerNames = OwnerNames(),
-    isRoot: Bool = geteuid() == 0
+    isRoot: Bool = EffectiveUser.id == 0
   ) throws(SystemError) {
     context = RestoreContext(options: options, owners: owners, isRoot: isRoot)
     directories = DirectoryStack(top: try DirectoryHandle(path: path))
@@ -95,7 +93,7 @@ final class RestoreTarget {
       if let path, path.isWithin(item.path), path != item.path { return }
       defer { unfinished.removeLast() }
       do throws(SystemError) {
-        let handle = try directories.existing(item.path, follows: follows)
+        let handle = try existing(item.path)
         directories.leave(item.path, handsDown: context.handsDown(item))
         directory.leave(handle).forEach(report)
       } catch {
@@ -113,7 +111,7 @@ final class RestoreTarget {
     try context.unlock(directory.number, and: item.flags)
     guard !context.isRoot else { return opened.isNew ? () : try context.takeOver(directory, item) }
     let found = try directory.metadata()
-    guard found.permissions & 0o700 != 0o700, found.uid == geteuid() else { return }
+    guard found.permissions & 0o700 != 0o700, found.uid == EffectiveUser.id else { return }
     guard fchmod(directory.number, found.permissions | 0o700) == 0 else {
       throw .last("fchmod", [])
     }
@@ -208,12 +206,22 @@ final class RestoreTarget {
   ///
   /// Nothing of the archive is restored there, unless that is what was asked for: then the archive
   /// has no link there, and nothing that this run has made is one.
-  func follows(_ path: ArchivePath) -> Bool {
+  ///
+  /// - Parameters:
+  ///   - path: The path of the directory.
+  ///   - isItem: Whether the directory is restored itself at the moment.
+  /// - Returns: Whether it may.
+  func follows(_ path: ArchivePath, isItem: Bool) -> Bool {
     switch context.options.links {
     case .never: false
-    case .parents: path != restored && !unfinished.contains { $0.item.path == path }
+    case .parents: !isItem && !unfinished.contains { $0.item.path == path }
     case .directories: true
     }
+  }
+
+  /// A directory that is there, and that nothing is made in.
+  func existing(_ path: ArchivePath) throws(SystemError) -> DirectoryHandle {
+    try directories.existing(path) { follows($0, isItem: false) }
   }
 
   /// Sees to it that an item does not take the place of another one that this run has restored.
@@ -226,10 +234,7 @@ final class RestoreTarget {
   ///
   /// One above an item is made for us alone, and gets its metadata when everything in it is there.
   private func opened(_ path: ArchivePath, isItem: Bool = false) throws -> OpenDirectory {
-    // Most items are in the directory of the item before.
-    if let directory = directories.open(path) { return directory }
-    restored = isItem ? path : nil
-    return try directories.making(path, isItem: isItem, follows: follows) { path, directory in
+    try directories.making(path, isItem: isItem, follows: follows) { path, directory in
       guard let item = parents.last(where: { $0.path == path }) else {
         // Nobody knows what it was: it stays closed to others, and so does what is made in it.
         if directory.handsDownACL { context.removeACLs(of: directory.handle) }

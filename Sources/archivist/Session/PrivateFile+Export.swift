@@ -77,7 +77,7 @@ extension PrivateFile {
     a.st_dev == b.st_dev && a.st_ino == b.st_ino && a.st_mode == b.st_mode
   }
 
-  private static func isOurs(_ found: stat) -> Bool { [0, geteuid()].contains(found.st_uid) }
+  private static func isOurs(_ found: stat) -> Bool { EffectiveUser.trusts(found.st_uid) }
 
   private static func isThere(_ path: [UInt8]) -> CommandFailure {
     CommandFailure(
