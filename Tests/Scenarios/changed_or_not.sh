@@ -105,6 +105,10 @@ for path in data/ data/.; do
   backup "$work/repo::link-${path//\//_}" "$path"
   grep -q ' data/photos$' letters
 done
+for path in data/ data/.; do
+  echo "$path" | status 0 archivist create --paths-from-stdin "repo::listed-${path//\//_}"
+  archivist list --format '{type} {path}{NL}' "repo::listed-${path//\//_}" | grep -qx 'd data'
+done
 status 1 archivist create repo::link data
 grep -q 'data: is a symbolic link, and is backed up as one' err
 [ "$(archivist list --short repo::link)" = data ]

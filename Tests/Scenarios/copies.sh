@@ -180,3 +180,34 @@ status 0 archivist adopt --only repo
 prints '1 archive need not be there any more'
 status 0 archivist prune --keep-last 9 repo
 status 0 archivist check --verify-data repo
+
+say "the same over a connection to another machine"
+cat >shell <<'EOF'
+#!/bin/sh
+while case "$1" in -*) true;; *) false;; esac; do shift; done
+shift
+exec /bin/sh -c "$*"
+EOF
+chmod +x shell
+remote=(--rsh "$PWD/shell" --remote-path "$ARCHIVIST")
+here=ssh://x$PWD/repo
+there=ssh://x$PWD/copy
+rm -rf repo copy home
+archivist init "${remote[@]}" "$here"
+archivist create "${remote[@]}" "$here::both" data
+cp -a repo copy
+change && status 0 archivist create "${remote[@]}" "$there::in-copy" data
+says "this client knows this repository from $here"
+change && status 1 archivist create "${remote[@]}" "$here::in-repo" data
+says "not here but in $there" "archivist adopt $here"
+status 2 archivist prune "${remote[@]}" --keep-last 9 "$here"
+status 0 archivist adopt "${remote[@]}" "$here"
+for place in "$here" "$there"; do
+  change && status 0 archivist create "${remote[@]}" "$place::after" data
+  for command in "list" "prune --keep-last 9" "compact"; do
+    # shellcheck disable=SC2086
+    status 0 archivist $command "${remote[@]}" "$place"
+  done
+done
+status 0 archivist copy --list "${remote[@]}" "$there" repo 'in-copy'
+prints 'Copied: in-copy'

@@ -29,6 +29,10 @@ archivist init --umask 027 masked
 status 2 archivist init --umask 0x7 wrong
 umask 022
 
+mkdir -m 1777 everybodys
+archivist init everybodys
+[ "$(stat -c %a everybodys/index)" = 700 ] || fail "the group may use what stands where everybody may write"
+
 say "what is in the way has its own words, and number"
 status 18 archivist init no/such/place
 grep -q 'make-parent-dirs' err

@@ -84,6 +84,15 @@ status 0 archivist extract ../repo::srv srv/user
 [ -z "$(ls -A etc)" ]
 cd ..
 
+say "what is in its place and stays has a remedy"
+mkdir -p blocked/srv/user/docs/a/mine blocked/srv/user/docs/n1
+mount -t tmpfs none blocked/srv/user/docs/n1
+mounts+=("$PWD/blocked/srv/user/docs/n1")
+(cd blocked && status 1 archivist extract ../repo::srv srv/user/docs)
+grep -q 'docs/a: not restored: there is a directory in its place, which is not empty: move it away' err
+grep -q 'docs/n1: not restored: a file system is mounted in its place: unmount it' err
+[ -d blocked/srv/user/docs/a/mine ] && [ "$(cat blocked/srv/user/docs/n2)" = 2 ]
+
 say "a file of a private directory, restored alone, stays private"
 mkdir single
 cd single

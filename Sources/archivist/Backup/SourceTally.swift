@@ -67,6 +67,9 @@ final class SourceTally: Sendable {
       return Self.failure("nothing of what is to be backed up could be read: \(names)")
     }
     guard items == 0 else { return nil }
+    if input != nil, count == 0 {
+      return Self.failure("standard input could not be read: give it something, or leave - out")
+    }
     guard count == nil else {
       return Self.failure(
         "nothing is left to be backed up: patterns or options leave out everything. Is a variable "

@@ -58,7 +58,8 @@ final class RestoreReport: Sendable {
   func failed(_ item: Item, _ error: any Error) {
     countFailure()
     if let error = error as? SystemError {
-      report.warning(BackupRun.warning(error), "\(name: item.path.bytes): \(error.reason)")
+      report.warning(
+        BackupRun.warning(error), "\(name: item.path.bytes): \(Self.reason(error))")
     } else if let lost = lost(item) {
       report.warning(
         .damage,
@@ -66,6 +67,20 @@ final class RestoreReport: Sendable {
     } else {
       report.warning(
         .damage, "\(name: item.path.bytes): not restored: \(Exit.describe(error).0)")
+    }
+  }
+
+  /// Why an item was not restored, and what to do about it where that does not follow.
+  private static func reason(_ error: SystemError) -> String {
+    switch error.code {
+    case ENOTEMPTY, EEXIST, EISDIR:
+      "not restored: there is a directory in its place, which is not empty: move it away, or restore "
+        + "elsewhere"
+    case EBUSY:
+      "not restored: a file system is mounted in its place: unmount it, or restore elsewhere"
+    case ESTALE:
+      "not restored: somebody else has changed what is in its place meanwhile: restore it again"
+    default: error.reason
     }
   }
 

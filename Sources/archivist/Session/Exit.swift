@@ -150,9 +150,12 @@ enum Exit {
   private static func describe(_ error: WalkRootError) -> Message {
     switch error {
     case .unusable(let path) where path.isEmpty: CommandFailure.emptyPath.message
+    case .unusable(let path) where path.count > ArchivePath.maximumLength || path.contains(0):
+      "\(name: Array(path.prefix(200))): no archive can hold a path of more than "
+        + "\(ArchivePath.maximumLength) bytes, or with a zero byte in it"
     case .unusable(let path):
-      "\(name: path): no archive can hold this path: it is too long, or its part behind /./ leads "
-        + "out of the part before"
+      "\(name: path): what stands behind /./ has to lie beneath what stands in front of it: write the "
+        + "path without .."
     case .sameArchivedPath(let first, let second):
       "\(name: first.given) and \(name: second.given) are different places that would be archived "
         + "as \(name: first.path.bytes) and \(name: second.path.bytes), one on top of the other: make "
@@ -230,8 +233,9 @@ enum Exit {
       )
     case .system(let path, let operation, let code) where code == EACCES || code == EPERM:
       (
-        "\(path): \(StorageError.reason(code)) (\(operation)). This user may not do that here: run "
-          + "archivist as the owner of the repository, or give it back to that user with `chown -R`",
+        "\(path): \(StorageError.reason(code)) (\(operation)). This user may not do that here. If it "
+          + "is another user's repository, run archivist as that user, or give it to this one with "
+          + "`chown -R`",
         .failure(.repositoryPermissionDenied)
       )
     case .system(let path, let operation, let code):

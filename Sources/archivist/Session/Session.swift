@@ -219,8 +219,11 @@ final class Session {
       if let arrival = try ClientMemory(self).verify(repository) { report.notice("\(arrival)") }
       // Of a repository that is known nothing may have been written.
       if remembers { try PrivateFile.demandWritable(Array("\(folders.config)/repositories".utf8)) }
-    } catch let error as SystemError where !remembers {
-      cannotRemember(error)
+    } catch let error as SystemError {
+      guard remembers else { return cannotRemember(error) }
+      throw CommandFailure(
+        "\(name: error.path): \(error.reason) (\(error.operation)): what this client remembers of the "
+          + "backups that it makes cannot be kept there. ARCHIVIST_CONFIG_DIR names another directory")
     }
   }
 

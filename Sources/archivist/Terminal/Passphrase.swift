@@ -27,6 +27,11 @@ struct Passphrase: Sendable {
   var isEmpty: Bool {
     secret.withBytes { bytes in bytes.indices.allSatisfy { bytes[$0] == 0 } }
   }
+
+  /// Whether there is a zero in it: at the end it would not count.
+  var hasZero: Bool {
+    secret.withBytes { bytes in bytes.indices.contains { bytes[$0] == 0 } }
+  }
 }
 
 /// Where passphrases come from: the environment, else the terminal.
@@ -104,6 +109,7 @@ struct PassphraseSources {
     if found == nil, usesExisting { found = try Self.resolve(&existing) }
     if let found {
       guard allowsEmpty || !found.isEmpty else { throw .emptyNew(found.origin) }
+      guard found.isEmpty || !found.hasZero else { throw .zeroInNew(found.origin) }
       return found
     }
     do throws(PassphraseError) {
@@ -192,6 +198,8 @@ enum PassphraseError: Error, Equatable, CustomStringConvertible {
   case noTerminalForNew
   /// A new one that has no bytes.
   case emptyNew(Passphrase.Origin)
+  /// A new one that has a zero byte in it.
+  case zeroInNew(Passphrase.Origin)
   /// One that has no bytes, and opens nothing.
   case emptyAndWrong(Passphrase.Origin)
   /// The terminal was closed instead of an answer.
@@ -243,6 +251,9 @@ enum PassphraseError: Error, Equatable, CustomStringConvertible {
       "the new passphrase, \(origin), is empty: did what should have given it fail? Nothing was "
         + "changed. Should anybody be able to open the repository, set "
         + "\(PassphraseSources.emptyVariable)=yes"
+    case .zeroInNew(let origin):
+      "the new passphrase, \(origin), has a zero byte in it, which would not count at its end: "
+        + "nothing was changed. Take one without, encoded in hexadecimal digits or base64, say"
     case .emptyAndWrong(let origin):
       "the passphrase, \(origin), is empty, and opens nothing: did what should have given it fail?"
     case .noAnswer: "no passphrase was entered"

@@ -80,8 +80,10 @@ struct PathList: ~Copyable {
       return
     }
     // A `/` sorts before everything else in an archive: no path has a NUL in it.
-    let key = root.path.bytes.map { $0 == UInt8(ascii: "/") ? 0 : $0 }
-    try sorter.add(key: key, value: root.location)
+    let slash = UInt8(ascii: "/")
+    let key = root.path.bytes.map { $0 == slash ? 0 : $0 }
+    let isDirectory = root.isDirectory && root.location.last != slash
+    try sorter.add(key: key, value: root.location + (isDirectory ? [slash] : []))
   }
 }
 

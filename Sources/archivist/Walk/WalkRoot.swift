@@ -14,6 +14,8 @@ struct WalkRoot: Hashable, Sendable {
   let location: [UInt8]
   /// The path of the root in the archive.
   let path: ArchivePath
+  /// Whether the path says that it is a directory: what a link leads to is meant then.
+  var isDirectory: Bool { given.last == UInt8(ascii: "/") || given.ends(with: "/.".utf8) }
   /// The path that patterns see, with the part that `/./` removes: `../src` as it was given, but
   /// without leading slashes.
   var patternPath: [UInt8] { Array(location.drop { $0 == UInt8(ascii: "/") }) }
@@ -73,7 +75,7 @@ struct WalkRoot: Hashable, Sendable {
 
   /// Opens the directory that the root is in, and says what the root is called there.
   func open() throws(SystemError) -> (directory: DirectoryHandle, name: FileName) {
-    if given.last == UInt8(ascii: "/") || given.ends(with: "/.".utf8) {
+    if isDirectory {
       return (try DirectoryHandle(path: location), .itself)
     }
     let (folder, name) = Self.split(location)

@@ -93,7 +93,7 @@ import Testing
     for (number, (there, asked, wanted))
       in ([
         (nil, nil, 0o700), (0o755, nil, 0o700), (0o700, nil, 0o700), (0o750, nil, 0o750),
-        (0o777, nil, 0o770),
+        (0o777, nil, 0o700),
         (0o2775, nil, 0o2770), (0o755, 0o2770, 0o2770), (nil, 0o750, 0o750), (0o770, 0o700, 0o700),
       ] as [(mode_t?, UInt32?, mode_t)]).enumerated()
     {

@@ -116,6 +116,20 @@ private func text(_ passphrase: Passphrase) -> String {
     }
   }
 
+  @Test func `a zero byte in one for a new key is refused, and zeros alone are nothing`() throws {
+    func new(_ command: String) throws -> Passphrase {
+      var sources = sources(["BORG_NEW_PASSCOMMAND": command])
+      return try sources.newPassphrase(usesExisting: false, allowsEmpty: false)
+    }
+    let origin = Passphrase.Origin.command("BORG_NEW_PASSCOMMAND")
+    for text in ["pass\\0", "\\0pass", "pa\\0ss\\n"] {
+      #expect(throws: PassphraseError.zeroInNew(origin)) { try new("printf '\(text)'") }
+    }
+    for text in ["\\0", "\\0\\0", "\\0\\n"] {
+      #expect(throws: PassphraseError.emptyNew(origin)) { try new("printf '\(text)'") }
+    }
+  }
+
   @Test func `of a second repository is its own, or the same`() throws {
     func other(_ variables: [String: String]) throws -> String {
       var sources = sources(variables)

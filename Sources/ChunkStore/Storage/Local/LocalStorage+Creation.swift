@@ -71,9 +71,10 @@ extension LocalStorage {
 
   private static let readme = "README"
 
-  /// What a folder permits its group, if that was chosen: what mkdir(1) makes is readable for all.
+  /// What a folder permits its group, if that was chosen: what mkdir(1) makes is readable for all, and
+  /// what all may write to is nobody's.
   private static func groupMode(of mode: mode_t) -> mode_t? {
-    mode & 0o020 != 0 || mode & 0o007 == 0 ? mode & 0o2770 | 0o700 : nil
+    mode & 0o022 == 0o020 || mode & 0o007 == 0 ? mode & 0o2770 | 0o700 : nil
   }
 
   /// Whether a folder is empty, or holds nothing but what `create` had made of a repository when it
