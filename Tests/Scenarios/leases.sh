@@ -49,21 +49,41 @@ begin env ARCHIVIST_EXIT_CODES=modern
 archivist break-lock repo >out
 finish_copy 74
 
-say "who reads is told, and ends with 1"
-rm -rf repo
-archivist init -e none repo
-archivist create repo::one tree
-mkfifo pipe
-archivist extract --stdout repo::one >pipe 2>extract.err & running=$!
-exec 7<pipe
-until [ -n "$(ls repo/locks)" ]; do sleep 0.02; done
-archivist break-lock repo >out
-sleep 1.2
-cmp - tree/file <&7
-exec 7<&-
-found=0
-wait "$running" || found=$?
-[ "$found" = 1 ] || fail "extract ended with $found: $(cat extract.err)"
+# read_meanwhile COMMAND...: reads an archive into a pipe, takes the lease away in the middle of it, runs the
+# command, and reads the rest. Sets `found` to the status of the reader.
+read_meanwhile() {
+  rm -rf repo pipe
+  archivist init -e none repo
+  archivist create -C none repo::one large
+  mkfifo pipe
+  archivist extract --stdout repo::one >pipe 2>extract.err & running=$!
+  exec 7<pipe
+  head -c 1000000 <&7 >part
+  archivist break-lock repo >out
+  "$@"
+  sleep 1.2
+  cat <&7 >>part
+  exec 7<&-
+  found=0
+  wait "$running" || found=$?
+}
+mkdir large
+head -c 150000000 /dev/urandom >large/file
+# Of before the lease, by the storage's dates.
+free_all() {
+  find repo/segments -type f -exec touch -d '1 hour ago' {} +
+  archivist delete repo::one
+  archivist compact repo >out
+}
+
+say "a reader without its lease that misses nothing has all that it wanted"
+read_meanwhile true
+cmp part large/file
+[ "$found" = 0 ] && [ ! -s extract.err ] || fail "extract ended with $found: $(cat extract.err)"
+
+say "one that misses something is told why"
+read_meanwhile free_all
+[ "$found" != 0 ] || fail "extract does not say that something is missing"
 grep -q 'lease of this operation was taken away' extract.err
 
 say "a process that is killed"
