@@ -223,7 +223,8 @@ final class Session {
       guard remembers else { return cannotRemember(error) }
       throw CommandFailure(
         "\(name: error.path): \(error.reason) (\(error.operation)): what this client remembers of the "
-          + "backups that it makes cannot be kept there. ARCHIVIST_CONFIG_DIR names another directory")
+          + "backups that it makes cannot be kept there. ARCHIVIST_CONFIG_DIR names another directory"
+      )
     }
   }
 
