@@ -29,7 +29,7 @@ let package = Package(
         .product(name: "ChunkStore", package: "archivist"),
         .product(name: "Benchmark", package: "benchmark"),
       ],
-      // Its plugin makes programs of what is in a folder of this name, and of nothing else.
+      // Its plugin makes programs of what is in a directory of this name, and of nothing else.
       path: "Benchmarks/Micro", swiftSettings: [.enableUpcomingFeature("ExistentialAny")],
       plugins: [.plugin(name: "BenchmarkPlugin", package: "benchmark")]),
   ]

@@ -44,28 +44,28 @@ def main():
     parser.add_argument("--steps", type=words(steps), default=list(steps),
                         help="earlier ones that they need are taken, and not measured")
     parser.add_argument("--tools", type=words(NAMES), default=NAMES)
-    parser.add_argument("--folder", default=os.environ.get("PEERS_FOLDER", f"{programs.ROOT}/.build/peers"),
+    parser.add_argument("--directory", default=os.environ.get("PEERS_DIRECTORY", f"{programs.ROOT}/.build/peers"),
                         help="for corpora and repositories")
     parser.add_argument("--target", default="/dev/shm", help="what is extracted to, in memory")
     parser.add_argument("--results", default=f"{programs.ROOT}/docs/performance/results.json")
     parser.add_argument("--report", default=f"{programs.ROOT}/docs/performance.md",
-                        help="the page; plots go into the folder beside it")
+                        help="the page; plots go into the directory beside it")
     parser.add_argument("--only-report", action="store_true", help="measure nothing")
     options = parser.parse_args()
 
     results = measure.Results(options.results)
     if not options.only_report:
-        os.makedirs(options.folder, exist_ok=True)
-        found = programs.find(options.folder)
+        os.makedirs(options.directory, exist_ok=True)
+        found = programs.find(options.directory)
         for name in options.tools:
             if name.startswith("borg") and not found[name].binary:
-                found[name].binary = programs.install_borg(options.folder)
+                found[name].binary = programs.install_borg(options.directory)
             if not found[name].binary or not os.path.exists(found[name].binary):
                 sys.exit(f"{name}: no such program on this machine")
         chosen = [found[name] for name in options.tools]
         for name in options.corpora:
             print(f"{name}: making the corpus", flush=True)
-            corpus = corpora.make(name, options.folder, options.scale)
+            corpus = corpora.make(name, options.directory, options.scale)
             measure.run(corpus, chosen, options, results)
     report.write(results, options.report)
 

@@ -1,6 +1,6 @@
 """The data that the programs are measured with: the same for each, and the same every time.
 
-A corpus is a folder; `change` brings it to the state that follows the first backup, and `revert`
+A corpus is a directory; `change` brings it to the state that follows the first backup, and `revert`
 takes that back. All randomness is seeded. `tree` is made of real files of this machine.
 """
 
@@ -17,9 +17,9 @@ OLD = 1_600_000_000
 SOURCES = ("/usr", "/opt", "/etc")
 
 
-def make(name, folder, scale):
-    """Makes the corpus in `folder` unless it is there, and returns it."""
-    corpus = KINDS[name](name, os.path.join(folder, f"{name}-{scale:g}"), scale)
+def make(name, directory, scale):
+    """Makes the corpus in `directory` unless it is there, and returns it."""
+    corpus = KINDS[name](name, os.path.join(directory, f"{name}-{scale:g}"), scale)
     if not os.path.exists(f"{corpus.place}/complete"):
         shutil.rmtree(corpus.place, ignore_errors=True)
         os.makedirs(corpus.path)
@@ -30,7 +30,7 @@ def make(name, folder, scale):
 
 
 class Corpus:
-    """A folder `path` in `place`, what is in it, and which steps make sense with it."""
+    """A directory `path` in `place`, what is in it, and which steps make sense with it."""
 
     steps = ("first", "unchanged", "changed", "extract", "list", "verify", "one")
     title = ""
@@ -134,10 +134,10 @@ class Many(Corpus):
         chance = random.Random(2)
         text = Text(3)
         for number in range(round(200_000 * self.scale)):
-            folder = f"{self.path}/{number // 10_000:03}/{number // 100 % 100:02}"
+            directory = f"{self.path}/{number // 10_000:03}/{number // 100 % 100:02}"
             if number % 100 == 0:
-                os.makedirs(folder)
-            file = f"{folder}/note-{number:06}.txt"
+                os.makedirs(directory)
+            file = f"{directory}/note-{number:06}.txt"
             # Half of it text, half of it not: real small files compress to about half.
             size = chance.randint(50, 4000)
             content = text.take(size // 2) + chance.randbytes(size - size // 2)
@@ -171,8 +171,8 @@ class Disk(Single):
     def fill(self):
         size = round(2048 * self.scale) * MIB
         image, changed = f"{self.path}/data", f"{self.place}/changed"
-        with tempfile.TemporaryDirectory(dir=self.place) as folder:
-            tree = Tree("tree", folder, 0.7 * self.scale)
+        with tempfile.TemporaryDirectory(dir=self.place) as directory:
+            tree = Tree("tree", directory, 0.7 * self.scale)
             tree.fill()
             run("mke2fs", "-q", "-F", "-t", "ext4", "-E", "hash_seed=" + "0" * 8 + "-0000-0000-0000-"
                 + "0" * 12, "-d", tree.path, image, f"{size // 1024}k")
@@ -256,8 +256,8 @@ KINDS = {"tree": Tree, "many": Many, "vm": Disk, "rand": Noise, "logs": Logs}
 
 def walk(root):
     """The regular files below `root`, always in the same order."""
-    for parent, folders, names in os.walk(root):
-        folders.sort()
+    for parent, directories, names in os.walk(root):
+        directories.sort()
         for name in sorted(names):
             file = os.path.join(parent, name)
             if os.path.isfile(file) and not os.path.islink(file):

@@ -58,15 +58,15 @@ def run(corpus, tools, options, results):
     one = corpus.one() if "one" in needed else None
     for turn in range(options.rounds):
         order = tools[turn % len(tools):] + tools[:turn % len(tools)]
-        with tempfile.TemporaryDirectory(prefix="repositories.", dir=options.folder) as folder:
+        with tempfile.TemporaryDirectory(prefix="repositories.", dir=options.directory) as directory:
             empty, sizes = {}, {}
             for tool in order:
-                home = f"{folder}/{tool.name}.home"
+                home = f"{directory}/{tool.name}.home"
                 os.makedirs(home)
                 if hasattr(tool, "setup"):
-                    execute(tool, tool.setup(f"{folder}/{tool.name}"), home, corpus.place)
+                    execute(tool, tool.setup(f"{directory}/{tool.name}"), home, corpus.place)
                     # What an empty one takes up, space that is set aside for instance, is no growth.
-                    empty[tool.name] = sizes[tool.name] = used(f"{folder}/{tool.name}")
+                    empty[tool.name] = sizes[tool.name] = used(f"{directory}/{tool.name}")
             for step in needed:
                 if step == "changed":
                     corpus.change()
@@ -81,8 +81,8 @@ def run(corpus, tools, options, results):
                             warm(corpus.path)
                         if step in ("first", "changed", "extract"):
                             touch(f"{options.target}/peers.touched", corpus.bytes)
-                        sample = measure(corpus, step, tool, folder, one, options)
-                        repository = f"{folder}/{tool.name}"
+                        sample = measure(corpus, step, tool, directory, one, options)
+                        repository = f"{directory}/{tool.name}"
                         if step in ("first", "unchanged", "changed"):
                             size = used(repository)
                             sample["repository"] = size - empty.get(tool.name, 0)
@@ -99,9 +99,9 @@ def run(corpus, tools, options, results):
                 results.save()
 
 
-def measure(corpus, step, tool, folder, one, options):
+def measure(corpus, step, tool, directory, one, options):
     """One step of one program: what it needed. What it extracts is compared."""
-    repository = f"{folder}/{tool.name}"
+    repository = f"{directory}/{tool.name}"
     command = tool.command(step, repository, corpus.name if step != "extract" or tool.name != "cp"
                            else corpus.path, one)
     if step not in ("extract", "one"):
@@ -117,7 +117,7 @@ def measure(corpus, step, tool, folder, one, options):
         return sample
 
 
-def execute(tool, command, home, folder):
+def execute(tool, command, home, directory):
     """Runs a command; wall seconds, seconds of CPU, and the most memory it had at once.
 
     Output goes nowhere. Status 1 is a warning.
@@ -125,7 +125,7 @@ def execute(tool, command, home, folder):
     environment = {"PATH": os.environ["PATH"], "LC_ALL": "C.UTF-8", **tool.environment(home)}
     launcher = os.path.join(os.path.dirname(os.path.abspath(__file__)), "launch.py")
     run = subprocess.run(
-        [sys.executable, "-I", "-S", launcher, *command], cwd=folder, env=environment,
+        [sys.executable, "-I", "-S", launcher, *command], cwd=directory, env=environment,
         stdin=subprocess.DEVNULL, capture_output=True, text=True, errors="replace")
     sample = json.loads(run.stdout) if run.returncode == 0 else {"status": run.returncode}
     if sample.pop("status") not in (0, 1):
@@ -135,10 +135,10 @@ def execute(tool, command, home, folder):
 
 def warm(path):
     """Reads all that is to be backed up: nobody finds it colder than the others."""
-    for folder, _, names in os.walk(path):
+    for directory, _, names in os.walk(path):
         for name in names:
-            if os.path.isfile(f"{folder}/{name}") and not os.path.islink(f"{folder}/{name}"):
-                with open(f"{folder}/{name}", "rb") as file:
+            if os.path.isfile(f"{directory}/{name}") and not os.path.islink(f"{directory}/{name}"):
+                with open(f"{directory}/{name}", "rb") as file:
                     while file.read(1 << 20):
                         pass
 
@@ -155,10 +155,10 @@ def touch(path, size):
     os.unlink(path)
 
 
-def used(folder):
+def used(directory):
     """Bytes of all files."""
     return sum(os.lstat(os.path.join(parent, name)).st_size
-               for parent, _, names in os.walk(folder) for name in names)
+               for parent, _, names in os.walk(directory) for name in names)
 
 
 def compare(a, b):

@@ -118,8 +118,8 @@ class Copy(Program):
         return {}
 
 
-def find(folder):
-    """All configurations whose program is on this machine; borg is installed in a folder if it
+def find(directory):
+    """All configurations whose program is on this machine; borg is installed in a directory if it
     is missing."""
     archivist = os.environ.get("ARCHIVIST", f"{ROOT}/.build/release/archivist")
     one_core = ("taskset", "-c", "0")
@@ -129,7 +129,7 @@ def find(folder):
         Archivist("archivist-zstd", archivist, compression="zstd,3"),
         Copy("cp", shutil.which("cp")),
     ]
-    borg = os.environ.get("BORG") or first_of("/opt/borg/bin/borg", f"{folder}/venv/bin/borg")
+    borg = os.environ.get("BORG") or first_of("/opt/borg/bin/borg", f"{directory}/venv/bin/borg")
     found += [
         Borg("borg", borg), BorgBlake("borg-blake2", borg),
         Borg("borg-zstd", borg, compression="zstd,3"),
@@ -138,12 +138,12 @@ def find(folder):
     return {program.name: program for program in found}
 
 
-def install_borg(folder):
+def install_borg(directory):
     """borg 1.4 of PyPI, in an environment of its own."""
-    subprocess.run(["python3", "-m", "venv", f"{folder}/venv"], check=True)
+    subprocess.run(["python3", "-m", "venv", f"{directory}/venv"], check=True)
     subprocess.run(
-        [f"{folder}/venv/bin/pip", "install", "-q", "borgbackup>=1.4,<1.5"], check=True)
-    return f"{folder}/venv/bin/borg"
+        [f"{directory}/venv/bin/pip", "install", "-q", "borgbackup>=1.4,<1.5"], check=True)
+    return f"{directory}/venv/bin/borg"
 
 
 def first_of(*paths):

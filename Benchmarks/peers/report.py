@@ -30,11 +30,11 @@ STAT, READ, MAKE = 5e-6, 20e-6, 35e-6
 
 
 def write(results, path):
-    folder = os.path.splitext(path)[0]
-    os.makedirs(folder, exist_ok=True)
+    directory = os.path.splitext(path)[0]
+    os.makedirs(directory, exist_ok=True)
     text = open(path).read() if os.path.exists(path) else SKELETON
     for name, content in (("peers", tables(results)), ("runs", runs(results)),
-                          ("plots", plot_all(results, folder))):
+                          ("plots", plot_all(results, directory))):
         begin, end = (marker.format(name) for marker in MARKERS)
         if begin not in text:
             text += f"\n{begin}\n{end}\n"
@@ -209,7 +209,7 @@ def rates_now(results):
     return rates
 
 
-def plot_all(results, folder):
+def plot_all(results, directory):
     lines = []
     for scale in scales(results)[:1]:
         for corpus in corpora.KINDS:
@@ -218,8 +218,8 @@ def plot_all(results, folder):
             groups = [(step, [(tool, figures.median(step, tool, "wall")) for tool in names]) for step in STEPS]
             groups = [(step, bars) for step, bars in groups if any(value for _, value in bars)]
             if groups:
-                plots.bars(f"{folder}/{corpus}.svg", f"{corpus}: seconds (scale {scale})", groups)
-                lines.append(f"![{corpus}: seconds of each step]({os.path.basename(folder)}/{corpus}.svg)")
+                plots.bars(f"{directory}/{corpus}.svg", f"{corpus}: seconds (scale {scale})", groups)
+                lines.append(f"![{corpus}: seconds of each step]({os.path.basename(directory)}/{corpus}.svg)")
     # Against size, where there are several.
     for what, title, unit, divisor in (("wall", "time", "seconds", 1), ("memory", "memory", "MiB", MIB)):
         for step in ("first", "unchanged", "extract", "verify"):
@@ -233,6 +233,6 @@ def plot_all(results, folder):
             series = {tool: sorted(points) for tool, points in series.items() if len(points) > 1}
             if series:
                 name = f"{title}-{step}.svg"
-                plots.lines(f"{folder}/{name}", f"tree, {step}: {unit} against MiB", series)
-                lines.append(f"![{title} of {step} against size]({os.path.basename(folder)}/{name})")
+                plots.lines(f"{directory}/{name}", f"tree, {step}: {unit} against MiB", series)
+                lines.append(f"![{title} of {step} against size]({os.path.basename(directory)}/{name})")
     return "\n".join(lines)

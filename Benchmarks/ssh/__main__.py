@@ -31,12 +31,12 @@ CORPORA = ["random", "mixed"]
 PARTIES = ["client", "ssh", "sshd", "server"]
 
 
-def make(corpus, folder, size):
-    """A folder with so many MiB, in files of 64 MiB, and the same bytes in one file."""
-    path = f"{folder}/{corpus}"
+def make(corpus, directory, size):
+    """A directory with so many MiB, in files of 64 MiB, and the same bytes in one file."""
+    path = f"{directory}/{corpus}"
     os.makedirs(path)
     source = pieces(corpus)
-    with open(f"{folder}/{corpus}.bytes", "wb") as whole:
+    with open(f"{directory}/{corpus}.bytes", "wb") as whole:
         for number in range(0, size, 64):
             with open(f"{path}/{number:06}", "wb") as file:
                 for _ in range(min(64, size - number)):
@@ -69,11 +69,11 @@ def measure(options):
     """Samples by (cipher, program, step)."""
     found = programs.find()
     samples = {}
-    with tempfile.TemporaryDirectory(prefix="ssh.", dir=options.folder) as folder:
-        with parties.Server(f"{folder}/sshd", options.rate) as server:
-            runner = parties.Runner(server, folder)
+    with tempfile.TemporaryDirectory(prefix="ssh.", dir=options.directory) as directory:
+        with parties.Server(f"{directory}/sshd", options.rate) as server:
+            runner = parties.Runner(server, directory)
             for corpus in options.corpora:
-                path = make(corpus, folder, options.size)
+                path = make(corpus, directory, options.size)
                 for _ in range(options.rounds):
                     for cipher in [None, *options.ciphers]:
                         if cipher:
@@ -103,19 +103,19 @@ def backup(runner, program, cipher, path, options, samples):
     """A first backup and a restore by one program; without a cipher, without ssh."""
     corpus = os.path.basename(path)
     ssh = [*runner.watched("ssh"), *runner.ssh(cipher)] if cipher else None
-    with tempfile.TemporaryDirectory(prefix="run.", dir=os.path.dirname(path)) as folder:
+    with tempfile.TemporaryDirectory(prefix="run.", dir=os.path.dirname(path)) as directory:
         for name in ("home", "target"):
-            os.mkdir(f"{folder}/{name}")
-        url = program.url(f"{folder}/repository", ssh)
-        environment = program.environment(f"{folder}/home", ssh, runner)
-        runner.run(program.init(url, ssh, runner), environment, folder)
+            os.mkdir(f"{directory}/{name}")
+        url = program.url(f"{directory}/repository", ssh)
+        environment = program.environment(f"{directory}/home", ssh, runner)
+        runner.run(program.init(url, ssh, runner), environment, directory)
         parent = os.path.dirname(path)
         for step, command, place in (
                 ("create", program.create(url, corpus, ssh, runner), parent),
-                ("extract", program.extract(url, ssh, runner), f"{folder}/target")):
+                ("extract", program.extract(url, ssh, runner), f"{directory}/target")):
             sample = runner.run(command, environment, place)
             keep(samples, (corpus, cipher, program.name, step), sample, options)
-        if not same(path, f"{folder}/target/{corpus}"):
+        if not same(path, f"{directory}/target/{corpus}"):
             sys.exit(f"{program.name} restored something else")
 
 
@@ -131,7 +131,7 @@ def keep(samples, key, sample, options):
 
 
 def same(a, b):
-    """Whether two folders hold the same files with the same contents."""
+    """Whether two directories hold the same files with the same contents."""
     if sorted(os.listdir(a)) != sorted(os.listdir(b)):
         return False
     for name in os.listdir(a):
@@ -214,7 +214,7 @@ def main():
     parser.add_argument("--rate", type=float,
                         help="of a link between client and server, in MiB a second")
     parser.add_argument("--threads", action="store_true", help="say what each thread has had")
-    parser.add_argument("--folder", default="/dev/shm", help="for five times the size")
+    parser.add_argument("--directory", default="/dev/shm", help="for five times the size")
     measure(parser.parse_args())
 
 

@@ -13,22 +13,22 @@ TICK = os.sysconf("SC_CLK_TCK")
 
 
 class Server:
-    """A private sshd on loopback, with keys of its own, in a folder; behind a proxy that lets so
+    """A private sshd on loopback, with keys of its own, in a directory; behind a proxy that lets so
     many MiB a second through, if `rate` is given."""
 
     sshd = os.path.join(HERE, "../../Tests/Services/sshd.sh")
     proxy = os.path.join(HERE, "../../Tests/Services/tcpfault.py")
 
-    def __init__(self, folder, rate=None):
-        self.folder = folder
+    def __init__(self, directory, rate=None):
+        self.directory = directory
         self.rate = rate
 
     def __enter__(self):
-        said = assignments(self.sshd, "start", self.folder)
+        said = assignments(self.sshd, "start", self.directory)
         self.pid, self.config = int(said["SSHD_PID"]), said["SSH_CONFIG"]
         if self.rate:
             port = said["SSHD_PORT"]
-            said = assignments(self.proxy, "start", self.folder, port, "--seconds", "86400",
+            said = assignments(self.proxy, "start", self.directory, port, "--seconds", "86400",
                                "--rate", f"{self.rate * 1024:.0f}")
             text = read(self.config).replace(f"  Port {port}", f"  Port {said['PROXY_PORT']}")
             with open(self.config, "w") as file:
@@ -37,8 +37,8 @@ class Server:
 
     def __exit__(self, *_):
         if self.rate:
-            subprocess.run([self.proxy, "stop", self.folder], check=True)
-        subprocess.run([self.sshd, "stop", self.folder], check=True)
+            subprocess.run([self.proxy, "stop", self.directory], check=True)
+        subprocess.run([self.sshd, "stop", self.directory], check=True)
 
     def used(self):
         """Seconds of CPU of all connections so far, once they have ended."""
@@ -52,31 +52,31 @@ class Server:
 
 
 class Runner:
-    """Runs one command at a time, all parties watched; reports are kept in a folder."""
+    """Runs one command at a time, all parties watched; reports are kept in a directory."""
 
-    def __init__(self, server, folder):
+    def __init__(self, server, directory):
         self.server = server
-        self.folder = f"{folder}/reports"
+        self.directory = f"{directory}/reports"
 
     def watched(self, party):
         """What goes in front of a command, to have it watched as this party."""
-        return [sys.executable, "-I", "-S", f"{HERE}/watch.py", f"{self.folder}/{party}"]
+        return [sys.executable, "-I", "-S", f"{HERE}/watch.py", f"{self.directory}/{party}"]
 
     def ssh(self, cipher):
         """The ssh of all clients."""
         return ["ssh", "-F", self.server.config, "-c", cipher, "-o", "Compression=no"]
 
-    def run(self, command, environment, folder, stdin=None):
+    def run(self, command, environment, directory, stdin=None):
         """Runs a command as the client; a dictionary of what each party needed."""
-        shutil.rmtree(self.folder, ignore_errors=True)
-        os.makedirs(self.folder)
+        shutil.rmtree(self.directory, ignore_errors=True)
+        os.makedirs(self.directory)
         before = self.server.used()
         source = None
         if stdin:
             # Through a pipe, as ssh gets it from any program.
             source = subprocess.Popen(["cat", stdin], stdout=subprocess.PIPE)
         done = subprocess.run(
-            [*self.watched("client"), *command], cwd=folder, text=True, errors="replace",
+            [*self.watched("client"), *command], cwd=directory, text=True, errors="replace",
             env={"PATH": os.environ["PATH"], "LC_ALL": "C.UTF-8", **environment},
             stdin=source.stdout if source else subprocess.DEVNULL, stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE)
@@ -86,8 +86,8 @@ class Runner:
         if done.returncode not in (0, 1):
             sys.exit(f"{shlex.join(command)}: {done.stderr[-800:]}")
         connections = self.server.used() - before
-        parties = {name: json.loads(read(f"{self.folder}/{name}"))
-                   for name in os.listdir(self.folder)}
+        parties = {name: json.loads(read(f"{self.directory}/{name}"))
+                   for name in os.listdir(self.directory)}
         if connections > 0:
             there = parties.get("server", {"cpu": 0, "watching": 0})
             cpu = max(0, round(connections - there["cpu"] - there["watching"], 2))

@@ -8,7 +8,7 @@ ROOT = os.path.realpath(os.path.join(os.path.dirname(__file__), "../.."))
 
 
 class Program:
-    """One program; `place` is the folder of its repository, which `ssh` leads to if it is given."""
+    """One program; `place` is the directory of its repository, which `ssh` leads to if it is given."""
 
     def __init__(self, name, binary):
         self.name = name

@@ -1,7 +1,7 @@
 // swift-tools-version: 6.2
 import PackageDescription
 
-// The fuzzers: the same sources as the program (the folders in Sources are links), built so that
+// The fuzzers: the same sources as the program (the directories in Sources are links), built so that
 // libFuzzer sees which of their lines an input reaches. `scripts/fuzz` builds and runs them.
 
 let fuzzed: [SwiftSetting] = [

@@ -41,10 +41,10 @@ def archivist(base, cwd, *arguments):
         return subprocess.CompletedProcess(arguments, -1, "", "no end after 100 s")
 
 
-def make(folder, mode, generator):
+def make(directory, mode, generator):
     """A repository with every kind of object in it: two archives, a third removed, a renamed one,
     a second key, what a compaction left."""
-    tree = os.path.join(folder, "tree")
+    tree = os.path.join(directory, "tree")
     os.makedirs(os.path.join(tree, "sub"))
     for number in range(40):
         with open(os.path.join(tree, "sub", f"{number}"), "wb") as file:
@@ -54,10 +54,10 @@ def make(folder, mode, generator):
             file.write(generator.randbytes(size))
     with open(os.path.join(tree, "zeros"), "wb") as file:
         file.write(bytes(100_000))
-    base = os.path.join(folder, "home")
+    base = os.path.join(directory, "home")
 
     def run(*arguments):
-        result = archivist(base, folder, *arguments)
+        result = archivist(base, directory, *arguments)
         assert result.returncode == 0, (arguments, result.stderr)
 
     run("init", "-e", mode, "repo")
@@ -134,9 +134,9 @@ def wrong_files(source, restored):
 def attempt(sound, damage, number):
     """Does one damage to a copy; returns what went wrong, or None."""
     path, what, change = damage
-    with tempfile.TemporaryDirectory(prefix="flip.", dir=os.path.dirname(sound)) as folder:
-        repository = os.path.join(folder, "repo")
-        base = os.path.join(folder, "home")
+    with tempfile.TemporaryDirectory(prefix="flip.", dir=os.path.dirname(sound)) as directory:
+        repository = os.path.join(directory, "repo")
+        base = os.path.join(directory, "home")
         # Objects are never changed in place, so all but the damaged one can be shared.
         shutil.copytree(os.path.join(sound, "repo"), repository, copy_function=os.link)
         # Every second time the client has its table of the index, which must not hide anything.
@@ -150,7 +150,7 @@ def attempt(sound, damage, number):
             with open(target, "wb") as file:
                 file.write(change(data))
 
-        check = archivist(base, folder, "check", "--verify-data", "repo")
+        check = archivist(base, directory, "check", "--verify-data", "repo")
         # What is merely gone may not have been needed: an index object, a segment of the removed
         # archive, a label. That an archive should be there is what a client's memory tells it.
         kind = path.split("/")[0]
@@ -160,7 +160,7 @@ def attempt(sound, damage, number):
         if check.returncode == 0 and is_visible:
             problems.append("check noticed nothing")
         complaint = crash(check)
-        restored = os.path.join(folder, "restored")
+        restored = os.path.join(directory, "restored")
         # "first" is what "renamed" is called when the label is not there.
         for name in ("second",) if number % 3 else ("renamed", "first"):
             os.makedirs(restored, exist_ok=True)
@@ -197,10 +197,10 @@ def main():
     # Memory rather than a disk, if there is any: what is measured is not how fast fsync is.
     place = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
     failures, tried = [], 0
-    with tempfile.TemporaryDirectory(prefix="archivist-flips.", dir=place) as folder:
+    with tempfile.TemporaryDirectory(prefix="archivist-flips.", dir=place) as directory:
         # Without a passphrase a run takes a few milliseconds: dense. With one: sparse.
         for mode, per_kind in ("none", PER_KIND * 2), ("aes256-gcm", PER_KIND // 3):
-            sound = os.path.join(folder, mode)
+            sound = os.path.join(directory, mode)
             os.mkdir(sound)
             make(sound, mode, generator)
             todo = damages(os.path.join(sound, "repo"), generator, per_kind)

@@ -46,16 +46,16 @@ FILES = {"first": "a", "renamed": "b"}
 
 
 class Place:
-    """A folder in which a repository lies under the same path each time."""
+    """A directory in which a repository lies under the same path each time."""
 
-    def __init__(self, folder, suite):
-        self.folder, self.suite = folder, suite
+    def __init__(self, directory, suite):
+        self.directory, self.suite = directory, suite
         # What makes calls of the program fail, while an object is damaged in that way.
         self.faults = {}
-        os.makedirs(folder)
+        os.makedirs(directory)
 
     def path(self, *names):
-        return os.path.join(self.folder, *names)
+        return os.path.join(self.directory, *names)
 
     def run(self, arguments, cwd=".", **more):
         environment = {
@@ -72,10 +72,10 @@ class Place:
         result = self.run(arguments, **more)
         assert result.returncode == 0, (arguments, result.stderr)
 
-    def objects(self, folder):
+    def objects(self, directory):
         return {
             os.path.relpath(os.path.join(parent, name), self.path("repo"))
-            for parent, _, names in os.walk(self.path("repo", folder)) for name in names}
+            for parent, _, names in os.walk(self.path("repo", directory)) for name in names}
 
     def make(self, library):
         self.library = library
@@ -91,18 +91,18 @@ class Place:
         known = {}
 
         def note(step):
-            for folder in set(KINDS.values()):
-                for name in sorted(self.objects(folder) - known.get(folder, set())):
-                    kind = next(kind for kind, value in KINDS.items() if value == folder)
+            for directory in set(KINDS.values()):
+                for name in sorted(self.objects(directory) - known.get(directory, set())):
+                    kind = next(kind for kind, value in KINDS.items() if value == directory)
                     with open(self.path("repo", name), "rb") as file:
                         head = file.read(9)
-                    if folder == "segments" and head[8] == 2:
+                    if directory == "segments" and head[8] == 2:
                         kind = "tree segment"
                     if step == "target":
                         self.targets.setdefault(kind, name)
                     else:
                         self.others.setdefault(kind, name)
-                known[folder] = self.objects(folder)
+                known[directory] = self.objects(directory)
 
         self.must("init", "-e", self.suite, "repo")
         self.must("create", "repo::first", "trees/a")
@@ -132,7 +132,7 @@ class Place:
             COMMANDS["compact"], ARCHIVIST_BASE_DIR=self.path("stranger"), LD_PRELOAD=library,
             FAULT_CALL="unlink", FAULT_AT="1", FAULT_KILL="1",
             FAULT_UNDER=self.path("repo", "segments"))
-        self.stranger = {folder: sorted(self.objects(folder)) for folder in KINDS.values()}
+        self.stranger = {directory: sorted(self.objects(directory)) for directory in KINDS.values()}
         os.rename(self.path("repo"), self.path("foreign"))
         os.rename(self.path("mine"), self.path("repo"))
         note("target")
@@ -151,7 +151,7 @@ class Place:
 
     def damage(self, kind, how):
         """False if there is no such damage for this kind."""
-        folder, name = KINDS[kind], self.targets[kind]
+        directory, name = KINDS[kind], self.targets[kind]
         path = self.path("repo", name)
         if how in FAULTS:
             call, number = FAULTS[how]
@@ -169,18 +169,18 @@ class Place:
             os.remove(path)
             return True
         if how == "rolled back":
-            shutil.rmtree(self.path("repo", folder))
+            shutil.rmtree(self.path("repo", directory))
             subprocess.run(
-                ["cp", "-a", self.path("earlier", folder), self.path("repo", folder)], check=True)
-            return self.objects(folder) != {
+                ["cp", "-a", self.path("earlier", directory), self.path("repo", directory)], check=True)
+            return self.objects(directory) != {
                 os.path.relpath(os.path.join(parent, file), self.path("sound"))
-                for parent, _, files in os.walk(self.path("sound", folder)) for file in files}
+                for parent, _, files in os.walk(self.path("sound", directory)) for file in files}
         if how == "duplicated":
-            if folder == "config":
+            if directory == "config":
                 copy = "config/00000002"
             else:
                 digits = "ab" * 32
-                copy = f"segments/ab/{digits}" if folder == "segments" else f"{folder}/{digits}"
+                copy = f"segments/ab/{digits}" if directory == "segments" else f"{directory}/{digits}"
             shutil.copy2(path, self.path("repo", copy))
             return True
         if how == "cut short":
@@ -198,7 +198,7 @@ class Place:
                 with open(source, "wb") as file:
                     file.write(data)
             else:
-                with open(self.path("foreign", self.stranger[folder][0]), "rb") as file:
+                with open(self.path("foreign", self.stranger[directory][0]), "rb") as file:
                     replacement = file.read()
             data = replacement
         with open(path, "wb") as file:
@@ -305,16 +305,16 @@ def row(place, kind, how):
 
 
 def table():
-    folder = tempfile.mkdtemp(prefix="archivist-damage.", dir=os.environ.get("SCENARIO_TMPDIR"))
+    directory = tempfile.mkdtemp(prefix="archivist-damage.", dir=os.environ.get("SCENARIO_TMPDIR"))
     rows, problems = {}, []
     try:
-        library = os.path.join(folder, "faults.so")
+        library = os.path.join(directory, "faults.so")
         subprocess.run(
             ["gcc", "-O1", "-shared", "-fPIC", "-o", library, os.path.join(HERE, "faults.c"),
              "-ldl"], check=True)
 
         def work(suite):
-            place = Place(os.path.join(folder, suite), suite)
+            place = Place(os.path.join(directory, suite), suite)
             place.make(library)
             for kind in KINDS:
                 # Keys are worth a passphrase; it costs time with each command.
@@ -329,7 +329,7 @@ def table():
         with ThreadPoolExecutor(2) as pool:
             list(pool.map(work, ["none", "aes256-gcm"]))
     finally:
-        shutil.rmtree(folder, ignore_errors=True)
+        shutil.rmtree(directory, ignore_errors=True)
     return [rows[kind, how] for kind in KINDS for how in DAMAGES if (kind, how) in rows], problems
 
 

@@ -56,25 +56,25 @@ class Failed(Exception):
 
 
 class Place:
-    """A folder with a copy of the repository, for one thread."""
+    """A directory with a copy of the repository, for one thread."""
 
-    def __init__(self, folder, library):
-        self.folder, self.library = folder, library
-        self.model = folder + ".model"
-        os.mkdir(folder)
+    def __init__(self, directory, library):
+        self.directory, self.library = directory, library
+        self.model = directory + ".model"
+        os.mkdir(directory)
 
     def run(self, arguments, cwd=".", **fault):
         environment = {
             "PATH": os.environ["PATH"], "LC_ALL": "C", "TZ": "UTC",
-            "ARCHIVIST_BASE_DIR": os.path.join(self.folder, "home"),
+            "ARCHIVIST_BASE_DIR": os.path.join(self.directory, "home"),
         }
         if fault:
             environment |= {
-                "LD_PRELOAD": self.library, "FAULT_UNDER": os.path.join(self.folder, "repo"),
-                "FAULT_DONE": os.path.join(self.folder, "done"),
+                "LD_PRELOAD": self.library, "FAULT_UNDER": os.path.join(self.directory, "repo"),
+                "FAULT_DONE": os.path.join(self.directory, "done"),
             } | {f"FAULT_{key.upper()}": str(value) for key, value in fault.items()}
         result = subprocess.run(
-            [ARCHIVIST, *arguments], cwd=os.path.join(self.folder, cwd), env=environment,
+            [ARCHIVIST, *arguments], cwd=os.path.join(self.directory, cwd), env=environment,
             stdin=subprocess.DEVNULL, capture_output=True, text=True, errors="replace", timeout=300)
         if re.search(r"Fatal error|\.swift:|Stack dump|libswift", result.stderr):
             raise Failed(f"a crash: {result.stderr}")
@@ -90,7 +90,7 @@ class Place:
 
     def make(self, generator):
         for name in ("old", "kept", "new"):
-            tree = os.path.join(self.folder, "trees", name)
+            tree = os.path.join(self.directory, "trees", name)
             os.makedirs(tree)
             for number in range(12):
                 with open(os.path.join(tree, str(number)), "wb") as file:
@@ -106,20 +106,20 @@ class Place:
         self.must("delete", "repo::waste")
 
     def keep(self):
-        shutil.copytree(self.folder, self.model)
+        shutil.copytree(self.directory, self.model)
 
     def reset(self):
         for name in ("repo", "home", "done", "restored"):
-            path = os.path.join(self.folder, name)
+            path = os.path.join(self.directory, name)
             shutil.rmtree(path) if os.path.isdir(path) else os.path.exists(path) and os.remove(path)
         for name in ("repo", "home"):
             # Times are kept, and modes: no more has to be made anew than that.
             subprocess.run(
-                ["cp", "-a", os.path.join(self.model, name), self.folder], check=True)
-        os.mkdir(os.path.join(self.folder, "restored"))
+                ["cp", "-a", os.path.join(self.model, name), self.directory], check=True)
+        os.mkdir(os.path.join(self.directory, "restored"))
 
     def is_restored(self, archive):
-        target = os.path.join(self.folder, "restored")
+        target = os.path.join(self.directory, "restored")
         shutil.rmtree(target)
         os.mkdir(target)
         result = self.run(["extract", f"../repo::{archive}"], cwd="restored")
@@ -129,16 +129,16 @@ class Place:
 
     def compare(self, archive):
         tree = os.path.join("trees", TREES[archive])
-        restored = os.path.join(self.folder, "restored", tree)
-        names = os.listdir(os.path.join(self.folder, tree))
-        same, _, _ = filecmp.cmpfiles(os.path.join(self.folder, tree), restored, names, False)
+        restored = os.path.join(self.directory, "restored", tree)
+        names = os.listdir(os.path.join(self.directory, tree))
+        same, _, _ = filecmp.cmpfiles(os.path.join(self.directory, tree), restored, names, False)
         if sorted(same) != sorted(names):
             raise Failed(f"{archive} is not what was backed up")
 
     def bytes(self):
         return sum(
-            os.path.getsize(os.path.join(folder, name))
-            for folder, _, names in os.walk(os.path.join(self.folder, "repo/segments"))
+            os.path.getsize(os.path.join(directory, name))
+            for directory, _, names in os.walk(os.path.join(self.directory, "repo/segments"))
             for name in names)
 
 
@@ -150,7 +150,7 @@ def count(place, command, call):
         place.reset()
         place.run(arguments, "restored" if command == "extract" else ".",
                   call=call, at=high, error=EIO, kill=1)
-        if not os.path.exists(os.path.join(place.folder, "done")):
+        if not os.path.exists(os.path.join(place.directory, "done")):
             break
         low, high = high, high * 2
     while high - low > 1:
@@ -158,7 +158,7 @@ def count(place, command, call):
         place.reset()
         place.run(arguments, "restored" if command == "extract" else ".",
                   call=call, at=middle, error=EIO, kill=1)
-        if os.path.exists(os.path.join(place.folder, "done")):
+        if os.path.exists(os.path.join(place.directory, "done")):
             low = middle
         else:
             high = middle
@@ -172,7 +172,7 @@ def try_one(place, command, call, error, at, normal):
     if error == ENOSPC:
         fault["onward"] = 1
     result = place.run(arguments, "restored" if command == "extract" else ".", **fault)
-    if not os.path.exists(os.path.join(place.folder, "done")):
+    if not os.path.exists(os.path.join(place.directory, "done")):
         return "not reached"
     status = result.returncode
     if error is not None:
@@ -215,20 +215,20 @@ def try_one(place, command, call, error, at, normal):
 
 
 def main():
-    folder = tempfile.mkdtemp(prefix="archivist-faults.", dir=os.environ.get("SCENARIO_TMPDIR"))
+    directory = tempfile.mkdtemp(prefix="archivist-faults.", dir=os.environ.get("SCENARIO_TMPDIR"))
     verdicts, failures = {}, []
     try:
-        library = os.path.join(folder, "faults.so")
+        library = os.path.join(directory, "faults.so")
         subprocess.run(
             ["gcc", "-O1", "-shared", "-fPIC", "-o", library, os.path.join(HERE, "faults.c"),
              "-ldl"], check=True)
         generator = random.Random(1)
         places = []
         for number in range(2):
-            place = Place(os.path.join(folder, f"place{number}"), library)
+            place = Place(os.path.join(directory, f"place{number}"), library)
             place.make(generator)
             # Something of the new tree is in no archive and in no segment yet.
-            with open(os.path.join(place.folder, "trees/new/own"), "ab") as file:
+            with open(os.path.join(place.directory, "trees/new/own"), "ab") as file:
                 file.write(generator.randbytes(50_000))
             place.keep()
             places.append(place)
@@ -264,7 +264,7 @@ def main():
         with ThreadPoolExecutor(2) as pool:
             list(pool.map(work, range(2)))
     finally:
-        shutil.rmtree(folder, ignore_errors=True)
+        shutil.rmtree(directory, ignore_errors=True)
     for failure in failures[:30]:
         print(failure)
     total = sum(verdicts.values()) - verdicts.get("not reached", 0)

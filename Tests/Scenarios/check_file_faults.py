@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Every call of the program to the system fails in turn, for files that are saved or restored.
 
-For each of `create` and `extract` (into an empty folder, over changed files, with --continue), each
+For each of `create` and `extract` (into an empty directory, over changed files, with --continue), each
 kind of call and each error, such calls fail one at a time. What the command then says has to be true:
 status 0 if everything is as it was asked for, in every detail, and otherwise a message. No file may be
 left under its name with something that is not whole, and nothing is lost in the repository.
@@ -44,7 +44,7 @@ WRITING = {
     "mknod": [EPERM], "mkdir": [ENOSPC], "rename": [EIO], "unlink": [EIO], "lseek": [EIO],
     "mmap": [ENOMEM], "thread": [EAGAIN],
 }
-# The command, the folder that it runs in, where calls fail, and which.
+# The command, the directory that it runs in, where calls fail, and which.
 COMMANDS = {
     "create": (["create", "--files-cache", "disabled", "repo::new", "tree"], ".", "tree", READING),
     "create again": (["create", "--list", "repo::new", "changed"], ".", "changed", READING),
@@ -70,14 +70,14 @@ def has_no_access_time(path):
 
 
 def picture(top, has_links=True):
-    """Everything about what is in a folder that a restored one has to have.
+    """Everything about what is in a directory that a restored one has to have.
 
     Without links, a file whose other names are missing is what it was.
     """
     found, inodes = {}, {}
-    for folder, folders, files in os.walk(top):
-        for name in folders + files:
-            path = os.path.join(folder, name)
+    for directory, directories, files in os.walk(top):
+        for name in directories + files:
+            path = os.path.join(directory, name)
             about = os.lstat(path)
             key = os.path.relpath(path, top)
             facts = [oct(about.st_mode), about.st_uid, about.st_gid, about.st_mtime_ns]
@@ -100,15 +100,15 @@ def picture(top, has_links=True):
 
 
 class Place:
-    """A folder with a copy of everything, for one thread."""
+    """A directory with a copy of everything, for one thread."""
 
-    def __init__(self, folder, library):
-        self.folder, self.library = folder, library
-        self.model = folder + ".model"
-        os.mkdir(folder)
+    def __init__(self, directory, library):
+        self.directory, self.library = directory, library
+        self.model = directory + ".model"
+        os.mkdir(directory)
 
     def path(self, *names):
-        return os.path.join(self.folder, *names)
+        return os.path.join(self.directory, *names)
 
     def run(self, arguments, cwd=".", under=None, **fault):
         environment = {
@@ -161,8 +161,8 @@ class Place:
         subprocess.run(["chattr", "+A", tree + "/a/f6", tree + "/a/b/c"], capture_output=True)
         for number in range(8):
             os.utime(f"{tree}/a/f{number}", ns=(1, 1_600_000_000_123_456_789 + number))
-        for folder in "/a/b", "/a", "":
-            os.utime(tree + folder, ns=(1, 1_500_000_000_000_000_000))
+        for directory in "/a/b", "/a", "":
+            os.utime(tree + directory, ns=(1, 1_500_000_000_000_000_000))
 
     def make(self):
         generator = random.Random(1)
@@ -185,14 +185,14 @@ class Place:
         self.sources = {
             (name, has_links): picture(self.path(name), has_links)
             for name in ("tree", "changed") for has_links in (True, False)}
-        subprocess.run(["cp", "-a", self.folder, self.model], check=True)
+        subprocess.run(["cp", "-a", self.directory, self.model], check=True)
 
     def reset(self, command):
         names = ["repo", "home"] if command.startswith("create") else [COMMANDS[command][1]]
         old = [self.path(name) for name in [*names, "done", "restored"]]
         subprocess.run(["rm", "-rf", *old], check=True)
         models = [os.path.join(self.model, name) for name in names]
-        subprocess.run(["cp", "-a", *models, self.folder], check=True)
+        subprocess.run(["cp", "-a", *models, self.directory], check=True)
         os.mkdir(self.path("restored"))
 
     def hit(self):
@@ -220,9 +220,9 @@ def count(place, command):
 
 def look_for_remains(place, cwd, said):
     """After a restore: every file is whole, or what was there before, or it is said."""
-    for folder, _, names in os.walk(place.path(cwd, "tree")):
+    for directory, _, names in os.walk(place.path(cwd, "tree")):
         for name in names:
-            mine = os.path.join(folder, name)
+            mine = os.path.join(directory, name)
             path = os.path.relpath(mine, place.path(cwd))
             if os.path.islink(mine) or not os.path.isfile(mine) or "could not be removed" in said:
                 continue
@@ -273,10 +273,10 @@ def chosen(total):
 
 
 def main():
-    folder = tempfile.mkdtemp(prefix="archivist-faults.", dir=os.environ.get("SCENARIO_TMPDIR"))
+    directory = tempfile.mkdtemp(prefix="archivist-faults.", dir=os.environ.get("SCENARIO_TMPDIR"))
     verdicts, failures = {}, []
     try:
-        library = os.path.join(folder, "faults.so")
+        library = os.path.join(directory, "faults.so")
         subprocess.run(
             ["gcc", "-O1", "-shared", "-fPIC", "-o", library, os.path.join(HERE, "faults.c"),
              "-ldl"], check=True)
@@ -286,7 +286,7 @@ def main():
         number = 2 * (os.cpu_count() or 1)
 
         def work(index):
-            place = Place(os.path.join(folder, f"place{index}"), library)
+            place = Place(os.path.join(directory, f"place{index}"), library)
             place.make()
             totals = {}
             for command, call in tasks[index::number]:
@@ -306,7 +306,7 @@ def main():
         with ThreadPoolExecutor(number) as pool:
             list(pool.map(work, range(number)))
     finally:
-        shutil.rmtree(folder, ignore_errors=True)
+        shutil.rmtree(directory, ignore_errors=True)
     for failure in failures[:40]:
         print(failure)
     total = sum(verdicts.values()) - verdicts.get("not reached", 0)

@@ -75,7 +75,7 @@ def make_odd_tree(root, numbers):
     write(os.path.join(root, b"noise"), numbers.randbytes(3_000_001))
     write(os.path.join(root, b"setuid"), b"#!/bin/sh\n", 0o4755)
     write(os.path.join(root, b"secret"), b"nobody", 0o000)
-    os.mkdir(os.path.join(root, b"empty folder"), 0o700)
+    os.mkdir(os.path.join(root, b"empty directory"), 0o700)
     os.mkdir(os.path.join(root, b"sticky"))
     os.chmod(os.path.join(root, b"sticky"), 0o1777)
     os.symlink(b"plain", os.path.join(root, b"link"))
@@ -135,9 +135,9 @@ def picture(root):
     root = os.fsencode(root)
     result = {}
     links = {}
-    for folder, folders, files in os.walk(root):
-        for name in [b"."] + folders + files:
-            path = folder if name == b"." else os.path.join(folder, name)
+    for directory, directories, files in os.walk(root):
+        for name in [b"."] + directories + files:
+            path = directory if name == b"." else os.path.join(directory, name)
             info = os.lstat(path)
             relative = os.path.relpath(path, root)
             if stat.S_ISSOCK(info.st_mode):
@@ -185,13 +185,13 @@ def compare(expected, found, what):
 
 
 class Scenario:
-    def __init__(self, program, folder, suite):
+    def __init__(self, program, directory, suite):
         self.program = program
-        self.folder = os.path.join(folder, suite)
-        os.mkdir(self.folder)
+        self.directory = os.path.join(directory, suite)
+        os.mkdir(self.directory)
         self.suite = suite
-        self.repository = os.path.join(self.folder, "repository")
-        self.base = os.path.join(self.folder, "client")
+        self.repository = os.path.join(self.directory, "repository")
+        self.base = os.path.join(self.directory, "client")
         self.count = 0
         self.environment = {
             b"PATH": os.environb.get(b"PATH", b"/usr/bin:/bin"),
@@ -216,7 +216,7 @@ class Scenario:
     def read(self, *arguments):
         options = []
         if self.suite == "keyfile":
-            slot = os.path.join(self.folder, "slot")
+            slot = os.path.join(self.directory, "slot")
             text = self.archivist("key", "export", "--paper", self.repository)
             write(slot, reader.parse_exported_key(text))
             options = ["--slot", slot]
@@ -226,11 +226,11 @@ class Scenario:
         """Restores an archive with both programs, and compares."""
         self.count += 1
         beneath = os.fsdecode(root).lstrip("/")
-        ours = os.path.join(self.folder, f"independent-{self.count}")
+        ours = os.path.join(self.directory, f"independent-{self.count}")
         self.read("extract", archive, ours)
         compare(expected, picture(os.path.join(ours, beneath)), f"{self.suite}: {archive}")
         shutil.rmtree(ours)
-        theirs = os.path.join(self.folder, f"own-{self.count}")
+        theirs = os.path.join(self.directory, f"own-{self.count}")
         os.mkdir(theirs)
         self.archivist("extract", f"{self.repository}::{archive}", cwd=theirs)
         compare(
@@ -248,7 +248,7 @@ class Scenario:
 
     def go(self):
         numbers = random.Random(self.suite)
-        root = os.fsencode(os.path.join(self.folder, "tree"))
+        root = os.fsencode(os.path.join(self.directory, "tree"))
         make_odd_tree(root, numbers)
         first = picture(root)
         self.archivist("init", "--encryption", self.suite, self.repository)
@@ -279,8 +279,8 @@ class Scenario:
         """The reader can fail: one changed byte is found."""
         for kind in ("segments", "index", "archives"):
             paths = [
-                os.path.join(folder, name)
-                for folder, _, names in os.walk(os.path.join(self.repository, kind))
+                os.path.join(directory, name)
+                for directory, _, names in os.walk(os.path.join(self.repository, kind))
                 for name in names
             ]
             path = max(paths, key=os.path.getsize)
@@ -305,7 +305,7 @@ class KeyWithClient(Scenario):
     """A repository whose key slot is not in it."""
 
     def go(self):
-        root = os.fsencode(os.path.join(self.folder, "tree"))
+        root = os.fsencode(os.path.join(self.directory, "tree"))
         make_odd_tree(root, random.Random("keyfile"))
         self.archivist("init", "--encryption", "keyfile", self.repository)
         self.archivist("create", f"{self.repository}::first", root)
@@ -317,7 +317,7 @@ class LargeFile(Scenario):
 
     def go(self):
         numbers = random.Random("large")
-        root = os.fsencode(os.path.join(self.folder, "tree"))
+        root = os.fsencode(os.path.join(self.directory, "tree"))
         os.mkdir(root)
         path = os.path.join(root, b"large")
         write(path, numbers.randbytes(100 << 20))
@@ -354,12 +354,12 @@ def main():
         print(__doc__, file=sys.stderr)
         return 2
     program = os.path.abspath(given)
-    with tempfile.TemporaryDirectory(prefix="archivist-reader-") as folder:
-        scenarios = [Scenario(program, folder, suite) for suite in SUITES]
-        scenarios.append(KeyWithClient(program, folder, "keyfile"))
-        scenarios.append(LargeFile(program, folder, "large"))
+    with tempfile.TemporaryDirectory(prefix="archivist-reader-") as directory:
+        scenarios = [Scenario(program, directory, suite) for suite in SUITES]
+        scenarios.append(KeyWithClient(program, directory, "keyfile"))
+        scenarios.append(LargeFile(program, directory, "large"))
         if os.geteuid() == 0:
-            scenarios.append(System(program, folder, "system"))
+            scenarios.append(System(program, directory, "system"))
         for scenario in scenarios:
             start = time.monotonic()
             try:
@@ -368,7 +368,7 @@ def main():
                 print(f"FAILED {failure}", file=sys.stderr)
                 return 1
             print(f"{scenario.suite}: {time.monotonic() - start:.1f} s", flush=True)
-            shutil.rmtree(scenario.folder)
+            shutil.rmtree(scenario.directory)
     return 0
 
 

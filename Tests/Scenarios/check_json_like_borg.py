@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Programs that read borg's JSON can read ours: the same names, with the same types of values.
 
-The same folder is backed up by both; the outputs of `list`, `info` and `create` with --json, of
+The same directory is backed up by both; the outputs of `list`, `info` and `create` with --json, of
 `list --json-lines`, and the messages of --log-json are compared, key by key. What is missing
 or more here is listed below, with the reason; anything else is a failure.
 """
@@ -54,16 +54,16 @@ def kind(value):
 
 def main():
     failures = []
-    with tempfile.TemporaryDirectory(prefix="archivist-scenario.") as folder:
+    with tempfile.TemporaryDirectory(prefix="archivist-scenario.") as directory:
         environment = {
             "PATH": os.environ["PATH"], "LC_ALL": "C.UTF-8", "TZ": "CET-1CEST",
-            "ARCHIVIST_BASE_DIR": folder, "ARCHIVIST_PASSPHRASE": "secret", "BORG_BASE_DIR": folder,
+            "ARCHIVIST_BASE_DIR": directory, "ARCHIVIST_PASSPHRASE": "secret", "BORG_BASE_DIR": directory,
             "BORG_PASSPHRASE": "secret",
         }
 
         def run(program, *arguments, error=False):
             result = subprocess.run(
-                [program, *arguments], cwd=folder, env=environment, stdin=subprocess.DEVNULL,
+                [program, *arguments], cwd=directory, env=environment, stdin=subprocess.DEVNULL,
                 capture_output=True, text=True)
             if result.returncode not in (0, 1):
                 sys.exit(f"FAILED: {program} {arguments}: {result.stderr}")
@@ -82,7 +82,7 @@ def main():
                 elif ours[path] != borg[path]:
                     failures.append(f"{what}: {path} is a {ours[path]}, borg's is a {borg[path]}")
 
-        tree = os.path.join(folder, "tree")
+        tree = os.path.join(directory, "tree")
         os.makedirs(tree + "/sub")
         with open(tree + "/file", "w") as file:
             file.write("content\n" * 1000)
@@ -119,7 +119,7 @@ def main():
             borg, ours = lines[0][path], lines[1][path]
             compare(f"list --json-lines {path}", borg, ours)
             for name in borg.keys() & ours.keys():
-                # borg lists a folder as the file system does, so which member of a group of hard
+                # borg lists a directory as the file system does, so which member of a group of hard
                 # links is the first one differs; and it rounds times through a float.
                 if path in ("tree/file", "tree/hard"):
                     continue

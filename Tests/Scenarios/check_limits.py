@@ -38,13 +38,13 @@ varint, blob, fields, node = format.varint, format.blob, format.fields, format.n
 
 
 class Repository:
-    """A repository in a folder, made without the program."""
+    """A repository in a directory, made without the program."""
 
     def __init__(self, path, suite=4):
         self.path, self.ring = path, format.make_keys(suite)
-        for folder in ("config", "keys", "index", "archives", "labels", "removed", "quarantine",
+        for directory in ("config", "keys", "index", "archives", "labels", "removed", "quarantine",
                        "doomed", "locks", "tmp"):
-            os.makedirs(os.path.join(path, folder))
+            os.makedirs(os.path.join(path, directory))
         for part in range(256):
             os.makedirs(os.path.join(path, f"segments/{part:02x}"))
         config = format.config_fields(self.ring, 1, bytes(32), [(1, suite)])
@@ -60,13 +60,13 @@ class Repository:
         with open(path, "wb") as file:
             file.write(data)
 
-    def named(self, folder, data):
+    def named(self, directory, data):
         digest = hashlib.sha256(data).hexdigest()
-        self.put(f"{folder}/{digest[:2]}/{digest}" if folder == "segments"
-                 else f"{folder}/{digest}", data)
+        self.put(f"{directory}/{digest[:2]}/{digest}" if directory == "segments"
+                 else f"{directory}/{digest}", data)
 
-    def sealed(self, folder, type, body):
-        self.named(folder, format.whole(body, type, self.ring))
+    def sealed(self, directory, type, body):
+        self.named(directory, format.whole(body, type, self.ring))
 
     def node(self, data):
         """Stores a node; its id."""
@@ -225,18 +225,18 @@ def large_manifest(repository):
 def many_small_objects(repository):
     for number in range(1500):
         label = fields({2: b"\1", 4: format.fixed("x"), 6: b"n", 8: format.timestamp(number)})
-        for folder, type, body in (("labels", 9, label), ("locks", 5, fields({1: b"create"}))):
+        for directory, type, body in (("labels", 9, label), ("locks", 5, fields({1: b"create"}))):
             data = format.whole(body, type, repository.ring, salt=format.fixed(f"{number}"))
-            repository.put(f"{folder}/{format.fixed(f'{folder} {number}').hex()}", data)
+            repository.put(f"{directory}/{format.fixed(f'{directory} {number}').hex()}", data)
     repository.archive()
 
 
 def terabytes(repository):
     """Files of a terabyte, which take no room, under names of objects."""
     repository.archive()
-    for folder in ("keys", "index", "archives", "labels", "removed", "doomed", "locks",
+    for directory in ("keys", "index", "archives", "labels", "removed", "doomed", "locks",
                    "segments/77"):
-        path = os.path.join(repository.path, folder, "77" * 32)
+        path = os.path.join(repository.path, directory, "77" * 32)
         os.makedirs(os.path.dirname(path), exist_ok=True)
         with open(path, "wb") as file:
             file.truncate(1 << 40)
@@ -315,23 +315,23 @@ def run(arguments, cwd, base, seconds):
 
 
 def main():
-    folder = tempfile.mkdtemp(prefix="archivist-limits.", dir=os.environ.get("SCENARIO_TMPDIR"))
+    directory = tempfile.mkdtemp(prefix="archivist-limits.", dir=os.environ.get("SCENARIO_TMPDIR"))
     problems, most_memory, most_seconds, runs = [], 0, 0, 0
     try:
-        os.mkdir(os.path.join(folder, "tree"))
-        with open(os.path.join(folder, "tree/file"), "w", encoding="ascii") as file:
+        os.mkdir(os.path.join(directory, "tree"))
+        with open(os.path.join(directory, "tree/file"), "w", encoding="ascii") as file:
             file.write("something\n")
 
         def examine(title, commands, memory, seconds, statuses=(0, 1, 2)):
             nonlocal most_memory, most_seconds, runs
             worst = 0, 0
             for name in commands:
-                os.makedirs(os.path.join(folder, "home"), exist_ok=True)
-                shutil.rmtree(os.path.join(folder, "out"), ignore_errors=True)
-                os.mkdir(os.path.join(folder, "out"))
+                os.makedirs(os.path.join(directory, "home"), exist_ok=True)
+                shutil.rmtree(os.path.join(directory, "out"), ignore_errors=True)
+                os.mkdir(os.path.join(directory, "out"))
                 status, text, took, used = run(
-                    COMMANDS[name], os.path.join(folder, "out" if name == "extract" else "."),
-                    os.path.join(folder, "home"), seconds)
+                    COMMANDS[name], os.path.join(directory, "out" if name == "extract" else "."),
+                    os.path.join(directory, "home"), seconds)
                 runs += 1
                 worst = max(worst[0], used), max(worst[1], took)
                 if status not in statuses or re.search(r"Fatal|\.swift:|Stack dump", text):
@@ -343,20 +343,20 @@ def main():
             if "-v" in sys.argv:
                 print(f"{title}: {worst[0] // MEBI} MiB, {worst[1]:.1f} s")
             for name in ("repo", "home"):
-                shutil.rmtree(os.path.join(folder, name), ignore_errors=True)
+                shutil.rmtree(os.path.join(directory, name), ignore_errors=True)
 
         for case in CASES:
-            case(Repository(os.path.join(folder, "repo")))
+            case(Repository(os.path.join(directory, "repo")))
             examine(case.__name__.replace("_", " "), COMMANDS, MEMORY, SECONDS)
         usual = most_memory, most_seconds
         for title, case in KEYS.items():
-            case(Repository(os.path.join(folder, "repo"), 1))
+            case(Repository(os.path.join(directory, "repo"), 1))
             examine(title, ["list"], KEY_MEMORY, KEY_SECONDS, {2})
         for title, case in GOOD.items():
-            case(Repository(os.path.join(folder, "repo"), 1))
+            case(Repository(os.path.join(directory, "repo"), 1))
             examine(title, ["list"], GOOD_MEMORY, GOOD_SECONDS, {0})
     finally:
-        shutil.rmtree(folder, ignore_errors=True)
+        shutil.rmtree(directory, ignore_errors=True)
     for problem in problems:
         print(problem)
     print(f"  {len(CASES) + len(KEYS) + len(GOOD)} hostile repositories, {runs} commands: at most "

@@ -47,22 +47,22 @@ ARCHIVE_FORMATS = [
 
 def main():
     failures = []
-    with tempfile.TemporaryDirectory(prefix="archivist-scenario.") as folder:
+    with tempfile.TemporaryDirectory(prefix="archivist-scenario.") as directory:
         environment = {
             "PATH": os.environ["PATH"], "LC_ALL": "C.UTF-8", "TZ": "Europe/Berlin",
-            "HOME": folder, "ARCHIVIST_BASE_DIR": folder, "ARCHIVIST_PASSPHRASE": "secret",
-            "BORG_BASE_DIR": folder, "BORG_PASSPHRASE": "secret",
+            "HOME": directory, "ARCHIVIST_BASE_DIR": directory, "ARCHIVIST_PASSPHRASE": "secret",
+            "BORG_BASE_DIR": directory, "BORG_PASSPHRASE": "secret",
         }
 
         def run(program, *arguments, good=(0,)):
             result = subprocess.run(
-                [program, *arguments], cwd=folder, env=environment, stdin=subprocess.DEVNULL,
+                [program, *arguments], cwd=directory, env=environment, stdin=subprocess.DEVNULL,
                 capture_output=True)
             if result.returncode not in good:
                 sys.exit(f"FAILED: {program} {arguments}: {result.stderr.decode()}")
             return result
 
-        make_tree(os.path.join(folder, "tree"))
+        make_tree(os.path.join(directory, "tree"))
         for program, init in ((ARCHIVIST, []), (BORG, ["-e", "repokey"])):
             repo = "ours" if program == ARCHIVIST else "theirs"
             run(program, "init", *init, repo)
@@ -136,12 +136,12 @@ def make_tree(top):
                           ("\u00fcml\u00e4ut", b"abc"), ("spaces  and 'quotes'", b"1")):
         with open(os.path.join(top, name), "wb") as file:
             file.write(content)
-    os.mkdir(os.path.join(top, "folder"))
+    os.mkdir(os.path.join(top, "directory"))
     os.symlink("small", os.path.join(top, "link"))
-    os.symlink("nowhere/at/all", os.path.join(top, "folder/broken"))
+    os.symlink("nowhere/at/all", os.path.join(top, "directory/broken"))
     os.mkfifo(os.path.join(top, "pipe"))
     os.chmod(os.path.join(top, "small"), 0o4755)
-    os.chmod(os.path.join(top, "folder"), 0o1777)
+    os.chmod(os.path.join(top, "directory"), 0o1777)
     if os.getuid() == 0:
         os.chown(os.path.join(top, "empty"), 54321, 54322)
     with open(os.path.join(top, "sparse"), "wb") as file:
@@ -149,10 +149,10 @@ def make_tree(top):
         file.seek(5_000_000)
         file.write(b"end")
         file.truncate(9_000_000)
-    for folder, names, files in os.walk(top, topdown=False):
+    for directory, names, files in os.walk(top, topdown=False):
         for number, name in enumerate(sorted(names + files)):
             time = 1_700_000_000_123_456_000 + number * 86_400_000_000_000
-            os.utime(os.path.join(folder, name), ns=(time, time), follow_symlinks=False)
+            os.utime(os.path.join(directory, name), ns=(time, time), follow_symlinks=False)
     # Whole microseconds: borg rounds what is behind them, through a floating-point number.
     os.utime(top, ns=(1_700_000_000_654_321_000,) * 2)
 

@@ -58,24 +58,24 @@ def main():
     os.environ["TZ"] = "UTC0"
     time.tzset()
     generator = random.Random(7)
-    with tempfile.TemporaryDirectory(prefix="archivist-scenario.") as folder:
+    with tempfile.TemporaryDirectory(prefix="archivist-scenario.") as directory:
         environment = {
-            "PATH": os.environ["PATH"], "LC_ALL": "C", "TZ": "UTC0", "ARCHIVIST_BASE_DIR": folder,
-            "BORG_BASE_DIR": folder, "BORG_UNKNOWN_UNENCRYPTED_REPO_ACCESS_IS_OK": "yes",
+            "PATH": os.environ["PATH"], "LC_ALL": "C", "TZ": "UTC0", "ARCHIVIST_BASE_DIR": directory,
+            "BORG_BASE_DIR": directory, "BORG_UNKNOWN_UNENCRYPTED_REPO_ACCESS_IS_OK": "yes",
         }
 
         def run(program, *arguments, **more):
             result = subprocess.run(
-                [program, *arguments], cwd=folder, env={**environment, **more},
+                [program, *arguments], cwd=directory, env={**environment, **more},
                 stdin=subprocess.DEVNULL, capture_output=True, text=True)
             if result.returncode != 0:
                 sys.exit(f"FAILED: {program} {arguments}: {result.stderr}")
             return result.stdout + result.stderr
 
-        os.mkdir(os.path.join(folder, "empty"))
+        os.mkdir(os.path.join(directory, "empty"))
         run(BORG, "init", "-e", "none", "borg-repo")
         run(ARCHIVIST, "init", "-e", "none", "repo")
-        archives, seen = os.path.join(folder, "repo", "archives"), set()
+        archives, seen = os.path.join(directory, "repo", "archives"), set()
         for number, moment in enumerate(times(int(time.time()), generator)):
             stamp = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(moment))
             name = f"a{number:02}" if number % 4 else f"b{number:02}"

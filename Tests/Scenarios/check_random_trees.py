@@ -84,7 +84,7 @@ class Maker:
         if dice.randrange(4) == 0:
             os.ftruncate(fd, position + dice.randrange(10_000_000))
 
-    def metadata(self, folder, path, fd, is_directory):
+    def metadata(self, directory, path, fd, is_directory):
         dice = self.dice
         if dice.randrange(2):
             os.chown(fd, dice.choice([0, 1, 1000, 65534, 4_000_000_000]), dice.choice([0, 5, 54321]))
@@ -155,7 +155,7 @@ class Maker:
         self.linkable.append((os.dup(fd), entry))
 
     def deep(self, fd):
-        """A chain of folders that is longer than any path may be."""
+        """A chain of directories that is longer than any path may be."""
         here = os.dup(fd)
         for level in range(self.dice.randint(18, 40)):
             entry = b"%02d" % level + b"d" * 230
@@ -253,20 +253,20 @@ def compare(a, b, what):
 
 
 def run(seed):
-    folder = tempfile.mkdtemp(prefix="archivist-random-", dir=os.environ.get("SCENARIO_TMPDIR"))
+    directory = tempfile.mkdtemp(prefix="archivist-random-", dir=os.environ.get("SCENARIO_TMPDIR"))
     environment = {
-        "PATH": os.environ["PATH"], "ARCHIVIST_BASE_DIR": os.path.join(folder, "home"),
+        "PATH": os.environ["PATH"], "ARCHIVIST_BASE_DIR": os.path.join(directory, "home"),
         "ARCHIVIST_PASSPHRASE": "secret", "TZ": "UTC"}
 
-    def archivist(*arguments, cwd=folder):
+    def archivist(*arguments, cwd=directory):
         result = subprocess.run(
             [ARCHIVIST, *arguments], cwd=cwd, env=environment, stderr=subprocess.PIPE)
         # Only the sockets that there are none of could be a reason for anything but 0.
         if result.returncode != 0:
             sys.exit(f"seed {seed}: {arguments}: {result.returncode}\n{result.stderr.decode()[:4000]}")
 
-    tree = os.path.join(folder, "tree")
-    restored = os.path.join(folder, "restored")
+    tree = os.path.join(directory, "tree")
+    restored = os.path.join(directory, "restored")
     try:
         dice = random.Random(seed)
         os.mkdir(tree)
@@ -303,7 +303,7 @@ def run(seed):
         for root in (tree, restored):
             if os.path.isdir(root):
                 unlock(root)
-        subprocess.run(["rm", "-rf", folder], check=True)
+        subprocess.run(["rm", "-rf", directory], check=True)
 
 
 sys.setrecursionlimit(10_000)

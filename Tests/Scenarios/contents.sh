@@ -59,12 +59,12 @@ chmod 640 special/fifo
 cp -a "$device" special/block
 ln -s "$device" special/link
 ln -s nowhere special/dangling
-ln -s . special/folder
+ln -s . special/directory
 (echo through a pipe >special/fifo) &
 status 0 timeout 60 "$ARCHIVIST" create --read-special --list --exclude 'special/also' repo::special special
 wait
 losetup -d "$device"
-says '^A special/block' '^A special/fifo' '^A special/link' '^s special/dangling' '^s special/folder'
+says '^A special/block' '^A special/fifo' '^A special/link' '^s special/dangling' '^s special/directory'
 mkdir got && cd got
 status 0 archivist extract ../repo::special
 cmp special/block ../image

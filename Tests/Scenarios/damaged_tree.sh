@@ -6,10 +6,10 @@ need_root "reads what only another user may read"
 
 mkdir -p tree
 for number in $(seq 4000); do
-  folder=tree/d$((number % 40))
-  mkdir -p $folder
-  echo "content $number" >$folder/f$number
-  [ $((number % 50)) != 0 ] || ln $folder/f$number $folder/z$number
+  directory=tree/d$((number % 40))
+  mkdir -p $directory
+  echo "content $number" >$directory/f$number
+  [ $((number % 50)) != 0 ] || ln $directory/f$number $directory/z$number
 done
 archivist init repo
 archivist create repo::first tree
@@ -70,7 +70,7 @@ says "$inside: may be among"
 status 0 archivist list --short repo::first "$outside"
 [ "$(cat out)" = "$outside" ] || fail "it listed $(cat out)"
 
-# restored FOLDER: there is everything that was listed, and nothing wrong. A directory that is lost
+# restored DIRECTORY: there is everything that was listed, and nothing wrong. A directory that is lost
 # itself is made for what is in it.
 restored() {
   (cd "$1" && find tree ! -type d | sort) | diff - <(grep '/[fz]' listed | sort)

@@ -2,13 +2,13 @@
 # What is different between two archives.
 source "$(dirname "$0")/lib.sh"
 
-mkdir -p tree/folder tree/gone
+mkdir -p tree/directory tree/gone
 echo same >tree/same
 echo one >tree/content
 echo two >tree/removed
 echo mode >tree/mode
 ln -s here tree/link
-seq 100000 >tree/folder/long
+seq 100000 >tree/directory/long
 archivist init repo
 archivist create repo::first tree
 
@@ -17,7 +17,7 @@ rm -r tree/removed tree/gone
 chmod 600 tree/mode
 ln -sf there tree/link
 echo new >tree/added
-echo more >>tree/folder/long
+echo more >>tree/directory/long
 mkfifo tree/fifo
 archivist create repo::second tree
 
@@ -29,7 +29,7 @@ say "every kind of difference is shown, in the order of the paths"
 status 0 archivist diff repo::first second
 prints '^ +\+6 B +-4 B \[mtime: .* -> .*\] tree/content$' '^added +4 B tree/added$' \
   '^removed +4 B tree/removed$' '^removed directory +tree/gone$' '^changed link .*tree/link$' \
-  '^\[-rw-r--r-- -> -rw-------\] tree/mode$' '^added fifo +tree/fifo$' 'tree/folder/long$'
+  '^\[-rw-r--r-- -> -rw-------\] tree/mode$' '^added fifo +tree/fifo$' 'tree/directory/long$'
 if grep -q 'tree/same' out; then fail "what is the same is shown"; fi
 sed 's/.* //' out >paths
 LC_ALL=C sort -c paths || fail "not in order"

@@ -147,9 +147,9 @@ as_nobody=(setpriv --reuid nobody --regid nogroup --clear-groups env ARCHIVIST_B
 status 0 "${as_nobody[@]}" "$ARCHIVIST" init repo
 status 1 "${as_nobody[@]}" "$ARCHIVIST" create --list repo::x tree
 says 'tree/unreadable: Permission denied' 'tree/locked: Permission denied' '^E tree/unreadable' '^A tree/open/readable'
-status 1 "${as_nobody[@]}" "$ARCHIVIST" create repo::missing-root tree/open no-such-folder
-says 'no-such-folder: No such file'
-status 107 "${as_nobody[@]}" "$ARCHIVIST" create --exit-codes modern repo::modern tree/open no-such-folder
+status 1 "${as_nobody[@]}" "$ARCHIVIST" create repo::missing-root tree/open no-such-directory
+says 'no-such-directory: No such file'
+status 107 "${as_nobody[@]}" "$ARCHIVIST" create --exit-codes modern repo::modern tree/open no-such-directory
 status 105 "${as_nobody[@]}" "$ARCHIVIST" create --exit-codes modern repo::modern2 tree
 [ "$("${as_nobody[@]}" "$ARCHIVIST" list --short repo::x)" = $'tree\ntree/locked\ntree/open\ntree/open/readable' ]
 chown -R root repo
@@ -195,9 +195,9 @@ found=0
 status 0 archivist delete repo::large
 
 say "JSON on standard output stays JSON, with warnings beside it"
-status 1 archivist create --json --list repo::json tree no-such-folder
+status 1 archivist create --json --list repo::json tree no-such-directory
 python3 -m json.tool <out >/dev/null
-status 1 archivist create --log-json --json --list repo::json2 tree no-such-folder
+status 1 archivist create --log-json --json --list repo::json2 tree no-such-directory
 python3 -c 'import json, sys; [json.loads(line) for line in open("err")]'
 grep -q '"levelname": *"WARNING"' err
 status 2 archivist --log-json info repo::nothing

@@ -10,7 +10,7 @@ touch -d 2001-02-03 tree/* tree
 archivist init repo
 archivist create repo::first tree
 
-# whole FOLDER: every file in it is one of the tree's, and complete.
+# whole DIRECTORY: every file in it is one of the tree's, and complete.
 whole() {
   local file
   (cd "$1" && find . -type f) | while read -r file; do

@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 """A FUSE file system whose files are not what they say they are.
 
-    false_files.py FOLDER MOUNTPOINT
+    false_files.py DIRECTORY MOUNTPOINT
 
-Shows the files in FOLDER, read anew each time. All of them, and the folder, have one time that never
+Shows the files in DIRECTORY, read anew each time. All of them, and the directory, have one time that never
 changes, and always the same inode numbers. A file whose name begins with `zero` says that it has 0
 bytes, one with `page` that it has 4096, whatever it has; all others say what is true. It speaks to
 /dev/fuse itself, runs until it is unmounted, and needs root.
@@ -23,8 +23,8 @@ DIRECT_IO = 1
 
 
 class FalseFiles:
-    def __init__(self, folder):
-        self.folder = folder
+    def __init__(self, directory):
+        self.directory = directory
         self.numbers = {}
 
     def number(self, name):
@@ -34,7 +34,7 @@ class FalseFiles:
         return next(name for name, known in self.numbers.items() if known == number)
 
     def path(self, number):
-        return os.path.join(self.folder, self.name(number))
+        return os.path.join(self.directory, self.name(number))
 
     def attributes(self, number):
         if number == 1:
@@ -52,7 +52,7 @@ class FalseFiles:
             return struct.pack("<4I2H2I2H8I", 7, 31, 1 << 16, 0, 8, 6, 1 << 16, 1, 0, 0, *[0] * 8)
         if operation == LOOKUP:
             name = body.rstrip(b"\0")
-            if not os.path.exists(os.path.join(self.folder, name)):
+            if not os.path.exists(os.path.join(self.directory, name)):
                 return errno.ENOENT
             found = self.number(name)
             return struct.pack("<4Q2I", found, 0, 0, 0, 0, 0) + self.attributes(found)
@@ -67,7 +67,7 @@ class FalseFiles:
         if operation == READDIR:
             _, offset, size = struct.unpack_from("<QQI", body)
             entries = b""
-            names = sorted(os.listdir(self.folder))
+            names = sorted(os.listdir(self.directory))
             for place, name in list(enumerate(names))[offset:]:
                 entry = struct.pack("<QQII", self.number(name), place + 1, len(name), 8) + name
                 entry += bytes(-len(entry) % 8)
@@ -105,13 +105,13 @@ class FalseFiles:
 
 
 def main():
-    folder, mountpoint = (os.fsencode(argument) for argument in sys.argv[1:])
+    directory, mountpoint = (os.fsencode(argument) for argument in sys.argv[1:])
     device = os.open("/dev/fuse", os.O_RDWR)
     options = b"fd=%d,rootmode=40000,user_id=0,group_id=0,allow_other" % device
     libc = ctypes.CDLL(None, use_errno=True)
     if libc.mount(b"false", mountpoint, b"fuse", 0, options) != 0:
         sys.exit(f"mount: {os.strerror(ctypes.get_errno())}")
-    FalseFiles(folder).serve(device)
+    FalseFiles(directory).serve(device)
 
 
 main()

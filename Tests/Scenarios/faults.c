@@ -1,4 +1,4 @@
-// Makes one call of a program to the C library fail, for files and folders below a path.
+// Makes one call of a program to the C library fail, for files and directories below a path.
 //
 //   LD_PRELOAD=faults.so FAULT_CALL=write FAULT_AT=3 FAULT_ERROR=28 FAULT_UNDER=/repo program …
 //
@@ -123,9 +123,9 @@ DIR *opendir(const char *path) {
   return REAL(DIR *, "opendir", const char *)(path);
 }
 
-struct dirent *readdir(DIR *folder) {
-  if (fails("list", is_open_below(dirfd(folder)))) return NULL;
-  return REAL(struct dirent *, "readdir", DIR *)(folder);
+struct dirent *readdir(DIR *directory) {
+  if (fails("list", is_open_below(dirfd(directory)))) return NULL;
+  return REAL(struct dirent *, "readdir", DIR *)(directory);
 }
 
 ssize_t pread(int descriptor, void *to, size_t size, off_t offset) {
@@ -163,9 +163,9 @@ int unlink(const char *path) {
   return syscall(SYS_unlink, path);
 }
 
-int fstatat(int folder, const char *path, struct stat *to, int flags) {
-  if (fails("stat", is_entry_below(folder, path))) return -1;
-  return REAL(int, "fstatat", int, const char *, struct stat *, int)(folder, path, to, flags);
+int fstatat(int directory, const char *path, struct stat *to, int flags) {
+  if (fails("stat", is_entry_below(directory, path))) return -1;
+  return REAL(int, "fstatat", int, const char *, struct stat *, int)(directory, path, to, flags);
 }
 
 int stat(const char *path, struct stat *to) {

@@ -101,8 +101,8 @@ say "a mount whose inode numbers change keeps every file unchanged"
 if command -v sshfs >/dev/null && [ -e /dev/fuse ] && [ -x /usr/lib/openssh/sftp-server ]; then
   # sshfs, without a network between it and the server.
   printf '#!/bin/sh\nexec /usr/lib/openssh/sftp-server\n' >ssh && chmod +x ssh
-  mkdir -p remote/folder mnt
-  for name in $(seq 50); do echo "file $name" >"remote/folder/$name"; done
+  mkdir -p remote/directory mnt
+  for name in $(seq 50); do echo "file $name" >"remote/directory/$name"; done
   find remote -type f -exec touch -d 2001-01-01 {} +
   mounted() {
     sshfs -o "ssh_command=$work/ssh" "nobody@nowhere:$work/remote" mnt
@@ -111,24 +111,24 @@ if command -v sshfs >/dev/null && [ -e /dev/fuse ] && [ -x /usr/lib/openssh/sftp
     umount mnt
     unset 'mounts[-1]'
   }
-  numbers_in_order() { (cd mnt/folder && stat -c '%n %i' $(seq 50)); }
-  numbers_backwards() { (cd mnt/folder && stat -c '%n %i' $(seq 50 -1 1) | sort -n); }
+  numbers_in_order() { (cd mnt/directory && stat -c '%n %i' $(seq 50)); }
+  numbers_backwards() { (cd mnt/directory && stat -c '%n %i' $(seq 50 -1 1) | sort -n); }
   mounted numbers_in_order >one
   mounted numbers_backwards >two
   if cmp -s one two; then fail "the inode numbers did not change"; fi
   backup() {
     "$1" >/dev/null
-    status 0 archivist create --list --files-cache "$2" --series remote "repo::remote-$3" mnt/folder
+    status 0 archivist create --list --files-cache "$2" --series remote "repo::remote-$3" mnt/directory
     cp "$work/err" letters
   }
   mounted backup numbers_in_order ctime,size 1
   [ "$(grep -c '^A ' letters)" = 50 ]
   mounted backup numbers_backwards ctime,size 2
   [ "$(grep -c '^U ' letters)" = 50 ]
-  echo changed >remote/folder/7
+  echo changed >remote/directory/7
   mounted backup numbers_in_order ctime,size 3
   [ "$(grep -c '^U ' letters)" = 49 ]
-  grep -qx 'M mnt/folder/7' letters
+  grep -qx 'M mnt/directory/7' letters
   mounted backup numbers_in_order ctime,size,inode 4
   mounted backup numbers_backwards ctime,size,inode 5
   [ "$(grep -c '^M ' letters)" -gt 40 ]

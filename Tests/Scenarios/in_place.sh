@@ -181,7 +181,7 @@ for number in 32 96; do
   cd ..
 done
 
-say "as a user, over folders that may not be written to"
+say "as a user, over directories that may not be written to"
 mkdir mine && chown nobody mine && chmod 755 "$work"
 cp -r repo repo-of-nobody && chown -R nobody repo-of-nobody
 as_nobody() {

@@ -10,7 +10,7 @@ python3-zstandard, python3-lz4).
 
     independent_reader.py REPOSITORY list
     independent_reader.py REPOSITORY items ARCHIVE
-    independent_reader.py REPOSITORY extract ARCHIVE FOLDER
+    independent_reader.py REPOSITORY extract ARCHIVE DIRECTORY
     independent_reader.py REPOSITORY verify
 
 The passphrase is taken from the variable READER_PASSPHRASE, a slot that a client keeps from the
@@ -172,8 +172,8 @@ def rest(reader):
 # 3 Names
 
 
-class Folder:
-    """The objects of a repository in a folder."""
+class Directory:
+    """The objects of a repository in a directory."""
 
     HEX = re.compile(r"[0-9a-f]{64}\Z")
     GENERATION = re.compile(r"(?:[0-9]{8}|[1-9][0-9]{8,9})\Z")
@@ -182,17 +182,17 @@ class Folder:
         self.path = path
 
     def list(self, kind):
-        folder = os.path.join(self.path, kind)
+        directory = os.path.join(self.path, kind)
         if kind == "segments":
             names = [
                 name
-                for part in os.listdir(folder)
+                for part in os.listdir(directory)
                 if re.fullmatch("[0-9a-f]{2}", part)
-                for name in os.listdir(os.path.join(folder, part))
+                for name in os.listdir(os.path.join(directory, part))
                 if name[:2] == part
             ]
         else:
-            names = os.listdir(folder)
+            names = os.listdir(directory)
         return sorted(bytes.fromhex(name) for name in names if self.HEX.match(name))
 
     def generations(self):
@@ -427,11 +427,11 @@ def open_object(data, type, keys):
 # 7 Configuration
 
 
-def identify(folder):
+def identify(directory):
     """The repository id, which stands in the clear."""
-    generations = folder.generations()
+    generations = directory.generations()
     demand(generations, "there is no repository")
-    header = Header(Reader(folder.get("config", generations[-1], OBJECT_LIMIT)))
+    header = Header(Reader(directory.get("config", generations[-1], OBJECT_LIMIT)))
     demand(header.type == 7 and len(header.extension) == 32, "is no configuration")
     return header.extension
 
@@ -465,10 +465,10 @@ def decode_config(body, keys):
     return config
 
 
-def load_config(folder, keys):
+def load_config(directory, keys):
     previous = config = None
-    for generation in folder.generations():
-        data = folder.get("config", generation, OBJECT_LIMIT)
+    for generation in directory.generations():
+        data = directory.get("config", generation, OBJECT_LIMIT)
         config = decode_config(open_object(data, 7, keys), keys)
         demand(config[2] == generation, "is of another generation than its name")
         demand(previous in (None, config[10]), "does not follow the configuration before")
@@ -572,20 +572,20 @@ class Directory:
         return facts(self) == facts(other)
 
 
-def read_directory(folder, name, keys):
+def read_directory(directory, name, keys):
     """9.3, 9.4: a segment's own directory."""
-    size = folder.size("segments", name)
+    size = directory.size("segments", name)
     demand(size <= SEGMENT_LIMIT, "is larger than a segment")
-    header = Header(Reader(folder.get_range("segments", name, 0, min(size, 4176))))
+    header = Header(Reader(directory.get_range("segments", name, 0, min(size, 4176))))
     key = keys.object_key(header, "index")
     end = size - 32
     demand(end >= len(header.encoded), "ends too early")
-    sealed = folder.get_range("segments", name, end, size)
+    sealed = directory.get_range("segments", name, end, size)
     trailer = Reader(open_sealed(header.suite, key, nonce(2, 0), header.encoded, sealed))
     offset, length = trailer.integer(8), trailer.integer(8)
     trailer.finish()
     demand(len(header.encoded) <= offset and offset + length == end, "a trailer that is wrong")
-    sealed = folder.get_range("segments", name, offset, end)
+    sealed = directory.get_range("segments", name, offset, end)
     inner = Reader(open_sealed(header.suite, key, nonce(1, 0), header.encoded, sealed))
     body = Reader(inner.take(inner.integer(8)))
     directory = Directory(body)
@@ -884,18 +884,18 @@ def parse_exported_key(page):
 
 class Repository:
     def __init__(self, path, passphrase, client_slots=()):
-        self.folder = Folder(path)
+        self.directory = Directory(path)
         self.problems = []
-        repository_id = identify(self.folder)
+        repository_id = identify(self.directory)
         self.keys = Keys(self.find_bundle(repository_id, passphrase, client_slots))
-        self.config = load_config(self.folder, self.keys)
+        self.config = load_config(self.directory, self.keys)
         self.cache = collections.OrderedDict()
         self.load_index()
 
     def find_bundle(self, repository_id, passphrase, client_slots):
         """5: the first bundle that opens, and that the configuration is sealed with."""
         slots = []
-        names = sorted(self.folder.list("keys"), key=lambda name: (self.folder.date("keys", name), name))
+        names = sorted(self.directory.list("keys"), key=lambda name: (self.directory.date("keys", name), name))
         if len(names) > 4096:
             self.problems.append(f"keys/: {len(names) - 4096} files were not looked at")
         for number, data in enumerate(client_slots):
@@ -903,7 +903,7 @@ class Repository:
                 slots.append((True, bytes([number]), data, *slot_parameters(data)))
         for name in names[:4096]:
             with self.reporting("keys", name):
-                data = self.folder.get("keys", name, 16384)
+                data = self.directory.get("keys", name, 16384)
                 slots.append((False, name, data, *slot_parameters(data)))
         stretched, work = {}, 0
         rejection = Refused("no key slot opens")
@@ -923,7 +923,7 @@ class Repository:
                 if not bundle:
                     continue
                 try:
-                    load_config(self.folder, Keys(bundle))
+                    load_config(self.directory, Keys(bundle))
                 except Refused as error:
                     rejection = error
                     raise
@@ -946,16 +946,16 @@ class Repository:
 
     def objects(self, kind, type, decode, limit=OBJECT_LIMIT):
         """The objects of a kind that can be read; the others are reported."""
-        for name in self.folder.list(kind):
+        for name in self.directory.list(kind):
             with self.reporting(kind, name):
-                data = self.folder.get(kind, name, limit)
+                data = self.directory.get(kind, name, limit)
                 yield name, decode(open_object(data, type, self.keys))
 
     def load_index(self):
         """10: every place of every chunk."""
         self.places = collections.defaultdict(list)
         self.directories = {}
-        present = {name: self.folder.size("segments", name) for name in self.folder.list("segments")}
+        present = {name: self.directory.size("segments", name) for name in self.directory.list("segments")}
         self.indexed = {}
         for _, entries in self.objects("index", 3, decode_index, INDEX_LIMIT):
             for name, size, directory in entries:
@@ -968,7 +968,7 @@ class Repository:
             if not directories:
                 directories = []
                 with self.reporting("segments", name):
-                    directories.append(read_directory(self.folder, name, self.keys))
+                    directories.append(read_directory(self.directory, name, self.keys))
             for directory in directories:
                 self.add_places(name, directory)
 
@@ -1002,7 +1002,7 @@ class Repository:
         key = segment, block.offset
         if key not in self.cache:
             end = block.offset + block.sealed
-            sealed = self.folder.get_range("segments", segment, block.offset, end)
+            sealed = self.directory.get_range("segments", segment, block.offset, end)
             self.cache[key] = open_block(sealed, block, self.keys)
             while len(self.cache) > 64:
                 self.cache.popitem(last=False)
@@ -1108,12 +1108,12 @@ class Repository:
     def verify(self):
         """Every object against its name, every chunk against its id, every archive to its leaves."""
         chunks = 0
-        for segment in self.folder.list("segments"):
+        for segment in self.directory.list("segments"):
             with self.reporting("segments", segment):
-                size = self.folder.size("segments", segment)
-                data = self.folder.get_range("segments", segment, 0, size)
+                size = self.directory.size("segments", segment)
+                data = self.directory.get_range("segments", segment, 0, size)
                 demand(hashlib.sha256(data).digest() == segment, "has another hash than its name")
-                directory = read_directory(self.folder, segment, self.keys)
+                directory = read_directory(self.directory, segment, self.keys)
                 known = self.indexed.get(segment, [])
                 demand(all(one == directory for one in known), "is not what the index says")
                 id_key = self.keys.content_id if directory.type == 1 else self.keys.tree_id
@@ -1149,28 +1149,28 @@ class Repository:
         }
 
     def extract(self, archive, target):
-        """Restores into a folder that is new, so that everything in it is ours.
+        """Restores into a directory that is new, so that everything in it is ours.
 
-        No path leads through a symbolic link: a parent has to be a folder of this run.
+        No path leads through a symbolic link: a parent has to be a directory of this run.
         """
         os.mkdir(target)
-        folders = {b""}
+        directories = {b""}
         made = {}
         late = []
         target = os.fsencode(target)
         for item in self.items(archive):
             path = os.path.join(target, item.path) if item.path else target
             parent = item.path.rpartition(b"/")[0]
-            if parent not in folders:
-                # Archives need not hold the folders above their roots.
+            if parent not in directories:
+                # Archives need not hold the directories above their roots.
                 for end in [i for i, c in enumerate(parent + b"/") if c == 0x2F]:
-                    if parent[:end] not in folders:
+                    if parent[:end] not in directories:
                         os.mkdir(os.path.join(target, parent[:end]))
-                        folders.add(parent[:end])
+                        directories.add(parent[:end])
             if stat.S_ISDIR(item.mode):
-                if item.path not in folders:
+                if item.path not in directories:
                     os.mkdir(path)
-                    folders.add(item.path)
+                    directories.add(item.path)
                 late.append((path, item))
                 continue
             first = made.get(item.link_group)
@@ -1252,7 +1252,7 @@ def main():
     commands.add_parser("items").add_argument("archive")
     extract = commands.add_parser("extract")
     extract.add_argument("archive")
-    extract.add_argument("folder")
+    extract.add_argument("directory")
     arguments = parser.parse_args()
 
     passphrase = os.environb.get(b"READER_PASSPHRASE")
@@ -1270,7 +1270,7 @@ def main():
                 line["holes"] = item.holes
             print(json.dumps(line))
     elif arguments.command == "extract":
-        repository.extract(repository.archive(arguments.archive), arguments.folder)
+        repository.extract(repository.archive(arguments.archive), arguments.directory)
     else:
         print(json.dumps(repository.verify()))
     for problem in repository.problems:

@@ -87,8 +87,8 @@ for name in link.key dangling.key; do
 done
 cmp exported.key other.key && [ -L link.key ] && [ ! -e nowhere ]
 status 2 archivist key export repo .
-status 2 archivist key export repo missing/folder/key
-[ ! -e missing ] || fail "a folder was made: the medium that is meant is not there"
+status 2 archivist key export repo missing/directory/key
+[ ! -e missing ] || fail "a directory was made: the medium that is meant is not there"
 # Devices and pipes stay what they are.
 mkfifo pipe
 cat pipe >piped.key &
@@ -189,8 +189,8 @@ cp -r hostile sound
 forge() {
   python3 - "$1" <<'PYTHON'
 import hashlib, os, sys
-folder, kind = "hostile/keys", sys.argv[1]
-good = os.path.join(folder, min(os.listdir("sound/keys")))
+directory, kind = "hostile/keys", sys.argv[1]
+good = os.path.join(directory, min(os.listdir("sound/keys")))
 slot = open(good, "rb").read()
 make = {
     "noise": lambda: slot[:112] + os.urandom(len(slot) - 112),
@@ -203,7 +203,7 @@ make = {
 data = make()
 while kind != "nothing" and hashlib.sha256(data).hexdigest() > os.path.basename(good):
     data = make()
-name = os.path.join(folder, hashlib.sha256(data).hexdigest())
+name = os.path.join(directory, hashlib.sha256(data).hexdigest())
 open(name, "wb").write(data)
 os.utime(name, (1, 1))
 PYTHON

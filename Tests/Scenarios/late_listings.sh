@@ -7,7 +7,7 @@ services=$scenarios/../Services
 eval "$("$services/sshd.sh" start "$work/sshd")"
 endings+=('"$services/sshd.sh" stop "$work/sshd"')
 
-# mount_with OPTIONS…: the folder `real` on ./far, as another machine has it.
+# mount_with OPTIONS…: the directory `real` on ./far, as another machine has it.
 mount_with() {
   mkdir -p far
   sshfs -F "$SSH_CONFIG" "peer:$work/real" far "$@"

@@ -148,7 +148,7 @@ if unshare -T --boottime 100000 --fork true 2>/dev/null; then
   whole
 fi
 
-say "a folder /proc that shows the processes of others"
+say "a directory /proc that shows the processes of others"
 begin env
 archivist delete repo::one
 status 0 unshare -p -m --propagation private --fork "$ARCHIVIST" compact repo

@@ -2,7 +2,7 @@
 #
 #   source "$(dirname "$0")/lib.sh"
 #
-# It makes a folder of its own, goes there, keeps what archivist remembers inside it, and removes
+# It makes a directory of its own, goes there, keeps what archivist remembers inside it, and removes
 # everything when the scenario ends. A scenario reads like a terminal session; the first command
 # that does not do what is expected of it ends it, and says so.
 

@@ -15,7 +15,7 @@ chown -R 12345:12345 tree
 archivist init repo
 archivist create repo::first tree
 
-# left FOLDER: every file that is there is whole, and told is every name that is not there; with
+# left DIRECTORY: every file that is there is whole, and told is every name that is not there; with
 # `untold`, none of them, because one error is told for all.
 left() {
   local name

@@ -5,7 +5,7 @@ source "$(dirname "$0")/lib.sh"
 need_root "sets flags and owners"
 chmod 755 "$work"
 
-# A file system that has flags, whatever the working folder is on.
+# A file system that has flags, whatever the working directory is on.
 truncate -s 200M image
 mkfs.ext4 -q image
 mkdir disk
@@ -43,7 +43,7 @@ flags tree >"$work/a" && flags new/tree >"$work/b"
 diff "$work/a" "$work/b"
 [ "$(stat -c %h new/tree/plain/three)" = 3 ]
 
-say "over immutable files in append-only folders, as root"
+say "over immutable files in append-only directories, as root"
 before=$(stat -c '%i %Z' "new/tree/flag i" new/tree/append/inside/file)
 cd new
 status 0 archivist extract ../repo::flags
@@ -77,8 +77,8 @@ mkdir without without-too
 archivist create --noflags repo::noflags tree
 (cd without && archivist extract ../repo::noflags)
 (cd without-too && archivist extract --noflags ../repo::flags)
-for folder in without without-too; do
-  [ -z "$(flags "$folder/tree" | cut -d' ' -f1 | tr -d 'e-' | tr -d '\n')" ] || fail "flags in $folder"
+for directory in without without-too; do
+  [ -z "$(flags "$directory/tree" | cut -d' ' -f1 | tr -d 'e-' | tr -d '\n')" ] || fail "flags in $directory"
 done
 
 say "--noxattrs, --noacls, --nobirthtime, --noctime, --atime, --numeric-ids"
@@ -112,7 +112,7 @@ status 0 archivist create --list --noctime --series n repo::noctime-2 meta
 says '^M meta/f'
 
 say "owners and ACLs by name, where names have other numbers"
-# A root folder of its own, with a passwd of its own: nobody is 4242 there, and so on.
+# A root directory of its own, with a passwd of its own: nobody is 4242 there, and so on.
 mkdir -p chroot/bin chroot/etc chroot/target chroot/proc
 mount -t proc scenario chroot/proc
 mounts=("$work/disk/chroot/proc" "${mounts[@]}")
@@ -129,11 +129,11 @@ setfacl -m u:nobody:rw,u:12345:r,u:daemon:r,g:mail:rx,g:54321:x acls/f
 setfacl -d -m u:nobody:rwx,g:mail:r acls/d
 archivist create repo::acls acls
 rm -r chroot/repo && cp -r repo chroot/repo
-extract_in_chroot() { # FOLDER OPTIONS…
-  local folder=$1
+extract_in_chroot() { # DIRECTORY OPTIONS…
+  local directory=$1
   shift
-  mkdir -p "chroot/$folder"
-  env -i ARCHIVIST_PASSPHRASE=secret ARCHIVIST_BASE_DIR=/home python3 - "$work/disk/chroot" "$folder" "$@" <<'PYTHON'
+  mkdir -p "chroot/$directory"
+  env -i ARCHIVIST_PASSPHRASE=secret ARCHIVIST_BASE_DIR=/home python3 - "$work/disk/chroot" "$directory" "$@" <<'PYTHON'
 import os, sys
 os.chroot(sys.argv[1])
 os.chdir("/" + sys.argv[2])

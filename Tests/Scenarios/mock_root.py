@@ -58,9 +58,9 @@ def describe(path):
 
 def picture(top):
     found = {".": describe(top)}
-    for folder, folders, files in os.walk(top):
-        for name in folders + files:
-            path = os.path.join(folder, name)
+    for directory, directories, files in os.walk(top):
+        for name in directories + files:
+            path = os.path.join(directory, name)
             found[os.path.relpath(path, top)] = describe(path)
     return found
 
@@ -69,7 +69,7 @@ def beneath(path, tops):
     return any(top == "." or path == top or path.startswith(top + "/") for top in tops)
 
 
-def is_folder(entry):
+def is_directory(entry):
     return entry is not None and stat.S_ISDIR(entry["facts"]["mode"])
 
 
@@ -105,7 +105,7 @@ def differences(archive, before, after, asked, refused, places):
     # What is one file there, and nothing else, is one file here.
     there, here = {}, {}
     for path, source in restored.items():
-        if path in after and not is_folder(after[path]):
+        if path in after and not is_directory(after[path]):
             there.setdefault(tuple(archive[source]["inode"]), set()).add(path)
             here.setdefault(tuple(after[path]["inode"]), set()).add(path)
     for group in there.values():
@@ -115,13 +115,13 @@ def differences(archive, before, after, asked, refused, places):
         old, new = before.get(path), after.get(path)
         if path in restored or old == new:
             continue
-        if old is None and path in above and is_folder(new):
+        if old is None and path in above and is_directory(new):
             # Made on the way to something: as the archive has it.
             if path in archive and new["facts"] != archive[path]["facts"]:
                 yield f"{path} was made as {new['facts']}, and is {archive[path]['facts']}"
         elif old is None or new is None:
             yield f"{path} was {'made' if old is None else 'removed'}"
-        elif path in around and is_folder(old) and is_folder(new):
+        elif path in around and is_directory(old) and is_directory(new):
             # Its entries have changed, and so its times.
             if old["facts"] | {"mtime": 0} != new["facts"] | {"mtime": 0}:
                 yield f"{path} is {new['facts']}, and was {old['facts']}"

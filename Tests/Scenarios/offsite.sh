@@ -27,12 +27,12 @@ fetch() {
   [ "$result" = 0 ] || [ "$result" = 24 ] || fail "rsync ended with $result"
 }
 
-# in_any_order COMMAND…: rsync visits the folders one after the other, in an order of its own, and
+# in_any_order COMMAND…: rsync visits the directories one after the other, in an order of its own, and
 # what COMMAND does comes in between.
 in_any_order() {
-  local folder
-  for folder in $(cd repo && ls | grep -v '^tmp$' | shuf); do
-    fetch --delete "repo/$folder" copy/
+  local directory
+  for directory in $(cd repo && ls | grep -v '^tmp$' | shuf); do
+    fetch --delete "repo/$directory" copy/
     "$@"
   done
 }
@@ -76,7 +76,7 @@ for round in $(seq "$rounds"); do
 done
 status 0 elsewhere check --verify-data copy
 
-say "the same, folder after folder, in any order: what was there when it began is whole"
+say "the same, directory after directory, in any order: what was there when it began is whole"
 for round in $(seq "$rounds"); do
   rm -rf copy && mkdir copy
   archivist list --short repo | sort >before
@@ -130,7 +130,7 @@ say "without one: check says what is missing, and the next rsync brings it"
 grow kept-last- && kept=kept-last-$number
 grow gone-last- && gone=gone-last-$number
 rm -rf copy && mkdir copy
-for folder in $(cd repo && ls | grep -v '^segments$'); do fetch "repo/$folder" copy/; done
+for directory in $(cd repo && ls | grep -v '^segments$'); do fetch "repo/$directory" copy/; done
 archivist delete "repo::$gone"
 archivist compact --threshold 0 repo
 fetch --delete repo/ copy/ --exclude /archives --exclude /index --exclude /removed

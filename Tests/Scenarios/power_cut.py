@@ -1,17 +1,17 @@
 #!/usr/bin/env python3
-"""What a power cut may leave of a folder, from a trace of the system calls that changed it.
+"""What a power cut may leave of a directory, from a trace of the system calls that changed it.
 
-usage: power_cut.py TRACE WORLD MARKS [--images N] [--seed N] [--worker I/N] [--ignore files|folders]
+usage: power_cut.py TRACE WORLD MARKS [--images N] [--seed N] [--worker I/N] [--ignore files|directories]
                     [--until-loss PATTERN] [--replay SEED] -- EXAMINE…
 
-TRACE is what `strace -f -y -xx -s 100000000` wrote while programs worked below the folder WORLD, and
+TRACE is what `strace -f -y -xx -s 100000000` wrote while programs worked below the directory WORLD, and
 wrote lines to the file MARKS about what they had done. The trace is a history of operations. An image
 is what may be left of WORLD when the power goes at some moment of it, and POSIX allows much:
 
 - Bytes of a file are there for certain if `fsync` of the file began after they were written, and
   ended before the cut. Of later ones there may be all, none, the first, other pages than those, or
   zeros or noise in their place; the file's size may be known or not.
-- An entry of a folder (made, renamed, removed) is there for certain if `fsync` of the folder began
+- An entry of a directory (made, renamed, removed) is there for certain if `fsync` of the directory began
   after that, and ended before the cut. Of later changes there may be any, whatever their order.
   A rename is two changes, one for each name.
 - A call that was under way may have had its effect or not. `sync_file_range` promises nothing.
@@ -20,7 +20,7 @@ Each image is put at WORLD, and the program EXAMINE is run with the marks that w
 cut on its standard input. It exits with 0 if nothing is lost. Images that are equal to earlier ones
 are not examined again. Of each image that is lost the seed is printed, with which it is made again.
 
---ignore takes `fsync` of files, or of folders, for nothing: a program that relies on it must lose
+--ignore takes `fsync` of files, or of directories, for nothing: a program that relies on it must lose
 something then, or the analysis could not find a loss.
 """
 
@@ -116,18 +116,18 @@ class File:
         self.synced = []  # (begun, ended)
 
 
-class Folder:
+class Directory:
     def __init__(self):
         self.changes = []  # (begun, ended, name, node or None)
         self.synced = []
 
 
 class World:
-    """The history of everything below a folder."""
+    """The history of everything below a directory."""
 
     def __init__(self, trace, root, marks):
         self.root, self.marks_path = root.encode(), marks.encode()
-        self.tree = Folder()
+        self.tree = Directory()
         self.marks, self.moments = [], set()
         for call in calls(trace):
             self.take(call)
@@ -162,12 +162,12 @@ class World:
 
     def paths(self, call):
         """The paths that a call names, made absolute by the descriptor in front of them."""
-        found, folder = [], b"/"
+        found, directory = [], b"/"
         for argument in call.arguments:
             if isinstance(argument, tuple):
-                folder = argument[1]
+                directory = argument[1]
             elif isinstance(argument, bytes):
-                found.append(os.path.join(folder, argument))
+                found.append(os.path.join(directory, argument))
         return found
 
     def take(self, call):
@@ -231,11 +231,11 @@ class World:
         elif name in ("mkdir", "mkdirat"):
             names = self.inside(self.paths(call)[0])
             if names is not None:
-                self.enter(call, names, Folder())
+                self.enter(call, names, Directory())
         elif name not in HARMLESS:
             touched = [self.inside(path) for path in self.paths(call)]
             if self.inside(descriptor) is not None or any(path is not None for path in touched):
-                raise SystemExit(f"not understood: {name} below the folder")
+                raise SystemExit(f"not understood: {name} below the directory")
 
 
 class Image:
@@ -251,7 +251,7 @@ class Image:
         self.digest = hashlib.sha256()
         self.nodes = {}
         self.marks = [text for begun, text in world.marks if begun <= self.moment]
-        self.entries = []  # (path, bytes or None for a folder)
+        self.entries = []  # (path, bytes or None for a directory)
         self.build(world.tree, b"")
 
     def choose_bias(self):
@@ -270,8 +270,8 @@ class Image:
             [change for change in happened if change[1] <= certain],
             [change for change in happened if change[1] > certain])
 
-    def build(self, folder, path):
-        certain, open_ = self.split(folder, "folders")
+    def build(self, directory, path):
+        certain, open_ = self.split(directory, "directories")
         bias = self.bias if self.random.random() < 0.6 else self.choose_bias()
         names, later = {}, {}
         for _, _, name, node in certain:
@@ -286,7 +286,7 @@ class Image:
                     break
         for name in sorted(names):
             node, below = names[name], path + b"/" + name
-            if isinstance(node, Folder):
+            if isinstance(node, Directory):
                 self.entries.append((below, None))
                 self.build(node, below)
             elif isinstance(node, File):
@@ -358,7 +358,7 @@ def main():
     parser.add_argument("--images", type=int, default=100)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--worker", default="0/1")
-    parser.add_argument("--ignore", choices=["files", "folders"])
+    parser.add_argument("--ignore", choices=["files", "directories"])
     parser.add_argument("--until-loss", metavar="PATTERN")
     parser.add_argument("--replay")
     parser.add_argument("examine", nargs="+")

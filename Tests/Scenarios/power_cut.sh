@@ -302,7 +302,7 @@ say "$(total images) different states: nothing lost"
 states=$((states + $(total images)))
 
 say "a program without fsync would lose something, and this would see it"
-for what in files folders; do
+for what in files directories; do
   ! analyse archives 400 --ignore $what --until-loss 'is gone|is not restored|differs' || fail "without fsync of $what nothing is lost"
   lost=$(grep -hoE 'LOST: .*(is gone|is not restored|differs)' archives.[01].losses | sed -n 1p)
   [ -n "$lost" ] || fail "without fsync of $what: $(cat archives.[01].losses)"

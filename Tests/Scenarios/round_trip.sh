@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# What comes back is what went in, as far as rsync can tell: the system's own folders.
+# What comes back is what went in, as far as rsync can tell: the system's own directories.
 source "$(dirname "$0")/lib.sh"
 need_root "owners and devices are part of the comparison"
 

@@ -3,10 +3,10 @@
 # name, no content, no length of a file or a chunk.
 source "$(dirname "$0")/lib.sh"
 
-mkdir -p tree/conspicuous-folder
+mkdir -p tree/conspicuous-directory
 for number in $(seq 50); do
   # Incompressible text, so that compression could not hide it either.
-  echo "conspicuous-content-$number" >"tree/conspicuous-folder/conspicuous-name-$number"
+  echo "conspicuous-content-$number" >"tree/conspicuous-directory/conspicuous-name-$number"
 done
 echo conspicuous-value | head -c 17 >tree/with-attribute
 setfattr -n user.conspicuous -v conspicuous-value tree/with-attribute
@@ -22,7 +22,7 @@ for mode in aes256-gcm chacha20-poly1305; do
   for compression in none lz4; do
     ARCHIVIST_PASSPHRASE=conspicuous-passphrase archivist create -C $compression \
       --comment conspicuous-comment "$repo::conspicuous-archive-$compression" tree
-    echo "$compression" >>tree/conspicuous-folder/conspicuous-name-1
+    echo "$compression" >>tree/conspicuous-directory/conspicuous-name-1
   done
   ARCHIVIST_PASSPHRASE=conspicuous-passphrase archivist rename \
     "$repo::conspicuous-archive-none" conspicuous-renamed

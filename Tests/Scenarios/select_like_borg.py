@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 """Asks borg and archivist what they select, and compares the answers.
 
-usage: BORG_PYTHON select_like_borg.py ARCHIVIST FOLDER COUNT SEED
+usage: BORG_PYTHON select_like_borg.py ARCHIVIST DIRECTORY COUNT SEED
 
-(the interpreter that borg is installed for.) FOLDER is empty; ARCHIVIST_… are set. COUNT times each,
+(the interpreter that borg is installed for.) DIRECTORY is empty; ARCHIVIST_… are set. COUNT times each,
 `create --dry-run --list` with roots and options, `create` with lists of paths, `extract --dry-run
 --list` and `list` are given to both, about generated trees with odd names. What has to be the same
 is which paths get which letters, which paths of a command line never matched, and the exit status.
@@ -31,7 +31,7 @@ import borg.helpers
 import borg.helpers.parseformat
 from borg.archiver import Archiver
 
-ARCHIVIST, FOLDER, COUNT, SEED = sys.argv[1], sys.argv[2], int(sys.argv[3]), int(sys.argv[4])
+ARCHIVIST, DIRECTORY, COUNT, SEED = sys.argv[1], sys.argv[2], int(sys.argv[3]), int(sys.argv[4])
 NAMES = ["a", "b", "c", "ab", "a.o", "b.o", "a b", " a", "ä", "a\u0308", "€", "\udcff", "a\udce4b", "[a]", "*", "?", "\\",
          "a\nb", "-e", "!a", "+", "#c", "R", "(a)", "a|b", "a$", ".cache", ".x", "...", "A", "AB", "😀", "'", '"', "{}", "~",
          "CACHEDIR.TAG", ".nobackup", "tag"]
@@ -40,10 +40,10 @@ SIGNATURE = "Signature: 8a477f597d28d172789f06886806bc55"
 
 def main():
     random.seed(SEED)
-    os.chdir(FOLDER)
+    os.chdir(DIRECTORY)
     for name in ("borg.archiver", "borg.helpers", "borg.helpers.parseformat"):
         sys.modules[name].remove_surrogates = lambda text, errors="replace": text
-    os.environ.update(BORG_BASE_DIR=os.path.join(FOLDER, "borg-home"), BORG_EXIT_CODES="legacy",
+    os.environ.update(BORG_BASE_DIR=os.path.join(DIRECTORY, "borg-home"), BORG_EXIT_CODES="legacy",
                       BORG_UNKNOWN_UNENCRYPTED_REPO_ACCESS_IS_OK="yes")
     trees = [Tree(f"t{number}") for number in range(3)]
     try:
@@ -82,8 +82,8 @@ def check_create(tree):
     roots = [root for root in roots if root not in moved]
     random.shuffle(options)
     words = ["create", "--log-json", "--dry-run", "--list", *options]
-    theirs = run_borg(*words, f"{FOLDER}/borg-repo::new", "--", *roots, where=where)
-    ours = run_archivist(*words, f"{FOLDER}/repo::new", "--", *roots, where=where)
+    theirs = run_borg(*words, f"{DIRECTORY}/borg-repo::new", "--", *roots, where=where)
+    ours = run_archivist(*words, f"{DIRECTORY}/repo::new", "--", *roots, where=where)
     if any(root.endswith(("/", "/.")) and os.path.islink(os.path.normpath(os.path.join(where, root)))
            for root in roots + moved):
         return 0  # There archivist goes where the link leads, and borg does not.
@@ -107,21 +107,21 @@ def check_paths_from(tree):
     words = ["create", "--log-json", "--dry-run", "--list", *options]
     command, data = [], listed.encode("utf-8", "surrogateescape")
     if random.random() < 0.3:
-        with open(f"{FOLDER}/listed", "wb") as file:
+        with open(f"{DIRECTORY}/listed", "wb") as file:
             file.write(data)
         words.append("--paths-from-command")
-        command, data = ["--", "sh", "-c", f"cat {FOLDER}/listed; exit {random.choice([0, 0, 0, 3])}"], b""
+        command, data = ["--", "sh", "-c", f"cat {DIRECTORY}/listed; exit {random.choice([0, 0, 0, 3])}"], b""
     else:
         words.append("--paths-from-stdin")
-    theirs = run_borg(*words, f"{FOLDER}/borg-repo::new", *command, where=where, data=data)
-    ours = run_archivist(*words, f"{FOLDER}/repo::new", *command, where=where, data=data)
+    theirs = run_borg(*words, f"{DIRECTORY}/borg-repo::new", *command, where=where, data=data)
+    ours = run_archivist(*words, f"{DIRECTORY}/repo::new", *command, where=where, data=data)
     if theirs[0] == ours[0] == 2:
         return 0  # The command failed: we say so before anything is listed.
     return compare((where, words, paths), theirs, ours, lambda answer: letters(answer, strip))
 
 
 def check_extract(tree):
-    words = ["extract", "--log-json", "--dry-run", "--list", *some_patterns(tree, tree.paths, FOLDER)]
+    words = ["extract", "--log-json", "--dry-run", "--list", *some_patterns(tree, tree.paths, DIRECTORY)]
     paths = some_paths(tree)
     theirs = run_borg(*words, f"borg-repo::{tree.name}", "--", *paths)
     ours = run_archivist(*words, f"repo::{tree.name}", "--", *paths)
@@ -129,7 +129,7 @@ def check_extract(tree):
 
 
 def check_list(tree):
-    words = ["list", "--json-lines", *some_patterns(tree, tree.paths, FOLDER)]
+    words = ["list", "--json-lines", *some_patterns(tree, tree.paths, DIRECTORY)]
     paths = some_paths(tree)
     theirs = run_borg(*words, f"borg-repo::{tree.name}", "--", *paths)
     ours = run_archivist(*words, f"repo::{tree.name}", "--", *paths)
@@ -258,7 +258,7 @@ def some_patterns(tree, paths, where):
                 if kind == "--patterns-from" and random.random() < 0.3:
                     lines.append(random.choice("Pp") + random.choice(["", " "]) + random.choice(["fm", "sh", "re", "pp", "pf"]))
             lines = [line for line in lines if usable(line, kind)]
-            name = f"{FOLDER}/patterns-{random.randrange(50)}"
+            name = f"{DIRECTORY}/patterns-{random.randrange(50)}"
             while any(option.endswith("=" + name) for option in options):
                 name += "x"
             with open(name, "w", encoding="utf-8") as file:
@@ -331,9 +331,9 @@ class Tree:
         self.fill(name, 0)
         self.directories = [path for path in self.paths if os.path.isdir(path) and not os.path.islink(path)]
 
-    def fill(self, folder, depth):
+    def fill(self, directory, depth):
         for name in random.sample(NAMES, random.randint(*((1, 7) if depth else (9, 14)))):
-            path = f"{folder}/{name}"
+            path = f"{directory}/{name}"
             self.paths.append(path)
             kind = random.random()
             if name == "CACHEDIR.TAG" and kind < 0.8:
@@ -364,27 +364,27 @@ class Tree:
             file.write(text)
 
     def roots(self):
-        """A folder to stand in, roots as they are written there, and what `/./` strips."""
+        """A directory to stand in, roots as they are written there, and what `/./` strips."""
         kind = random.randrange(6)
         if kind == 0:  # Inside the tree, with a path that goes up.
-            return os.path.join(FOLDER, self.name), [f"../{self.name}"], None
+            return os.path.join(DIRECTORY, self.name), [f"../{self.name}"], None
         if kind == 1:  # Everything here.
-            where = os.path.join(FOLDER, random.choice(self.directories))
+            where = os.path.join(DIRECTORY, random.choice(self.directories))
             return where, [random.choice([".", "./"])], None
         if kind == 2:  # A part of the path is stripped.
             directory = random.choice(self.directories)
-            parts = os.path.join(FOLDER, directory).split("/")
-            cut = random.randint(FOLDER.count("/") + 1, len(parts))
+            parts = os.path.join(DIRECTORY, directory).split("/")
+            cut = random.randint(DIRECTORY.count("/") + 1, len(parts))
             kept = "/".join(parts[cut:])
             strip = "/".join(parts[:cut])
-            return FOLDER, [f"{strip}/./{kept}"], strip + "/"
-        prefix = random.choice(["", "", "./", f"{FOLDER}/", f"../{os.path.basename(FOLDER)}/"])
+            return DIRECTORY, [f"{strip}/./{kept}"], strip + "/"
+        prefix = random.choice(["", "", "./", f"{DIRECTORY}/", f"../{os.path.basename(DIRECTORY)}/"])
         # Where a root is a file, borg leaves out its other names everywhere: we do not.
         unlinked = [path for path in self.paths if path in self.directories or os.lstat(path).st_nlink == 1]
         roots = [prefix + random.choice(unlinked) for _ in range(random.choice([1, 1, 2, 3]))]
         if random.random() < 0.7:
             roots.append(prefix + self.name)
-        return FOLDER, [root + random.choice(["", "/"] if os.path.isdir(root) else [""]) for root in roots], None
+        return DIRECTORY, [root + random.choice(["", "/"] if os.path.isdir(root) else [""]) for root in roots], None
 
     def beneath(self, root):
         """Paths that a root leads to, as they may be written."""
@@ -400,7 +400,7 @@ class Tree:
 
     def close(self):
         for path in reversed(self.mounts):
-            subprocess.run(["umount", "-l", os.path.join(FOLDER, path)], check=True)
+            subprocess.run(["umount", "-l", os.path.join(DIRECTORY, path)], check=True)
 
 
 def no_dump(path):
@@ -422,7 +422,7 @@ def must(answer):
 
 
 def run_archivist(*words, where=None, data=b""):
-    result = subprocess.run([ARCHIVIST, *words], cwd=where or FOLDER, input=data, capture_output=True)
+    result = subprocess.run([ARCHIVIST, *words], cwd=where or DIRECTORY, input=data, capture_output=True)
     texts = [text.decode("utf-8", "surrogateescape") for text in (result.stdout, result.stderr)]
     if result.returncode < 0 or "Fatal error" in texts[1]:
         sys.exit(f"archivist crashed for {words}:\n{texts[1]}")
@@ -434,7 +434,7 @@ def run_borg(*words, where=None, data=b""):
     saved = sys.stdin, sys.stdout, sys.stderr
     sys.stdin = io.TextIOWrapper(io.BytesIO(data))
     sys.stdout, sys.stderr = out, err
-    os.chdir(where or FOLDER)
+    os.chdir(where or DIRECTORY)
     try:
         # What an earlier run has left.
         logging.root.handlers.clear()
@@ -449,7 +449,7 @@ def run_borg(*words, where=None, data=b""):
             print(repr(error), file=err)
             status = 2
     finally:
-        os.chdir(FOLDER)
+        os.chdir(DIRECTORY)
         sys.stdin, sys.stdout, sys.stderr = saved
     texts = []
     for stream in (out, err):

@@ -31,8 +31,8 @@ made plain
 [ "$(wc -l <listing-plain)" = 20 ] || fail "$(cat listing-plain)"
 made pattern -e '*.o'
 lacks pattern tree/a/one.o && lacks pattern tree/a/b/three.o && holds pattern tree/a/two.txt
-made folder -e tree/a
-lacks folder tree/a && lacks folder tree/a/b/three.o && holds folder tree/top
+made directory -e tree/a
+lacks directory tree/a && lacks directory tree/a/b/three.o && holds directory tree/top
 made shell -e 'sh:tree/*/*.o'
 lacks shell tree/a/one.o && holds shell tree/a/b/three.o
 made regex -e 're:/t(wo|hree)'
@@ -85,7 +85,7 @@ archivist create repo::before tree
 echo more >>tree/a/two.txt
 "$BORG" create --list borg-repo::letters tree 2>borg-letters
 archivist create --list repo::letters-2 tree 2>our-letters
-# The order within a folder is each program's own.
+# The order within a directory is each program's own.
 say "different from borg: $(diff <(sort borg-letters) <(sort our-letters) | grep -c '^[<>]' || true) lines"
 
 say "--dry-run stores nothing"

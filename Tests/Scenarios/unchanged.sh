@@ -16,7 +16,7 @@ say "the repository grew by $((after - before)) of $before bytes"
 grep -E 'open(at|at2)?\(' trace | grep -vE 'O_DIRECTORY|O_PATH|ENOENT|O_CREAT' |
   sed -E 's/.*open(at2?)?\(([^"]*)"([^"]*)".*/\2 \3/' | sort | uniq -c | sort -rn >opened
 say "$(wc -l <opened) different files were opened, for itself"
-# Relative to a directory: only the walk does that, and the repository's own folders.
+# Relative to a directory: only the walk does that, and the repository's own directories.
 grep -vE 'AT_FDCWD' opened >relative || true
 find /etc /usr/share -type f -printf '%f\n' | sort -u >names
 awk '{ print $NF }' relative | sort -u | comm -12 - names >reread

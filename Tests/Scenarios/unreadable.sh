@@ -180,7 +180,7 @@ for file in "repo/archives/$first" "$index" "$(find repo/labels -type f | head -
 done
 status 0 archivist check --verify-data repo
 
-say "a folder that cannot be read is named, and nothing is concluded"
+say "a directory that cannot be read is named, and nothing is concluded"
 begin
 fault open 13 repo/archives
 status 2 archivist list repo

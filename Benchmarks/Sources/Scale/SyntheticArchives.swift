@@ -23,7 +23,7 @@ struct SyntheticItems {
     }
   }
 
-  /// Files in folders of a hundred, and those in folders of a hundred.
+  /// Files in directories of a hundred, and those in directories of a hundred.
   private func forEach(_ body: (Int?, Item) throws -> Void) throws {
     func path(_ n: Int, _ depth: Int) throws -> ArchivePath {
       let parts = ["\(1_000_000 + n / 10_000)", "\(100 + n / 100 % 100)", "\(100 + n % 100)"]
@@ -56,17 +56,17 @@ struct SyntheticItems {
     let second = try repository.archive(named: "second")
     figures.add("items", Int(first.manifest.tree?.itemCount ?? 0))
     let middle = count / 2 / 100 * 100
-    let folder = try ArchivePath(
+    let directory = try ArchivePath(
       Array("data/\(1_000_000 + middle / 10_000)/\(100 + middle / 100 % 100)".utf8))
-    let found = try figures.time("list_folder") {
+    let found = try figures.time("list_directory") {
       var items = try repository.items(of: first)
-      try items.skip(to: folder)
+      try items.skip(to: directory)
       var found = 0
-      while let item = try items.next(), item.path.isWithin(folder) { found += 1 }
+      while let item = try items.next(), item.path.isWithin(directory) { found += 1 }
       return found
     }
     guard found == 101 else { throw RepositoryError.cancelled }
-    let file = try folder.appending(Array("142".utf8))
+    let file = try directory.appending(Array("142".utf8))
     try figures.time("find_path") {
       var items = try repository.items(of: second)
       try items.skip(to: file)

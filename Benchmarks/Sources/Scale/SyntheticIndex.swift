@@ -9,7 +9,7 @@ import Glibc
 /// are files of the right size without contents, which take no space.
 struct SyntheticIndex {
   let repository: Repository
-  let folder: String
+  let directory: String
 
   /// Chunks of 32 KiB, which compress to a half: a mixture of small files and large ones.
   static let chunksPerSegment = 1000
@@ -66,7 +66,7 @@ struct SyntheticIndex {
       }
       size += Int(Self.blockSize)
     }
-    let path = "\(folder)/\(ObjectName.object(.segment, id).path)"
+    let path = "\(directory)/\(ObjectName.object(.segment, id).path)"
     let descriptor = unsafe open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0o600)
     guard descriptor >= 0 else { throw StorageError.last("open", path) }
     defer { close(descriptor) }

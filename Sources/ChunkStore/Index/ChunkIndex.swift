@@ -8,7 +8,7 @@ import Synchronization
 /// to use from any thread.
 final class ChunkIndex: Sendable {
   /// Where runs are kept for the next time.
-  private let folder: String
+  private let directory: String
   private let places: RunPlaces
   private let repositoryID: RepositoryID
   private let state: Mutex<State>
@@ -27,15 +27,15 @@ final class ChunkIndex: Sendable {
   private static let runLimit = 8
   private static let suffix = ".run"
 
-  init(folder: String, repositoryID: RepositoryID) throws {
-    self.folder = folder
+  init(directory: String, repositoryID: RepositoryID) throws {
+    self.directory = directory
     self.repositoryID = repositoryID
     state = Mutex(State())
-    places = RunPlaces(cache: folder)
+    places = RunPlaces(cache: directory)
     do throws(StorageError) {
-      try LocalFile.makePrivateDirectories(folder)
+      try LocalFile.makePrivateDirectories(directory)
     } catch {
-      places.giveUp(.cache(folder), error)
+      places.giveUp(.cache(directory), error)
     }
   }
 
@@ -84,7 +84,7 @@ final class ChunkIndex: Sendable {
         covered.formUnion(run.sources)
         runs.append(run)
       } else {
-        LocalFile.discard("\(folder)/\(name)")
+        LocalFile.discard("\(directory)/\(name)")
       }
     }
 
@@ -124,7 +124,7 @@ final class ChunkIndex: Sendable {
       let replaced = Set(merged.sources)
       for (old, run) in try loadRuns() where old != name {
         if run.sources.allSatisfy({ replaced.contains($0) }) {
-          LocalFile.discard("\(folder)/\(old)")
+          LocalFile.discard("\(directory)/\(old)")
         }
       }
       runs = runs[small.count...] + [merged]
@@ -239,18 +239,18 @@ final class ChunkIndex: Sendable {
     var found: [(name: String, run: IndexRun)] = []
     for name in names() {
       if name.hasPrefix(IndexRun.draftPrefix) {
-        try removeIfAbandoned("\(folder)/\(name)")
+        try removeIfAbandoned("\(directory)/\(name)")
         continue
       }
       guard name.hasSuffix(Self.suffix) else { continue }
       do {
-        let file = try LocalFile.open("\(folder)/\(name)", flags: O_RDONLY)
+        let file = try LocalFile.open("\(directory)/\(name)", flags: O_RDONLY)
         let run = try IndexRun(file: file, repositoryID: repositoryID)
         if isVerified, try !run.isIntact() { throw FormatError.authenticationFailed }
         found.append((name, run))
       } catch is FormatError {
         // A damaged cache: made again from the repository.
-        LocalFile.discard("\(folder)/\(name)")
+        LocalFile.discard("\(directory)/\(name)")
       } catch is StorageError {
         // Another process has just merged it, or it cannot be read.
       }
@@ -261,12 +261,12 @@ final class ChunkIndex: Sendable {
     }
   }
 
-  /// The names in the folder; of one that cannot be read, none.
+  /// The names in the directory; of one that cannot be read, none.
   private func names() -> [String] {
     do throws(StorageError) {
-      return try LocalFile.names(in: folder).map { String(decoding: $0, as: UTF8.self) }.sorted()
+      return try LocalFile.names(in: directory).map { String(decoding: $0, as: UTF8.self) }.sorted()
     } catch {
-      places.giveUp(.cache(folder), error)
+      places.giveUp(.cache(directory), error)
       return []
     }
   }

@@ -70,12 +70,12 @@ extension IndexRun {
     ) throws {
       let hash = try SHA256()
       switch place {
-      case .cache(let folder):
-        let path = "\(folder)/\(IndexRun.draftPrefix)\(try Digest256.random().hex.prefix(24))"
+      case .cache(let directory):
+        let path = "\(directory)/\(IndexRun.draftPrefix)\(try Digest256.random().hex.prefix(24))"
         file = try LocalFile.open(path, flags: O_RDWR | O_CREAT | O_EXCL, mode: 0o600)
         self.path = path
-      case .temporary(let folder):
-        file = try LocalFile.unnamed(in: folder)
+      case .temporary(let directory):
+        file = try LocalFile.unnamed(in: directory)
         path = nil
       case .memory:
         file = try LocalFile.inMemory()
@@ -140,13 +140,13 @@ extension IndexRun {
       }
       try flush()
       try file.write(try hash.finalize().bytes.span)
-      guard let name, let path, case .cache(let folder) = place else {
+      guard let name, let path, case .cache(let directory) = place else {
         return try IndexRun(file: file, repositoryID: repositoryID)
       }
       // Or a power cut leaves a file of zeros under the name.
       try file.synchronize()
       let run = try IndexRun(file: file, repositoryID: repositoryID)
-      try LocalFile.rename(path, to: "\(folder)/\(name)")
+      try LocalFile.rename(path, to: "\(directory)/\(name)")
       return run
     }
   }

@@ -6,7 +6,7 @@ import Synchronization
 enum RunPlace: Equatable, Sendable {
   /// In the cache, where the next operation finds it.
   case cache(String)
-  /// In another folder, in a file without a name.
+  /// In another directory, in a file without a name.
   case temporary(String)
   /// In a file that is memory.
   case memory
@@ -25,12 +25,12 @@ final class RunPlaces: Sendable {
 
   private let state: Mutex<State>
 
-  /// A cache, else a folder for temporary files, else memory.
-  init(cache folder: String) {
+  /// A cache, else a directory for temporary files, else memory.
+  init(cache directory: String) {
     let own = unsafe getenv("TMPDIR").map { unsafe String(cString: $0) } ?? ""
     let temporary = (own.isEmpty ? [] : [own]) + ["/var/tmp", "/tmp"]
     state = Mutex(
-      State(rest: [.cache(folder)] + temporary.map { .temporary($0) } + [.memory]))
+      State(rest: [.cache(directory)] + temporary.map { .temporary($0) } + [.memory]))
   }
 
   /// Tells why the cache is not written to, once, if it is not.
@@ -71,9 +71,9 @@ final class RunPlaces: Sendable {
 }
 
 extension LocalFile {
-  /// A file without a name in a folder, which goes when nobody has it open any more.
-  static func unnamed(in folder: String) throws(StorageError) -> LocalFile {
-    try open(folder, flags: O_RDWR | linux_O_TMPFILE | O_EXCL, mode: 0o600)
+  /// A file without a name in a directory, which goes when nobody has it open any more.
+  static func unnamed(in directory: String) throws(StorageError) -> LocalFile {
+    try open(directory, flags: O_RDWR | linux_O_TMPFILE | O_EXCL, mode: 0o600)
   }
 
   /// A file that is memory.

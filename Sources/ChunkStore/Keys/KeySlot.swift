@@ -189,7 +189,7 @@ public enum KeyError: Error, Equatable, Sendable {
   case noneOpens(passedOver: [String])
   /// The keys are protected by a passphrase, and none was given.
   case passphraseNeeded
-  /// There is no slot at all: neither in the repository nor in the key folder.
+  /// There is no slot at all: neither in the repository nor in the key directory.
   case noSlot
   /// Too many slots.
   case tooManySlots(limit: Int)

@@ -186,7 +186,9 @@ struct Check {
   private mutating func smallObjects() throws {
     progress("Checking keys, index and other small objects")
     meter.begin(.checkingSmallObjects, total: 0)
-    report.problems += try repository.missingFolders().map { "\($0)/: the folder is missing" }
+    report.problems += try repository.missingDirectories().map {
+      "\($0)/: the directory is missing"
+    }
     // The configuration and the key slots were looked at when the repository was opened.
     var problems: [(ObjectName, any Error)] = repository.passedOverSlots
       .filter { !$0.isWithClient }.map { ($0.name, $0.error) }

@@ -38,17 +38,17 @@ struct Repair {
     _ repository: Repository, options: CheckOptions, isDryRun: Bool, meter: Meter,
     confirm: (RepairReport) throws -> Bool, progress: @escaping @Sendable (String) -> Void
   ) throws -> RepairReport {
-    let missing = try repository.storage.missingFolders()
+    let missing = try repository.storage.missingDirectories()
     if !missing.isEmpty {
       var report = RepairReport()
-      report.check.problems = try repository.missingFolders().map {
-        "\($0)/: the folder is missing"
+      report.check.problems = try repository.missingDirectories().map {
+        "\($0)/: the directory is missing"
       }
       report.actions = [
-        "make the missing folders anew, empty: \(missing.joined(separator: ", "))"
+        "make the missing directories anew, empty: \(missing.joined(separator: ", "))"
       ]
       guard !isDryRun, try confirm(report) else { return report }
-      try repository.storage.makeMissingFolders()
+      try repository.storage.makeMissingDirectories()
     }
     try repository.demand(.write)
     try repository.demand(.delete)

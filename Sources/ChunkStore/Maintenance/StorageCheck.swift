@@ -29,7 +29,7 @@ public enum StorageCheck {
     guard try !storage.generations().isEmpty else {
       throw StorageError.missingRepository(storage.location)
     }
-    let missing = try storage.missingFolders()
+    let missing = try storage.missingDirectories()
     var objects: [(name: ObjectName, size: Int)] = []
     for kind in ObjectName.Kind.allCases where kind.isContentAddressed {
       if missing.contains(kind.rawValue) { continue }
@@ -41,7 +41,7 @@ public enum StorageCheck {
       Report(
         problems: ObjectName.Kind.allCases.map(\.rawValue)
           .filter { missing.contains($0) && $0 != ObjectName.Kind.lease.rawValue }
-          .map { "\($0)/: the folder is missing" }))
+          .map { "\($0)/: the directory is missing" }))
     let queue = BoundedQueue<ObjectName>(capacity: 4)
     let group = ThreadGroup()
     group.onFailure { queue.cancel() }

@@ -197,7 +197,7 @@ extension Repository {
     do {
       return try HeldLease(self, operation: operation)
     } catch StorageError.system, StorageError.noSpace, StorageError.refused,
-      StorageError.quotaExceeded, StorageError.missingFolder
+      StorageError.quotaExceeded, StorageError.missingDirectory
     {
       return nil
     }

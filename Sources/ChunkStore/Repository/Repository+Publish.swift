@@ -32,7 +32,7 @@ extension Repository {
   /// Makes durable what another writer has put, and may not have made durable yet.
   ///
   /// Those of its segments are not in question that an index object names. There are hundreds of
-  /// folders of segments, and to make one durable costs a flush of the disk, even if it is.
+  /// directories of segments, and to make one durable costs a flush of the disk, even if it is.
   func settleAdopted() throws(StorageError) {
     if hasAdopted.load(ordering: .relaxed) { try storage.settle([.segment]) }
   }

@@ -52,7 +52,7 @@ public final class Repository: Sendable {
   private static let blocksInMemory = 32 << 20
 
   private init(
-    storage: any Storage, keys: KeyRing, config: RepositoryConfig, cacheFolder: String,
+    storage: any Storage, keys: KeyRing, config: RepositoryConfig, cacheDirectory: String,
     machine: Machine, passedOver: [PassedOverSlot] = []
   ) throws {
     self.storage = storage
@@ -63,7 +63,8 @@ public final class Repository: Sendable {
     blockCache = BlockCache(capacity: Self.blocksInMemory - storage.announcedSize)
     configState = Mutex(config)
     index = try ChunkIndex(
-      folder: "\(cacheFolder)/\(keys.repositoryID.hex)/index", repositoryID: keys.repositoryID)
+      directory: "\(cacheDirectory)/\(keys.repositoryID.hex)/index", repositoryID: keys.repositoryID
+    )
   }
 
   /// Tells why the cache of this client is not written to, if it is not: then what is made of the
@@ -93,7 +94,7 @@ public final class Repository: Sendable {
   ///   - keep: Keeps the key slot with the client, if it goes there; before there is a repository
   ///     that nobody could open without it.
   ///   - relative: The keys of a repository whose deduplication secret it shares.
-  ///   - cacheFolder: A folder for disposable data of all repositories.
+  ///   - cacheDirectory: A directory for disposable data of all repositories.
   /// - Returns: The repository.
   /// - Throws: What `keep` throws; errors of the storage, or of libcrypto; `KeyError.wouldBecomePublic` if a secret of
   ///   the relative would stand in the clear.
@@ -101,7 +102,7 @@ public final class Repository: Sendable {
     in storage: any Storage, suite: Suite, passphrase: Secret?,
     parameters: ScryptParameters = .default, keyPlace: KeyPlace = .repository,
     keep: (_ slot: [UInt8], RepositoryID) throws -> Void = { _, _ in },
-    like relative: KeySlots? = nil, cacheFolder: String
+    like relative: KeySlots? = nil, cacheDirectory: String
   ) throws -> Repository {
     guard passphrase != nil || suite == .none else { throw KeyError.passphraseNeeded }
     try relative?.checkSharing(with: suite)
@@ -118,7 +119,7 @@ public final class Repository: Sendable {
       epochs: [RepositoryConfig.Epoch(number: keys.epoch, suite: suite)],
       authority: keys.authority.publicKey,
       previous: Digest256(bigEndianWords: 0, 0, 0, 0))
-    // Last, because its presence is what makes a folder a repository.
+    // Last, because its presence is what makes a directory a repository.
     try storage.put(
       .config(config.generation),
       try SealedObject.seal(
@@ -130,7 +131,8 @@ public final class Repository: Sendable {
       try storage.deleteIfPermitted(.object(.key, id))
     }
     return try Repository(
-      storage: storage, keys: keys, config: config, cacheFolder: cacheFolder, machine: .current)
+      storage: storage, keys: keys, config: config, cacheDirectory: cacheDirectory,
+      machine: .current)
   }
 
   /// The id of the repository in a storage, which stands in the clear.
@@ -156,30 +158,30 @@ public final class Repository: Sendable {
   /// - Parameters:
   ///   - storage: Where it is.
   ///   - clientSlots: Key slots that the client keeps for this repository.
-  ///   - cacheFolder: A folder for disposable data of all repositories.
+  ///   - cacheDirectory: A directory for disposable data of all repositories.
   ///   - passphrase: Asked only if a slot needs one.
   /// - Returns: The repository; its index is read when it is first needed.
   /// - Throws: `KeyError` if no slot opens, `Corruption` for a damaged object, `StorageError`.
   public static func open(
-    _ storage: any Storage, clientSlots: [[UInt8]] = [], cacheFolder: String,
+    _ storage: any Storage, clientSlots: [[UInt8]] = [], cacheDirectory: String,
     passphrase: () throws -> Secret
   ) throws -> Repository {
     try open(
-      storage, clientSlots: clientSlots, cacheFolder: cacheFolder, machine: .current,
+      storage, clientSlots: clientSlots, cacheDirectory: cacheDirectory, machine: .current,
       passphrase: passphrase)
   }
 
   /// The same, as it is on another machine or by another clock.
   static func open(
-    _ storage: any Storage, clientSlots: [[UInt8]] = [], cacheFolder: String, machine: Machine,
+    _ storage: any Storage, clientSlots: [[UInt8]] = [], cacheDirectory: String, machine: Machine,
     passphrase: () throws -> Secret
   ) throws -> Repository {
     let id = try identify(storage)
-    // What can be had without a folder that is missing is had; `demand` stops all else.
+    // What can be had without a directory that is missing is had; `demand` stops all else.
     let storage = try IncompleteStorage.wrapping(storage)
     let stored = try configs(storage)
     var slots = try SlotSearch(storage, of: id, clientSlots: clientSlots)
-    if slots.entries.isEmpty { try demandFolders([.key], of: storage) }
+    if slots.entries.isEmpty { try demandDirectories([.key], of: storage) }
     let (keys, config) = try slots.open(passphrase: passphrase) { bundle in
       let keys = try KeyRing(bundle, fresh: machine.fresh)
       return (keys, try newestConfig(of: stored, in: storage, keys: keys))
@@ -187,7 +189,8 @@ public final class Repository: Sendable {
     let unknown = config.unknownFeatures(for: .read)
     guard unknown.isEmpty else { throw RepositoryError.unknownFeatures("read", unknown) }
     return try Repository(
-      storage: storage, keys: keys, config: config, cacheFolder: cacheFolder, machine: machine,
+      storage: storage, keys: keys, config: config, cacheDirectory: cacheDirectory,
+      machine: machine,
       passedOver: slots.passedOver)
   }
 
@@ -227,7 +230,7 @@ public final class Repository: Sendable {
     return newest
   }
 
-  /// Refuses an operation that needs a feature this version does not know, or a folder that is
+  /// Refuses an operation that needs a feature this version does not know, or a directory that is
   /// missing.
   func demand(_ operation: RepositoryConfig.Operation) throws {
     let unknown = config.unknownFeatures(for: operation)
@@ -237,32 +240,32 @@ public final class Repository: Sendable {
     switch operation {
     case .read: break
     case .write:
-      try Self.demandFolders(
+      try Self.demandDirectories(
         [.segment, .index, .archive, .doomed, .quarantine, .lease], of: storage)
-    case .delete: try Self.demandFolders(ObjectName.Kind.allCases, of: storage)
+    case .delete: try Self.demandDirectories(ObjectName.Kind.allCases, of: storage)
     }
   }
 
-  /// Refuses to go on without what was in a folder: neither to refer to what it may have forbidden,
+  /// Refuses to go on without what was in a directory: neither to refer to what it may have forbidden,
   /// nor to delete what it may have referred to.
-  private static func demandFolders(
+  private static func demandDirectories(
     _ kinds: [ObjectName.Kind], of storage: any Storage
   ) throws(StorageError) {
-    let missing = try storage.missingFolders()
+    let missing = try storage.missingDirectories()
     for kind in kinds where missing.contains(kind.rawValue) {
-      throw .missingFolder("\(storage.location)/\(kind.rawValue)")
+      throw .missingDirectory("\(storage.location)/\(kind.rawValue)")
     }
   }
 
-  /// The folders that are missing though they held something, or may have: what was in them is not
+  /// The directories that are missing though they held something, or may have: what was in them is not
   /// seen.
   ///
   /// Leases and uploads are of nobody any more after a while, and a copy may be without them.
   ///
   /// - Throws: Errors of the storage.
-  public func missingFolders() throws(StorageError) -> [String] {
-    try storage.missingFolders().filter { folder in
-      ObjectName.Kind(rawValue: folder).map { $0 != .lease } ?? false
+  public func missingDirectories() throws(StorageError) -> [String] {
+    try storage.missingDirectories().filter { directory in
+      ObjectName.Kind(rawValue: directory).map { $0 != .lease } ?? false
     }
   }
 

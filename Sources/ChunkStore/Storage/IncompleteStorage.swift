@@ -1,17 +1,17 @@
 import Crypto
 import Synchronization
 
-/// A storage some of whose folders are missing, as whoever reads it sees it: without what was in
+/// A storage some of whose directories are missing, as whoever reads it sees it: without what was in
 /// them.
 ///
-/// That they are missing is told by `missingFolders`; whoever writes or deletes stops at it.
+/// That they are missing is told by `missingDirectories`; whoever writes or deletes stops at it.
 final class IncompleteStorage: Storage {
   private let inner: any Storage
   private let missing: Mutex<[String]>
 
-  /// Wraps a storage; the storage itself, if no folder is missing.
+  /// Wraps a storage; the storage itself, if no directory is missing.
   static func wrapping(_ storage: any Storage) throws(StorageError) -> any Storage {
-    let missing = try storage.missingFolders()
+    let missing = try storage.missingDirectories()
     return missing.isEmpty ? storage : IncompleteStorage(storage, missing: missing)
   }
 
@@ -26,10 +26,10 @@ final class IncompleteStorage: Storage {
 
   /// Those that were missing in the beginning, also if they have come back: what has been read is
   /// without them.
-  func missingFolders() throws(StorageError) -> [String] { missing.withLock { $0 } }
+  func missingDirectories() throws(StorageError) -> [String] { missing.withLock { $0 } }
 
-  func makeMissingFolders() throws(StorageError) {
-    try inner.makeMissingFolders()
+  func makeMissingDirectories() throws(StorageError) {
+    try inner.makeMissingDirectories()
     missing.withLock { $0 = [] }
   }
 

@@ -11,7 +11,7 @@ public enum ObjectName: Hashable, Sendable, CustomStringConvertible {
   /// Any other object.
   case object(Kind, Digest256)
 
-  /// A folder of objects of one kind.
+  /// A directory of objects of one kind.
   public enum Kind: String, Sendable, CaseIterable {
     case key = "keys"
     case segment = "segments"
@@ -32,15 +32,15 @@ public enum ObjectName: Hashable, Sendable, CustomStringConvertible {
     }
   }
 
-  /// The folder of the configurations.
-  public static let configFolder = "config"
+  /// The directory of the configurations.
+  public static let configDirectory = "config"
 
   /// The name as a path within the repository: `segments/ab/ab12…`.
   public var path: String {
     switch self {
     case .config(let generation):
       let digits = String(generation)
-      return Self.configFolder + "/" + String(repeating: "0", count: max(0, 8 - digits.count))
+      return Self.configDirectory + "/" + String(repeating: "0", count: max(0, 8 - digits.count))
         + digits
     case .object(let kind, let id):
       let hex = id.hex
@@ -52,12 +52,12 @@ public enum ObjectName: Hashable, Sendable, CustomStringConvertible {
   /// The name as a path.
   public var description: String { path }
 
-  /// The generation that a file name in the folder of configurations stands for.
+  /// The generation that a file name in the directory of configurations stands for.
   static func generation(_ name: some Collection<UInt8>) -> UInt32? {
     guard name.count >= 8, name.allSatisfy({ (0x30...0x39).contains($0) }) else { return nil }
     guard let number = UInt32(String(decoding: name, as: UTF8.self)) else { return nil }
     // One spelling for each number.
-    return ObjectName.config(number).path.utf8.count == configFolder.utf8.count + 1 + name.count
+    return ObjectName.config(number).path.utf8.count == configDirectory.utf8.count + 1 + name.count
       ? number : nil
   }
 }

@@ -12,7 +12,7 @@ public import Crypto
 /// 6. What `list` has shown of a kind, and that it no longer shows what is gone, survives a power
 ///    cut once `settle` has returned: what others have put may be seen before it is durable.
 public protocol Storage: Sendable {
-  /// What people know this storage by: a folder, an address.
+  /// What people know this storage by: a directory, an address.
   var location: String { get }
 
   /// The bytes of an object, or of a part of it; shorter where the object ends earlier.
@@ -67,13 +67,13 @@ public protocol Storage: Sendable {
   /// storage's clock.
   func removeAbandonedUploads() throws(StorageError)
 
-  /// The folders that are missing: those of kinds, by their names, and `tmp`.
+  /// The directories that are missing: those of kinds, by their names, and `tmp`.
   ///
   /// What was in them cannot be seen, and to list one of them fails.
-  func missingFolders() throws(StorageError) -> [String]
+  func missingDirectories() throws(StorageError) -> [String]
 
-  /// Makes the folders that are missing, as a repair does when what was in them is given up.
-  func makeMissingFolders() throws(StorageError)
+  /// Makes the directories that are missing, as a repair does when what was in them is given up.
+  func makeMissingDirectories() throws(StorageError)
 
   /// Gives up the space that was set aside for removing things from a full disk.
   func releaseReserve() throws(StorageError)
@@ -86,11 +86,11 @@ extension Storage {
   /// Nothing: for storages in which nothing is seen, or gone, before it is durable.
   public func settle(_ kinds: [ObjectName.Kind]) throws(StorageError) {}
 
-  /// None: for storages without folders.
-  public func missingFolders() throws(StorageError) -> [String] { [] }
+  /// None: for storages without directories.
+  public func missingDirectories() throws(StorageError) -> [String] { [] }
 
-  /// Nothing: for storages without folders.
-  public func makeMissingFolders() throws(StorageError) {}
+  /// Nothing: for storages without directories.
+  public func makeMissingDirectories() throws(StorageError) {}
 
   /// Nothing: for storages that are near.
   public func announce(_ name: ObjectName, range: Range<Int>) {}
@@ -156,8 +156,8 @@ public struct StoredObject: Hashable, Sendable {
 public enum StorageError: Error, Equatable, Sendable {
   /// No object has this name.
   case notFound(String)
-  /// A folder of the repository is not there: a path.
-  case missingFolder(String)
+  /// A directory of the repository is not there: a path.
+  case missingDirectory(String)
   /// There is no repository here.
   case missingRepository(String)
   /// There is something here, and it is no repository.

@@ -1,6 +1,6 @@
 internal import COpenSSL
 
-/// Start-up of libcrypto, done once, before anything else in this folder calls it.
+/// Start-up of libcrypto, done once, before anything else in this directory calls it.
 enum Library {
   /// Bytes of libcrypto's secure heap; a power of two, and small beside the usual
   /// RLIMIT_MEMLOCK of 8 MiB (64 KiB before Linux 5.16, where the heap stays unlocked).

@@ -96,15 +96,15 @@ struct FileClocks {
 
   private static func ask(_ entry: WalkEntry) -> FileSystem {
     do throws(SystemError) {
-      let folder = try entry.directory.metadata()
-      guard folder.identity.device == entry.metadata.identity.device else {
+      let directory = try entry.directory.metadata()
+      guard directory.identity.device == entry.metadata.identity.device else {
         // A single file may be mounted, and then is on another one than its directory. No permission
         // is needed to ask, and nothing happens to a device or FIFO.
         let file = try FileDescriptor(
           opening: entry.name, in: entry.directory, flags: linux_O_PATH)
         return FileSystem(kind: try FileSystemKind(of: file), first: nil)
       }
-      return FileSystem(kind: try FileSystemKind(of: entry.directory), first: folder)
+      return FileSystem(kind: try FileSystemKind(of: entry.directory), first: directory)
     } catch {
       return FileSystem(kind: .remote, first: nil)  // The careful answer.
     }

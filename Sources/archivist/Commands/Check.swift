@@ -190,7 +190,7 @@ private struct CheckPlace {
     // Of two copies each is verified as a whole.
     let copy = (try? ClientMemory(session).recognize(repository).copy).flatMap { $0 > 0 ? $0 : nil }
     let name = "verified" + (copy.map { "-\($0)" } ?? "")
-    file = Array("\(session.folders.cache)/\(repository.id.hex)/\(name)".utf8)
+    file = Array("\(session.directories.cache)/\(repository.id.hex)/\(name)".utf8)
   }
 
   func load() throws -> Digest256? {

@@ -193,7 +193,7 @@ struct Create: ParsableCommand {
       let document = JSON.object([
         ("archive", ArchiveJSON.archive(archive, figures, long: false)),
         ArchiveJSON.cache(
-          session.folders, repository, try repository.totals(problem: session.warn(about:))),
+          session.directories, repository, try repository.totals(problem: session.warn(about:))),
         ArchiveJSON.encryption(repository), try ArchiveJSON.repository(repository),
       ])
       try session.output.write(document.lines() + [0x0a])

@@ -4,7 +4,7 @@ import Glibc
 
 struct Extract: ParsableCommand {
   static let configuration = CommandConfiguration(
-    abstract: "Restore an archive, or a part of it, into the current folder.",
+    abstract: "Restore an archive, or a part of it, into the current directory.",
     discussion: """
       archivist extract /backup/repo::2026-11-21
       archivist extract /backup/repo::2026-11-21 etc/ssh home/user/notes.txt
@@ -89,7 +89,7 @@ struct Extract: ParsableCommand {
     options.links = stripComponents > 0 ? .never : keepDirectorySymlink ? .directories : .parents
     let here = [UInt8(ascii: ".")]
     let disk = try RestoreDisk(path: here)
-    let marks = RestoreMarks(disk, file: "\(session.folders.cache)/restored")
+    let marks = RestoreMarks(disk, file: "\(session.directories.cache)/restored")
     if metadata.continues { options.finished = marks?.mark }
     let target = try RestoreTarget(
       path: here, options: options, owners: OwnerNames { report.ownersUnknown($0) })
@@ -135,7 +135,7 @@ struct Extract: ParsableCommand {
     var selection = selection
     let items = SelectedItems(try repository.items(of: archive), selection)
     let paths = try StrippedPaths(
-      leavingOff: stripComponents, items, folder: session.temporaryFolder
+      leavingOff: stripComponents, items, directory: session.temporaryDirectory
     ) { selection.contains($0.path) }
     if let vanished = paths.vanished {
       let message: Message =

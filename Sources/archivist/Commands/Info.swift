@@ -60,10 +60,10 @@ struct Info: ParsableCommand {
     }
     members += [
       ArchiveJSON.cache(
-        session.folders, repository, try repository.totals(problem: session.warn(about:))),
+        session.directories, repository, try repository.totals(problem: session.warn(about:))),
       ArchiveJSON.encryption(repository), try ArchiveJSON.repository(repository),
     ]
-    if archives.isEmpty { members.append(("security_dir", .string(session.folders.config))) }
+    if archives.isEmpty { members.append(("security_dir", .string(session.directories.config))) }
     try session.output.write(JSON.object(members).lines() + [0x0a])
   }
 

@@ -19,7 +19,7 @@ struct Init: ParsableCommand {
 
   @Argument(
     help: ArgumentHelp(
-      "The folder to make it in: one that is empty, or not there yet.", valueName: "repository"))
+      "The directory to make it in: one that is empty, or not there yet.", valueName: "repository"))
   var location: BytesArgument?
 
   @Option(
@@ -38,7 +38,7 @@ struct Init: ParsableCommand {
       valueName: "repository"))
   var like: BytesArgument?
 
-  @Flag(help: "Make the folders above the repository as well.")
+  @Flag(help: "Make the directories above the repository as well.")
   var makeParentDirs = false
 
   @Option(
@@ -72,13 +72,13 @@ struct Init: ParsableCommand {
     let repository = try Repository.create(
       in: storage, suite: encryption.suite, passphrase: passphrase,
       keyPlace: encryption.isKeyWithClient ? .client : .repository,
-      keep: { try PrivateFile.write($0, to: Array(session.folders.keyFile($1).utf8)) },
-      like: relative, cacheFolder: session.folders.cache)
+      keep: { try PrivateFile.write($0, to: Array(session.directories.keyFile($1).utf8)) },
+      like: relative, cacheDirectory: session.directories.cache)
     try ClientMemory(session).verify(repository, isNew: true)
     session.report.info("Made repository \(repository.id.hex) in \(name: Array(path.utf8))")
     if encryption.isKeyWithClient {
       session.report.info(
-        "Its key is in \(session.folders.keyFile(repository.id)): "
+        "Its key is in \(session.directories.keyFile(repository.id)): "
           + "without that file and the passphrase nobody can read the repository")
     }
   }

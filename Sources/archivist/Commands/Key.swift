@@ -142,7 +142,7 @@ struct KeyChangePassphrase: ParsableCommand {
     let (slots, repository) = try session.openSlots(location)
     let new = try slots.changePassphrase(to: try session.newPassphrase(usesExisting: false))
     if let new {
-      try PrivateFile.write(new, to: Array(session.folders.keyFile(repository.id).utf8))
+      try PrivateFile.write(new, to: Array(session.directories.keyFile(repository.id).utf8))
     }
   }
 }
@@ -219,7 +219,7 @@ struct KeyImport: ParsableCommand {
         status: .failure(.keyBackupOfOtherRepository))
     }
     if keyfile {
-      try PrivateFile.write(slot, to: Array(session.folders.keyFile(repository).utf8))
+      try PrivateFile.write(slot, to: Array(session.directories.keyFile(repository).utf8))
     } else {
       _ = try KeySlots.import(slot, into: storage)
     }

@@ -21,7 +21,7 @@ struct Serve: ParsableCommand {
 
   @Option(
     help: ArgumentHelp(
-      "Serve only repositories in this folder; may be given several times.", valueName: "path"))
+      "Serve only repositories in this directory; may be given several times.", valueName: "path"))
   var restrictToPath: [BytesArgument] = []
 
   @Option(

@@ -46,15 +46,15 @@ enum EnvironmentHelp {
                                 are not in them, which nothing can replace
       ~/.cache/archivist        disposable: deleting it costs time
 
-      ARCHIVIST_CONFIG_DIR      another folder for the former
-      ARCHIVIST_CACHE_DIR       another folder for the latter
-      ARCHIVIST_BASE_DIR        instead of the home folder, for both
+      ARCHIVIST_CONFIG_DIR      another directory for the former
+      ARCHIVIST_CACHE_DIR       another directory for the latter
+      ARCHIVIST_BASE_DIR        instead of the home directory, for both
       XDG_CONFIG_HOME, XDG_CACHE_HOME
                                 as the XDG Base Directory Specification says
 
-    HOME and XDG_… count unless they lead to another user's folders, as they may
+    HOME and XDG_… count unless they lead to another user's directories, as they may
     after sudo or su: then the home is the one that the system has for the user.
-    What only reads goes on without these folders; `create` needs the former.
+    What only reads goes on without these directories; `create` needs the former.
 
       TMPDIR                    where the index is kept while the cache cannot be
                                 written to, and long lists of paths are sorted

@@ -24,7 +24,7 @@ struct HelpTopic {
     HelpTopic(
       name: "format", abstract: "The fields of `list --format`.", text: FormatHelp.text),
     HelpTopic(
-      name: "environment", abstract: "Variables, files and folders.",
+      name: "environment", abstract: "Variables, files and directories.",
       text: EnvironmentHelp.text),
     HelpTopic(
       name: "exit-codes", abstract: "What the shell is told at the end.",

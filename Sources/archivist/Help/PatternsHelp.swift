@@ -16,18 +16,18 @@ enum PatternsHelp {
     Five ways to write one, chosen by two letters and a colon:
 
       fm:*.o         * and ? match everything, also /. [abc] [a-z] [!a] are sets.
-      sh:home/*/tmp  * and ? stay within a name; **/ is any number of folders.
+      sh:home/*/tmp  * and ? stay within a name; **/ is any number of directories.
       re:\.(o|a)$    a regular expression, found anywhere: ^ and $ tie it down.
       pp:home/ann    this path and everything in it; nothing is special.
       pf:home/ann    this very path, and nothing in it; nothing is special.
 
-    fm, sh and pp: what matches a folder matches all that is in it. A / at the end
-    of fm and sh means only what is in the folder, not the folder itself.
+    fm, sh and pp: what matches a directory matches all that is in it. A / at the end
+    of fm and sh means only what is in the directory, not the directory itself.
 
       fm:*/.cache    .cache anywhere, but not at the top
       sh:**/.cache   .cache anywhere
       sh:home/*/.cache/
-                     what is in .cache of each user; the empty folder stays
+                     what is in .cache of each user; the empty directory stays
 
     OPTIONS, in the order in which they stand on the command line; the first pattern
     that matches a path decides, and what no pattern matches is taken. pf: patterns
@@ -73,7 +73,7 @@ enum PatternsHelp {
 
     LISTS OF PATHS: with --paths-from-stdin, and --paths-from-command -- COMMAND,
     exactly the paths listed are archived, and neither what is in them nor the
-    folders above. Patterns and other reasons to leave something out do not concern
+    directories above. Patterns and other reasons to leave something out do not concern
     them.
 
       find /home -newer stamp -print0 | archivist create --paths-from-stdin \

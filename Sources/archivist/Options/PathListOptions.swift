@@ -56,7 +56,7 @@ struct PathListOptions: ParsableArguments {
       }
       delimiter = unescaped
     }
-    var list = PathList(delimiter: delimiter, folder: session.temporaryFolder)
+    var list = PathList(delimiter: delimiter, directory: session.temporaryDirectory)
     if pathsFromStdin {
       try session.claimStandardInput(for: "the paths")
       try read(&list, STDIN_FILENO, session.report)

@@ -1,7 +1,7 @@
 /// `ssh://[user@]host[:port]/path`, or `[user@]host:path`, as borg and scp have it.
 ///
-/// A path that begins with `/./` is relative to the folder in which the server starts, one that
-/// begins with `/~` to a home folder; so are `host:path` and `host:~/path`.
+/// A path that begins with `/./` is relative to the directory in which the server starts, one that
+/// begins with `/~` to a home directory; so are `host:path` and `host:~/path`.
 struct RemoteAddress: Equatable, Sendable {
   var user: String?
   /// Without the brackets of an IPv6 address.

@@ -23,15 +23,15 @@ struct StrippedPaths {
   /// - Parameters:
   ///   - count: How many leading parts are left off.
   ///   - items: The items.
-  ///   - folder: A directory for temporary files without names.
+  ///   - directory: A directory for temporary files without names.
   ///   - isChosen: Whether an item will be restored.
   /// - Throws: What `isChosen` throws; why the items, or the temporary files, cannot be read.
   init(
-    leavingOff count: Int, _ items: consuming SelectedItems, folder: [UInt8],
+    leavingOff count: Int, _ items: consuming SelectedItems, directory: [UInt8],
     isChosen: (Item) throws -> Bool
   ) throws {
     self.count = count
-    var places = RecordSorter(folder: folder)
+    var places = RecordSorter(directory: directory)
     while let item = try items.next(passing: { _ in }) {
       guard try isChosen(item) else { continue }
       guard let path = try stripped(item.path) else {
@@ -44,7 +44,7 @@ struct StrippedPaths {
       let kind: UInt8 = item.kind == .directory ? 1 : 0
       try places.add(key: path.bytes, value: [kind] + item.path.bytes)
     }
-    var losers = RecordSorter(folder: folder)
+    var losers = RecordSorter(directory: directory)
     let sorted = try places.sorted()
     var first: SortedRecord?
     while let record = try sorted.next() {

@@ -3,7 +3,7 @@ import Glibc
 /// Paths that mean the same wherever the program stands.
 enum AbsolutePath {
   /// The path with all links resolved; of one that does not exist, the path behind the current
-  /// folder.
+  /// directory.
   static func of(_ path: [UInt8]) -> [UInt8] {
     let terminated = path.map { CChar(bitPattern: $0) } + [0]
     if let resolved = unsafe realpath(terminated, nil) {
@@ -11,9 +11,9 @@ enum AbsolutePath {
       return unsafe bytes(resolved)
     }
     if path.first == UInt8(ascii: "/") { return path }
-    guard let folder = unsafe getcwd(nil, 0) else { return path }
-    defer { unsafe free(folder) }
-    return unsafe bytes(folder) + [UInt8(ascii: "/")] + path
+    guard let directory = unsafe getcwd(nil, 0) else { return path }
+    defer { unsafe free(directory) }
+    return unsafe bytes(directory) + [UInt8(ascii: "/")] + path
   }
 
   /// A text of the C library, which ends with a zero.

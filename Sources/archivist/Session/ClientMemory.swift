@@ -12,19 +12,19 @@ import Crypto
 ///
 /// Any number of processes may use it at the same time.
 struct ClientMemory {
-  private let folder: String
+  private let directory: String
   private let environment: Environment
 
   /// So many repositories may take turns at a place.
   private static let turnsLimit = 64
 
   init(_ session: Session) {
-    self.init(folder: session.folders.config, environment: session.environment)
+    self.init(directory: session.directories.config, environment: session.environment)
   }
 
-  /// Keeps what is remembered beneath `folder`.
-  init(folder: String, environment: Environment) {
-    self.folder = folder
+  /// Keeps what is remembered beneath `directory`.
+  init(directory: String, environment: Environment) {
+    self.directory = directory
     self.environment = environment
   }
 
@@ -279,11 +279,11 @@ struct ClientMemory {
   }
 
   private func repositoryFile(_ id: String) -> [UInt8] {
-    Array("\(folder)/repositories/\(id)".utf8)
+    Array("\(directory)/repositories/\(id)".utf8)
   }
 
   private func locationFile(_ place: Place) -> [UInt8] {
-    Array("\(folder)/locations/\(place.digest)".utf8)
+    Array("\(directory)/locations/\(place.digest)".utf8)
   }
 
   /// The repositories that have been in a place, the one that came last at the end.

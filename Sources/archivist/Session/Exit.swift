@@ -11,7 +11,7 @@ enum Exit {
   /// Where the last words go.
   static let report = Mutex<Report?>(nil)
   /// Where this client keeps what is its own.
-  static let clientFolders = Mutex<[String]>([])
+  static let clientDirectories = Mutex<[String]>([])
 
   /// A status that is no error in itself: what warnings make of a run.
   struct WithStatus: Error {
@@ -106,7 +106,7 @@ enum Exit {
       )
     case .noSlot:
       (
-        "no key for this repository: neither in it nor in this client's key folder. "
+        "no key for this repository: neither in it nor in this client's key directory. "
           + "`archivist key import` puts an exported one back", .failure(.keyFileMissing)
       )
     case .tooManySlots(let limit):
@@ -185,9 +185,9 @@ enum Exit {
         "\(path): is missing. Run `archivist check` to see what is affected",
         .failure(.objectMissing)
       )
-    case .missingFolder(let path):
+    case .missingDirectory(let path):
       (
-        "\(path): this folder of the repository is missing, and so is what was in it. Bring it back "
+        "\(path): this directory of the repository is missing, and so is what was in it. Bring it back "
           + "(is a disk not mounted, a copy not complete?); if it is lost, "
           + "`archivist check --repair` makes it anew", .failure(.objectMissing)
       )
@@ -212,7 +212,7 @@ enum Exit {
       (
         "\(path): the directory in which the repository was to be made is not there (is a disk not "
           + "mounted?); `archivist init --make-parent-dirs` makes it as well",
-        .failure(.parentFolderMissing)
+        .failure(.parentDirectoryMissing)
       )
     case .insideRepository(let path, let outer):
       (
@@ -222,7 +222,7 @@ enum Exit {
     case .noSpace(let path) where isClients(path):
       (
         "\(path): the disk is full that this client's own files are on. Nothing in the repository is "
-          + "affected; make room there, or name other folders with ARCHIVIST_CACHE_DIR and "
+          + "affected; make room there, or name other directories with ARCHIVIST_CACHE_DIR and "
           + "ARCHIVIST_CONFIG_DIR", .failure(.other)
       )
     case .noSpace(let path):
@@ -252,7 +252,7 @@ enum Exit {
   }
 
   private static func isClients(_ path: String) -> Bool {
-    clientFolders.withLock { $0 }.contains { path == $0 || path.hasPrefix($0 + "/") }
+    clientDirectories.withLock { $0 }.contains { path == $0 || path.hasPrefix($0 + "/") }
   }
 
   private static func describe(_ failure: ConnectionFailure) -> (Message, ExitStatus) {

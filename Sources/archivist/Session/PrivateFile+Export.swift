@@ -5,17 +5,17 @@ extension PrivateFile {
   /// Writes something that is secret to a new file, or to a device or a pipe that is there.
   ///
   /// Nothing is replaced, and no file is written to that is there already: it could be another copy,
-  /// or, in a folder where others may write, a link to anywhere.
+  /// or, in a directory where others may write, a link to anywhere.
   ///
   /// - Parameters:
   ///   - bytes: What is to be written.
-  ///   - path: Where to. Folders are not made: one that is missing is on a medium that is not there.
+  ///   - path: Where to. Directories are not made: one that is missing is on a medium that is not there.
   /// - Throws: `CommandFailure` for what is in the way; `SystemError`.
   static func export(_ bytes: [UInt8], to path: [UInt8]) throws {
     let number = create(path)
     if number >= 0 {
       var code = finish(number, bytes)
-      if code == 0 { code = synchronizeFolder(of: path) }
+      if code == 0 { code = synchronizeDirectory(of: path) }
       if code == 0 { return }
       _ = unsafe withCString(path) { unsafe unlink($0) }
       throw SystemError("write", code: code, path: path)
@@ -39,7 +39,7 @@ extension PrivateFile {
     case S_IFIFO: throw isAnothers(path)
     case S_IFBLK: throw CommandFailure("\(name: path): is a disk: name a file")
     case S_IFREG: throw isThere(path)
-    case S_IFDIR: throw CommandFailure("\(name: path): is a folder: name a file in it")
+    case S_IFDIR: throw CommandFailure("\(name: path): is a directory: name a file in it")
     default: throw CommandFailure("\(name: path): is neither a file nor a pipe: name a file")
     }
     let number = open(path, O_WRONLY | O_NOCTTY)

@@ -24,12 +24,12 @@ enum PrivateFile {
     }
   }
 
-  /// Makes the folders above a path that are missing.
-  static func makeFolders(above path: [UInt8]) throws(SystemError) {
+  /// Makes the directories above a path that are missing.
+  static func makeDirectories(above path: [UInt8]) throws(SystemError) {
     for end in path.indices.dropFirst() where path[end] == slash {
       let made = unsafe withCString(Array(path[..<end])) { unsafe mkdir($0, 0o700) }
       if made == 0 {
-        let code = synchronizeFolder(of: Array(path[..<end]))
+        let code = synchronizeDirectory(of: Array(path[..<end]))
         if code != 0 { throw SystemError("fsync", code: code, path: Array(path[..<end])) }
       } else if errno != EEXIST, errno != EISDIR {
         throw .last("mkdir", path[..<end])
@@ -37,10 +37,10 @@ enum PrivateFile {
     }
   }
 
-  /// Finds out whether files can be written in a folder, as far as that can be known before.
-  static func demandWritable(_ folder: [UInt8]) throws(SystemError) {
-    let answer = unsafe withCString(folder) { unsafe access($0, W_OK | X_OK) }
-    guard answer == 0 else { throw .last("access", folder) }
+  /// Finds out whether files can be written in a directory, as far as that can be known before.
+  static func demandWritable(_ directory: [UInt8]) throws(SystemError) {
+    let answer = unsafe withCString(directory) { unsafe access($0, W_OK | X_OK) }
+    guard answer == 0 else { throw .last("access", directory) }
   }
 
   /// Writes a file aside, and renames it into place.
@@ -53,7 +53,7 @@ enum PrivateFile {
   /// Replaces a file by what is made of it, one process after the other.
   ///
   /// - Parameters:
-  ///   - path: The file. Folders above it that are missing are made.
+  ///   - path: The file. Directories above it that are missing are made.
   ///   - change: Makes the new contents of the old ones (`nil`: there is no file); returns `nil` to
   ///     leave everything as it is.
   /// - Throws: The first call that failed.
@@ -71,7 +71,7 @@ enum PrivateFile {
   private static func replace(
     _ path: [UInt8], _ make: () throws(SystemError) -> [UInt8]?
   ) throws(SystemError) {
-    try makeFolders(above: path)
+    try makeDirectories(above: path)
     var found = stat()
     if unsafe withCString(path, { unsafe lstat($0, &found) }) == 0 {
       let kind = found.st_mode & S_IFMT
@@ -95,7 +95,7 @@ enum PrivateFile {
         unsafe withCString(temporary) { from in
           unsafe withCString(path) { to in unsafe rename(from, to) }
         } == 0
-      code = isRenamed ? synchronizeFolder(of: path) : errno
+      code = isRenamed ? synchronizeDirectory(of: path) : errno
     }
     guard code == 0 else { throw SystemError("write", code: code, path: path) }
   }
@@ -169,13 +169,13 @@ enum PrivateFile {
     return code
   }
 
-  /// Makes the entry of a path in its folder survive a power cut.
+  /// Makes the entry of a path in its directory survive a power cut.
   ///
   /// - Returns: An error number, or 0.
-  static func synchronizeFolder(of path: [UInt8]) -> Int32 {
-    var folder = Array(path[..<(path.lastIndex(of: slash) ?? 0)])
-    if folder.isEmpty { folder = path.first == slash ? [slash] : [UInt8(ascii: ".")] }
-    let number = open(folder, O_RDONLY | O_DIRECTORY)
+  static func synchronizeDirectory(of path: [UInt8]) -> Int32 {
+    var directory = Array(path[..<(path.lastIndex(of: slash) ?? 0)])
+    if directory.isEmpty { directory = path.first == slash ? [slash] : [UInt8(ascii: ".")] }
+    let number = open(directory, O_RDONLY | O_DIRECTORY)
     guard number >= 0 else { return errno }
     defer { _ = close(number) }
     return fsync(number) == 0 ? 0 : errno

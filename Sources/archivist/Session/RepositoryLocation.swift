@@ -3,7 +3,7 @@
 /// Without a repository in front of `::`, or without anything, `ARCHIVIST_REPO` (or `BORG_REPO`)
 /// says which one is meant.
 struct RepositoryLocation: Equatable {
-  /// The folder of the repository; `ssh://…` if it is on another machine.
+  /// The directory of the repository; `ssh://…` if it is on another machine.
   var path: String
   /// What stands behind `::`, placeholders not yet replaced; `nil` if there is no `::`.
   var archive: [UInt8]?
@@ -24,7 +24,7 @@ struct RepositoryLocation: Equatable {
         "\(NameText.replacingInvalid(NameText.display(bytes))): "
           + "the path of a repository has to be UTF-8"
       case .unsupported(let text):
-        "\(text): a repository is in a folder of this machine, or at ssh://[USER@]HOST[:PORT]/PATH "
+        "\(text): a repository is in a directory of this machine, or at ssh://[USER@]HOST[:PORT]/PATH "
           + "or [USER@]HOST:PATH; for a path of this machine with ':' in it write ./PATH"
       case .archiveMissing(let text): "\(text): an archive has to be named: REPOSITORY::ARCHIVE"
       case .archiveUnwanted(let text):

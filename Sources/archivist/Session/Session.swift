@@ -4,12 +4,12 @@ import Crypto
 import Glibc
 import Synchronization
 
-/// One run of the program: its messages, its passphrases, its folders.
+/// One run of the program: its messages, its passphrases, its directories.
 final class Session {
   let options: GlobalOptions
   let report: Report
   let environment: Environment
-  let folders: Folders
+  let directories: ClientDirectories
   let output: OutputWriter
   private var passphrases: PassphraseSources
   /// What was said of objects that cannot be had: several parts of a command may come across one.
@@ -22,7 +22,7 @@ final class Session {
     let environment = Environment.process
     self.options = options
     self.environment = environment
-    folders = Folders(environment)
+    directories = ClientDirectories(environment)
     let level: Report.Level =
       options.debug ? .debug : options.info ? .info : options.quiet ? .error : .notice
     report = Report(minimum: level, format: options.logJson ? .json : .text)
@@ -33,7 +33,7 @@ final class Session {
       style = options.exitCodes ?? variable.flatMap(ExitStatus.Style.init(rawValue:)) ?? .classic
     }
     Exit.report.withLock { $0 = report }
-    Exit.clientFolders.withLock { $0 = [folders.cache, folders.config] }
+    Exit.clientDirectories.withLock { $0 = [directories.cache, directories.config] }
   }
 
   /// `{now}`, `{hostname}` and so on, as of `now`.
@@ -90,7 +90,7 @@ final class Session {
     case other
   }
 
-  /// The place of a repository: a folder, or the server of another machine.
+  /// The place of a repository: a directory, or the server of another machine.
   func storage(at path: String) throws -> any Storage {
     guard path.hasPrefix("ssh://") else { return try LocalStorage(path: path) }
     if let known = connected, known.location == path { return known }
@@ -102,7 +102,7 @@ final class Session {
   /// Makes the place of a new repository, for whoever `mode` permits it to use it.
   func makeStorage(at path: String, makesParents: Bool, mode: UInt32?) throws -> any Storage {
     guard path.hasPrefix("ssh://") else {
-      if makesParents { try PrivateFile.makeFolders(above: Array(path.utf8)) }
+      if makesParents { try PrivateFile.makeDirectories(above: Array(path.utf8)) }
       return try LocalStorage.create(path: path, mode: mode)
     }
     guard mode == nil else {
@@ -122,12 +122,13 @@ final class Session {
     }
     let shell = try RemoteShell(options, environment: environment)
     return try RemoteStorage(
-      location: path, path: address.path, making: making, spoolFolder: "\(folders.cache)/uploads"
+      location: path, path: address.path, making: making,
+      spoolDirectory: "\(directories.cache)/uploads"
     ) { () throws(ConnectionFailure) in try shell.connect(to: address) }
   }
 
   /// Where files without names are made for what does not fit into memory.
-  var temporaryFolder: [UInt8] { Array((environment.text("TMPDIR") ?? "/var/tmp").utf8) }
+  var temporaryDirectory: [UInt8] { Array((environment.text("TMPDIR") ?? "/var/tmp").utf8) }
 
   /// Opens a repository, with whatever passphrase it takes.
   ///
@@ -150,7 +151,7 @@ final class Session {
       var asked: Passphrase?
       do {
         let repository = try Repository.open(
-          storage, clientSlots: slots, cacheFolder: folders.cache
+          storage, clientSlots: slots, cacheDirectory: directories.cache
         ) {
           let passphrase = try passphrase(for: path, as: which)
           asked = passphrase
@@ -158,11 +159,11 @@ final class Session {
         }
         lastPassphrase = asked?.secret
         if !adopts { try verify(repository, remembers: remembers) }
-        repository.onCacheFailure { [report, folders] error in
+        repository.onCacheFailure { [report, directories] error in
           report.caution(
-            "\(name: Array(folders.cache.utf8)): this client's cache cannot be written to "
+            "\(name: Array(directories.cache.utf8)): this client's cache cannot be written to "
               + "(\(Self.reason(error))): what is read for it will be read again the next time. "
-              + "ARCHIVIST_CACHE_DIR names another folder")
+              + "ARCHIVIST_CACHE_DIR names another directory")
         }
         repository.onLeaseLoss { [report] hasFailed in
           // A connection that was lost ends it as well. What was read is right, and if nothing was
@@ -178,10 +179,10 @@ final class Session {
         warn(
           of: repository.passedOverSlots.filter { namesSlots || $0.isWithClient },
           in: repository, at: path)
-        for folder in try repository.missingFolders() {
+        for directory in try repository.missingDirectories() {
           report.warning(
             .damage,
-            "\(path)/\(folder): this folder of the repository is missing, and what was in it is not "
+            "\(path)/\(directory): this directory of the repository is missing, and what was in it is not "
               + "seen. Bring it back; if it is lost, `archivist check --repair` makes it anew")
         }
         return repository
@@ -218,7 +219,9 @@ final class Session {
     do {
       if let arrival = try ClientMemory(self).verify(repository) { report.notice("\(arrival)") }
       // Of a repository that is known nothing may have been written.
-      if remembers { try PrivateFile.demandWritable(Array("\(folders.config)/repositories".utf8)) }
+      if remembers {
+        try PrivateFile.demandWritable(Array("\(directories.config)/repositories".utf8))
+      }
     } catch let error as SystemError {
       guard remembers else { return cannotRemember(error) }
       throw CommandFailure(
@@ -243,7 +246,7 @@ final class Session {
     let message: Message =
       "\(name: error.path): \(error.reason) (\(error.operation)): what this client remembers of "
       + "repositories cannot be used, so that nobody notices if another one is in this one's place. "
-      + "ARCHIVIST_CONFIG_DIR names another folder"
+      + "ARCHIVIST_CONFIG_DIR names another directory"
     if warned.insert(message.bytes).inserted { report.caution(message) }
   }
 
@@ -261,7 +264,7 @@ final class Session {
       guard !slot.isWithClient, case .object(_, let id) = slot.name else {
         report.warning(
           kind,
-          "\(name: Array(folders.keyFile(repository.id).utf8)): \(reason). It was passed over; "
+          "\(name: Array(directories.keyFile(repository.id).utf8)): \(reason). It was passed over; "
             + "`archivist key import --keyfile` puts an exported key in its place")
         continue
       }
@@ -396,7 +399,7 @@ final class Session {
 
   /// The slot that this client keeps for the repository in a storage, if any.
   func clientSlots(_ storage: any Storage) throws -> [[UInt8]] {
-    let path = folders.keyFile(try Repository.identify(storage))
+    let path = directories.keyFile(try Repository.identify(storage))
     do throws(SystemError) {
       return try PrivateFile.read(Array(path.utf8)).map { [$0] } ?? []
     } catch {

@@ -47,7 +47,7 @@ extension ExitStatus.Failure {
     case .notARepository: "Repository.InvalidRepository"
     case .repositoryConfiguration: "Repository.InvalidRepositoryConfig"
     case .objectMissing: "Repository.ObjectNotFound"
-    case .parentFolderMissing: "Repository.ParentPathDoesNotExist"
+    case .parentDirectoryMissing: "Repository.ParentPathDoesNotExist"
     case .pathExists: "Repository.PathAlreadyExists"
     case .quotaExceeded: "Repository.StorageQuotaExceeded"
     case .repositoryPermissionDenied: "Repository.PathPermissionDenied"

@@ -56,7 +56,7 @@ enum ExitStatus: Equatable, Sendable {
     case notARepository = 15
     case repositoryConfiguration = 16
     case objectMissing = 17
-    case parentFolderMissing = 18
+    case parentDirectoryMissing = 18
     case pathExists = 19
     case quotaExceeded = 20
     case repositoryPermissionDenied = 21

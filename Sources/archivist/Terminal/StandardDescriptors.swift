@@ -13,7 +13,7 @@ enum StandardDescriptors {
       // The lowest number that is free is this one: those below are open.
       let flags = number == STDIN_FILENO ? O_WRONLY : O_RDONLY
       guard unsafe linux_open("/dev/null", flags, 0) < 0 else { continue }
-      // Where there are no devices, the root folder can be neither read from nor written to.
+      // Where there are no devices, the root directory can be neither read from nor written to.
       if unsafe linux_open("/", O_RDONLY | O_DIRECTORY, 0) < 0 { exit(2) }
     }
   }

@@ -60,12 +60,12 @@ enum ArchiveJSON {
   }
 
   static func cache(
-    _ folders: Folders, _ repository: Repository, _ totals: RepositoryTotals
+    _ directories: ClientDirectories, _ repository: Repository, _ totals: RepositoryTotals
   ) -> (String, JSON) {
     (
       "cache",
       .object([
-        ("path", .string("\(folders.cache)/\(repository.id.hex)")),
+        ("path", .string("\(directories.cache)/\(repository.id.hex)")),
         (
           "stats",
           .object([

@@ -19,9 +19,9 @@ struct PathList: ~Copyable {
   private let delimiter: [UInt8]
 
   /// Prepares to read a list whose paths end at `delimiter`.
-  init(delimiter: [UInt8], folder: [UInt8], memory: Int = 16 << 20) {
+  init(delimiter: [UInt8], directory: [UInt8], memory: Int = 16 << 20) {
     self.delimiter = delimiter
-    sorter = RecordSorter(folder: folder, memory: memory)
+    sorter = RecordSorter(directory: directory, memory: memory)
   }
 
   /// Reads the list to its end; `report` learns of paths that cannot be archived.

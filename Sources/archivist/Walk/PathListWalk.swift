@@ -11,15 +11,15 @@ struct PathListWalk {
   /// Walks, as `Walker.run` does; of what is listed, everything is visited.
   func run(report: (WalkEvent) -> Void, visit: (WalkEntry) throws -> Void) throws {
     // Of a sorted list, many entries in a row are mostly in one directory.
-    var folder: (path: [UInt8], handle: DirectoryHandle)?
+    var directory: (path: [UInt8], handle: DirectoryHandle)?
     while let (path, location) = try paths.next({ report(.conflict($0, $1)) }) {
       let entry: WalkEntry
       do throws(SystemError) {
-        let (folderPath, name) = WalkRoot.split(location)
-        if folder?.path != folderPath {
-          folder = (folderPath, try DirectoryHandle(path: folderPath))
+        let (directoryPath, name) = WalkRoot.split(location)
+        if directory?.path != directoryPath {
+          directory = (directoryPath, try DirectoryHandle(path: directoryPath))
         }
-        guard let directory = folder?.handle else { continue }
+        guard let directory = directory?.handle else { continue }
         entry = try self.entry(path, in: directory, name) {
           report(.failed($0.at(location)))
         }

@@ -78,14 +78,14 @@ struct WalkRoot: Hashable, Sendable {
     if isDirectory {
       return (try DirectoryHandle(path: location), .itself)
     }
-    let (folder, name) = Self.split(location)
-    return (try DirectoryHandle(path: folder), name)
+    let (directory, name) = Self.split(location)
+    return (try DirectoryHandle(path: directory), name)
   }
 
   /// The directory that a path leads to something in, and what that is called there.
   ///
   /// Something such as `/` or `..` has no name of its own: it is the directory itself.
-  static func split(_ location: [UInt8]) -> (folder: [UInt8], name: FileName) {
+  static func split(_ location: [UInt8]) -> (directory: [UInt8], name: FileName) {
     let start = location.lastIndex(of: UInt8(ascii: "/")).map { $0 + 1 } ?? 0
     guard let name = FileName(location[start...]) else { return (location, .itself) }
     return (start > 0 ? Array(location[..<start]) : [UInt8(ascii: ".")], name)
@@ -96,9 +96,9 @@ struct WalkRoot: Hashable, Sendable {
     get throws(WalkRootError) {
       let normal = NormalPath(location)
       if normal.isAbsolute { return normal.components }
-      guard let folder = Self.workingDirectory() else { throw .unusable(given) }
+      guard let directory = Self.workingDirectory() else { throw .unusable(given) }
       // The kernel's answer has no symbolic links in it, so that `..` can be taken by text.
-      return NormalPath(folder).components.dropLast(normal.climbs) + normal.components
+      return NormalPath(directory).components.dropLast(normal.climbs) + normal.components
     }
   }
 

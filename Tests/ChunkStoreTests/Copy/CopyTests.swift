@@ -22,10 +22,10 @@ import Testing
   /// A repository with the source's deduplication secret.
   private func related(_ suite: Suite = .none) throws -> SharedRepository {
     let slots = try KeySlots(try source.open(), clientSlots: [], passphrase: nil)
-    let new = SharedRepository(storage: MemoryStorage(), folder: try TemporaryFolder())
+    let new = SharedRepository(storage: MemoryStorage(), directory: try TemporaryDirectory())
     _ = try Repository.create(
       in: new.storage, suite: suite, passphrase: suite == .none ? nil : Secret("open sesame"),
-      parameters: TestKeys.scrypt, like: slots, cacheFolder: new.folder.path)
+      parameters: TestKeys.scrypt, like: slots, cacheDirectory: new.directory.path)
     return new
   }
 

@@ -155,12 +155,16 @@ import Testing
           try slots.changePassphrase(to: Secret("new"), parameters: TestKeys.scrypt)
         }
         #expect(throws: Never.self, "crash at \(at), done: \(isDone)") {
-          _ = try Repository.open(copy.storage, cacheFolder: copy.folder.path) { Secret("new") }
+          _ = try Repository.open(copy.storage, cacheDirectory: copy.directory.path) {
+            Secret("new")
+          }
         }
         if !faulty.hasFailed {
           _ = try result.get()
           #expect(throws: KeyError.wrongPassphrase) {
-            _ = try Repository.open(copy.storage, cacheFolder: copy.folder.path) { Secret("old") }
+            _ = try Repository.open(copy.storage, cacheDirectory: copy.directory.path) {
+              Secret("old")
+            }
           }
           break
         }

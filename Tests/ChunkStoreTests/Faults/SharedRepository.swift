@@ -3,32 +3,34 @@ import Testing
 
 @testable import ChunkStore
 
-/// A repository in memory that several processes open, and a folder for what they cache.
+/// A repository in memory that several processes open, and a directory for what they cache.
 struct SharedRepository {
   let storage: MemoryStorage
-  let folder: TemporaryFolder
+  let directory: TemporaryDirectory
 
   init(suite: Suite = .none) throws {
-    folder = try TemporaryFolder()
+    directory = try TemporaryDirectory()
     storage = MemoryStorage()
     _ = try Repository.create(
       in: storage, suite: suite, passphrase: suite == .none ? nil : Secret("open sesame"),
-      parameters: TestKeys.scrypt, cacheFolder: folder.path)
+      parameters: TestKeys.scrypt, cacheDirectory: directory.path)
   }
 
-  init(storage: MemoryStorage, folder: TemporaryFolder) {
+  init(storage: MemoryStorage, directory: TemporaryDirectory) {
     self.storage = storage
-    self.folder = folder
+    self.directory = directory
   }
 
   /// What the repository was at this moment, to be spoiled.
   func copy() throws -> SharedRepository {
-    SharedRepository(storage: try storage.copy(), folder: try TemporaryFolder())
+    SharedRepository(storage: try storage.copy(), directory: try TemporaryDirectory())
   }
 
   /// Opens it as another process does.
   func open(through storage: (any Storage)? = nil) throws -> Repository {
-    try Repository.open(storage ?? self.storage, cacheFolder: folder.path) { Secret("open sesame") }
+    try Repository.open(storage ?? self.storage, cacheDirectory: directory.path) {
+      Secret("open sesame")
+    }
   }
 
   /// Makes the leases that are there those of processes that are gone.

@@ -82,7 +82,7 @@ private struct FailingReads: PassingStorage {
     // As another machine does, which has no cache.
     let repository = try Repository.open(
       FailingReads(inner: test.storage, objects: [object], error: fault.error),
-      cacheFolder: "\(test.folder.path)/\(try Digest256.random().hex)"
+      cacheDirectory: "\(test.directory.path)/\(try Digest256.random().hex)"
     ) { Secret("open sesame") }
     return (repository, object)
   }
@@ -185,7 +185,7 @@ private struct FailingReads: PassingStorage {
         FailingReads(
           inner: test.storage, objects: [.object(.doomed, id)],
           error: .system(path: "doomed", operation: "open", code: code)),
-        cacheFolder: "\(test.folder.path)/\(try Digest256.random().hex)"
+        cacheDirectory: "\(test.directory.path)/\(try Digest256.random().hex)"
       ) { Secret("open sesame") }
       let error = #expect(throws: Corruption.self) {
         _ = try ArchiveBuilder(repository, options: Repository.testOptions) { _, _ in }
@@ -214,7 +214,7 @@ private struct FailingReads: PassingStorage {
     let object = try object(kind)
     let repository = try Repository.open(
       FailingReads(inner: test.storage, objects: [object], error: error),
-      cacheFolder: "\(test.folder.path)/\(try Digest256.random().hex)"
+      cacheDirectory: "\(test.directory.path)/\(try Digest256.random().hex)"
     ) { Secret("open sesame") }
     var options = CheckOptions()
     options.verifyData = true

@@ -30,13 +30,13 @@ private struct Listing {
 }
 
 @Suite struct ChunkIndexTests {
-  let folder: TemporaryFolder
+  let directory: TemporaryDirectory
   let repository = Digest256(bigEndianWords: 1, 2, 3, 4)
 
-  init() throws { folder = try TemporaryFolder() }
+  init() throws { directory = try TemporaryDirectory() }
 
   private func makeIndex() throws -> ChunkIndex {
-    try ChunkIndex(folder: "\(folder.path)/index", repositoryID: repository)
+    try ChunkIndex(directory: "\(directory.path)/index", repositoryID: repository)
   }
 
   /// Brings an index up to date; says which index objects were read for it.
@@ -59,7 +59,7 @@ private struct Listing {
   }
 
   private var runFiles: [String] {
-    get throws { try folder.names(in: "index").filter { $0.hasSuffix(".run") } }
+    get throws { try directory.names(in: "index").filter { $0.hasSuffix(".run") } }
   }
 
   @Test func `what index objects say is found, and kept for the next time`() throws {
@@ -190,28 +190,28 @@ private struct Listing {
     _ = listing.add(random.syntheticEntries(3, chunks: 20), &random)
     try update(try makeIndex(), to: listing)
     let name = try #require(try runFiles.first)
-    let whole = try folder.read("index/\(name)")
+    let whole = try directory.read("index/\(name)")
     for damage in [
       Array(whole[..<(whole.count / 2)]), [], whole.map { $0 ^ 1 },
       Array(whole[..<200]) + [whole[200] ^ 1] + whole[201...],
     ] {
-      try folder.write("index/\(name)", damage)
+      try directory.write("index/\(name)", damage)
       let index = try makeIndex()
       #expect(try update(index, to: listing).read == Set(listing.objects.keys))
       for id in listing.ids { #expect(index.contains(id)) }
       for file in try runFiles where file != name {
-        TemporaryFolder.remove("\(folder.path)/index/\(file)")
+        TemporaryDirectory.remove("\(directory.path)/index/\(file)")
       }
     }
   }
 
   @Test func `drafts that a crash has left are removed after a day, and not before`() throws {
     let index = try makeIndex()
-    for name in ["new-old", "new-young"] { try folder.write("index/\(name)", [1]) }
+    for name in ["new-old", "new-young"] { try directory.write("index/\(name)", [1]) }
     var times = [timespec(tv_sec: 1_000_000, tv_nsec: 0), timespec(tv_sec: 1_000_000, tv_nsec: 0)]
-    _ = unsafe utimensat(AT_FDCWD, "\(folder.path)/index/new-old", &times, 0)
+    _ = unsafe utimensat(AT_FDCWD, "\(directory.path)/index/new-old", &times, 0)
     try update(index, to: Listing())
-    #expect(try folder.names(in: "index") == ["new-young"])
+    #expect(try directory.names(in: "index") == ["new-young"])
   }
 
   @Test func `an index object that cannot be read is reported, and the others count`() throws {
@@ -308,7 +308,7 @@ private struct Listing {
     let next = try makeIndex()
     #expect(try update(next, to: listing).read.isEmpty)
     #expect(next.runs.reduce(0) { $0 + $1.index.count } == listing.ids.count)
-    #expect(try folder.names(in: "index").allSatisfy { $0.hasSuffix(".run") })
+    #expect(try directory.names(in: "index").allSatisfy { $0.hasSuffix(".run") })
   }
 
   @Test func `two processes share a cache, whatever each of them has seen`() throws {

@@ -25,23 +25,23 @@ import Testing
     }
   }
 
-  let folder: TemporaryFolder
+  let directory: TemporaryDirectory
   let repository = PseudoRandomBytes(seed: 5).firstDigest
 
-  init() throws { folder = try TemporaryFolder() }
+  init() throws { directory = try TemporaryDirectory() }
 
   private func build(
     _ entries: [IndexEntry], sources: [Digest256] = [], name: String? = nil
   ) throws -> IndexRun {
     try IndexRun.build(
-      entries, sources: sources, in: .cache(folder.path), name: name, repositoryID: repository)
+      entries, sources: sources, in: .cache(directory.path), name: name, repositoryID: repository)
   }
 
   private func open(
     _ name: String, repository: RepositoryID? = nil, residentLimit: Int = 1 << 20
   ) throws -> IndexRun {
     try IndexRun(
-      file: try LocalFile.open("\(folder.path)/\(name)", flags: O_RDONLY),
+      file: try LocalFile.open("\(directory.path)/\(name)", flags: O_RDONLY),
       repositoryID: repository ?? self.repository, residentLimit: residentLimit)
   }
 
@@ -125,7 +125,8 @@ import Testing
       all += entries
       sources += source
     }
-    _ = try IndexRun.merge(runs, in: .cache(folder.path), name: "m.run", repositoryID: repository)
+    _ = try IndexRun.merge(
+      runs, in: .cache(directory.path), name: "m.run", repositoryID: repository)
     let merged = try open("m.run")
     #expect(merged.sources == sources)
     #expect(merged.segmentCount == all.count)
@@ -144,7 +145,7 @@ import Testing
     var random = PseudoRandomBytes(seed: 2)
     let entries = random.syntheticEntries(2, chunks: 10)
     let run = try build(entries)
-    #expect(try folder.names().isEmpty)
+    #expect(try directory.names().isEmpty)
     #expect(run.places(of: entries[0].directory.chunks[0].id).count == 1)
   }
 
@@ -160,7 +161,7 @@ import Testing
     let entries = random.syntheticEntries(2, chunks: 12)
     let source = random.digest()
     _ = try build(entries, sources: [source], name: "a.run")
-    let bytes = try folder.read("a.run")
+    let bytes = try directory.read("a.run")
     let whole = try open("a.run")
     #expect(try whole.isIntact())
     let rows =
@@ -168,7 +169,7 @@ import Testing
     for byte in 0..<bytes.count {
       var damaged = bytes
       damaged[byte] ^= 1 << UInt8(byte % 8)
-      try folder.write("b.run", damaged)
+      try directory.write("b.run", damaged)
       if byte < rows {
         #expect(throws: FormatError.self, "byte \(byte)") { try open("b.run") }
       } else {
@@ -188,12 +189,12 @@ import Testing
   @Test func `a run that is cut short or goes on is refused`() throws {
     var random = PseudoRandomBytes(seed: 2)
     _ = try build(random.syntheticEntries(2, chunks: 5), name: "a.run")
-    let bytes = try folder.read("a.run")
+    let bytes = try directory.read("a.run")
     for length in 0..<bytes.count {
-      try folder.write("b.run", Array(bytes[..<length]))
+      try directory.write("b.run", Array(bytes[..<length]))
       #expect(throws: FormatError.self, "\(length)") { try open("b.run") }
     }
-    try folder.write("b.run", bytes + [0])
+    try directory.write("b.run", bytes + [0])
     #expect(throws: FormatError.self) { try open("b.run") }
   }
 }

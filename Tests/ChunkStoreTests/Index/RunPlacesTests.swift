@@ -5,10 +5,10 @@ import Testing
 @testable import ChunkStore
 
 @Suite struct RunPlacesTests {
-  let folder: TemporaryFolder
+  let directory: TemporaryDirectory
   let repository = Digest256(bigEndianWords: 1, 2, 3, 4)
 
-  init() throws { folder = try TemporaryFolder() }
+  init() throws { directory = try TemporaryDirectory() }
 
   @Test func `a place that fails is left for the next, and told of once`() throws {
     let places = RunPlaces(cache: "/cache")
@@ -40,12 +40,12 @@ import Testing
   }
 
   @Test func `an index without a cache has everything`() throws {
-    // A file where the folder should be.
-    let path = "\(folder.path)/file"
+    // A file where the directory should be.
+    let path = "\(directory.path)/file"
     _ = try LocalFile.open(path, flags: O_WRONLY | O_CREAT, mode: 0o600)
     var random = PseudoRandomBytes(seed: 1)
     let entries = random.syntheticEntries(3, chunks: 20)
-    let index = try ChunkIndex(folder: "\(path)/index", repositoryID: repository)
+    let index = try ChunkIndex(directory: "\(path)/index", repositoryID: repository)
     let failures = Collected<StorageError>()
     index.onCacheFailure { failures.append($0) }
     let name = random.digest()
@@ -73,22 +73,22 @@ import Testing
       #expect(run.places(of: chunk.id).count == 1)
       #expect(merged.places(of: chunk.id).count == 2)
     }
-    #expect(try folder.names(in: ".").isEmpty)
+    #expect(try directory.names(in: ".").isEmpty)
   }
 }
 
-@Suite struct `Home folders` {
+@Suite struct `Home directories` {
   @Test func `count unless they are somebody else's`() throws {
-    let folder = try TemporaryFolder()
-    let own = try #require(HomeFolder.own(nil))
-    #expect(HomeFolder.own("") == own)
-    #expect(HomeFolder.own(folder.path) == folder.path)
-    #expect(HomeFolder.own("/nonexistent/home") == "/nonexistent/home")
-    #expect(!HomeFolder.isAnothers("\(folder.path)/not/there"))
+    let directory = try TemporaryDirectory()
+    let own = try #require(HomeDirectory.own(nil))
+    #expect(HomeDirectory.own("") == own)
+    #expect(HomeDirectory.own(directory.path) == directory.path)
+    #expect(HomeDirectory.own("/nonexistent/home") == "/nonexistent/home")
+    #expect(!HomeDirectory.isAnothers("\(directory.path)/not/there"))
     guard geteuid() == 0 else { return }
-    #expect(unsafe chown(folder.path, 12345, 12345) == 0)
-    #expect(HomeFolder.own(folder.path) == own)
-    #expect(HomeFolder.isAnothers("\(folder.path)/not/there"))
-    #expect(!HomeFolder.isAnothers("/var/cache"))
+    #expect(unsafe chown(directory.path, 12345, 12345) == 0)
+    #expect(HomeDirectory.own(directory.path) == own)
+    #expect(HomeDirectory.isAnothers("\(directory.path)/not/there"))
+    #expect(!HomeDirectory.isAnothers("/var/cache"))
   }
 }

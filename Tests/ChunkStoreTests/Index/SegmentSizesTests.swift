@@ -7,7 +7,7 @@ import Testing
 
 /// Listings that tell names alone: sizes are asked for by whoever relies on a segment.
 @Suite struct SegmentSizesTests {
-  let folder: TemporaryFolder
+  let directory: TemporaryDirectory
   let index: ChunkIndex
   private let sizes = Sizes()
   private var random = PseudoRandomBytes(seed: 1)
@@ -33,9 +33,9 @@ import Testing
   }
 
   init() throws {
-    folder = try TemporaryFolder()
+    directory = try TemporaryDirectory()
     index = try ChunkIndex(
-      folder: "\(folder.path)/index", repositoryID: Digest256(bigEndianWords: 1, 2, 3, 4))
+      directory: "\(directory.path)/index", repositoryID: Digest256(bigEndianWords: 1, 2, 3, 4))
   }
 
   /// A view of segments, each in an index object, whose sizes are not known yet.

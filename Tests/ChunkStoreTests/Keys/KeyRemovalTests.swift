@@ -94,7 +94,7 @@ import Testing
     }
     let (old, new) = (Secret("one"), Secret("new"))
     func open(_ storage: any Storage, _ passphrase: Secret) throws -> KeySlots {
-      let repository = try Repository.open(storage, cacheFolder: "\(test.folder.path)/f") {
+      let repository = try Repository.open(storage, cacheDirectory: "\(test.directory.path)/f") {
         passphrase
       }
       return try KeySlots(repository, clientSlots: [], passphrase: passphrase)
@@ -152,7 +152,7 @@ import Testing
     let one = try #require(try test.storage.list(.key).first).id
     let two = try add("two")
     let race = try KeyRace(
-      test.storage, folder: test.folder.path, isSwapped: isSwapped,
+      test.storage, directory: test.directory.path, isSwapped: isSwapped,
       owners: [("one", two), ("two", one)])
     var outcomes: [KeyRace.Outcome: Int] = [:]
     var choices: [Int]? = []
@@ -212,7 +212,7 @@ private final class KeyRace {
   private let shared = Shared()
 
   init(
-    _ storage: MemoryStorage, folder: String, isSwapped: Bool, owners: [(String, Digest256)]
+    _ storage: MemoryStorage, directory: String, isSwapped: Bool, owners: [(String, Digest256)]
   ) throws {
     initial = storage
     self.isSwapped = isSwapped
@@ -231,7 +231,7 @@ private final class KeyRace {
       }
       let secret = Secret(owner.0)
       let repository = try Repository.open(
-        turns, cacheFolder: "\(folder)/owner\(number)", machine: machine
+        turns, cacheDirectory: "\(directory)/owner\(number)", machine: machine
       ) { secret }
       var slots = try KeySlots(repository, clientSlots: [], passphrase: secret)
       slots.patience = (2, 0)

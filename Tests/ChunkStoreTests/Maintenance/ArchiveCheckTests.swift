@@ -231,9 +231,9 @@ import Testing
     let root = try store(
       .itemNodes([try child("f0000", leaf, count: 3000)] + children.prefix(300), level: 1))
     try archive(root, count: 3300)
-    let (storage, folder) = (test.storage, test.folder.path)
+    let (storage, directory) = (test.storage, test.directory.path)
     try within(60) {
-      let repository = try Repository.open(storage, cacheFolder: folder) { Secret("") }
+      let repository = try Repository.open(storage, cacheDirectory: directory) { Secret("") }
       let report = try repository.check(CheckOptions()) { _ in }
       #expect(report.problemCount >= 3300)
       #expect(report.problems.count == ArchiveCheck.Findings.most + 1)
@@ -255,9 +255,9 @@ import Testing
       let list = try file("f", list: below.id, count: below.count, size: below.size)
       try archive(try store(.items([list])), count: 1, name: name)
     }
-    let (storage, folder) = (test.storage, test.folder.path)
+    let (storage, directory) = (test.storage, test.directory.path)
     try within(30) {
-      let repository = try Repository.open(storage, cacheFolder: folder) { Secret("") }
+      let repository = try Repository.open(storage, cacheDirectory: directory) { Secret("") }
       let found = try repository.check(CheckOptions()) { _ in }.problems
       #expect(found.count == 1)
       #expect(found.allSatisfy { $0.hasPrefix("archive missing: f: ") })

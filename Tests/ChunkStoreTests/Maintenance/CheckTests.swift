@@ -204,7 +204,7 @@ import Testing
   }
 
   @Test func `what was damaged in a cache is no damage to the repository`() throws {
-    let cache = "\(test.folder.path)/\(try test.open().id.hex)/index"
+    let cache = "\(test.directory.path)/\(try test.open().id.hex)/index"
     for name in try LocalFile.names(in: cache).map({ String(decoding: $0, as: UTF8.self) }) {
       var bytes = try readFile("\(cache)/\(name)")
       for at in (bytes.count / 2)..<bytes.count { bytes[at] = 0 }
@@ -215,7 +215,7 @@ import Testing
 
   @Test func `a storage that cannot be written to is checked all the same`() throws {
     let report = try Repository.open(
-      ReadOnlyStorage(inner: test.storage), cacheFolder: test.folder.path
+      ReadOnlyStorage(inner: test.storage), cacheDirectory: test.directory.path
     ) {
       Secret("")
     }.check(CheckOptions()) { _ in }
@@ -227,7 +227,7 @@ import Testing
       let group = ThreadGroup()
       group.start("create") {
         var random = PseudoRandomBytes(seed: 24)
-        let mine = SharedRepository(storage: test.storage, folder: try TemporaryFolder())
+        let mine = SharedRepository(storage: test.storage, directory: try TemporaryDirectory())
         var files = files
         for round in 0..<(15 * Rounds.factor) {
           files = random.changed(files)

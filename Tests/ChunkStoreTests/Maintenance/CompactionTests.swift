@@ -325,8 +325,8 @@ import Testing
       for writer in 0..<3 {
         group.start("create") {
           var random = PseudoRandomBytes(seed: UInt64(writer))
-          let folder = try TemporaryFolder()
-          let mine = SharedRepository(storage: test.storage, folder: folder)
+          let directory = try TemporaryDirectory()
+          let mine = SharedRepository(storage: test.storage, directory: directory)
           // Some of it is what the others have.
           var files = PseudoRandomBytes(seed: 99).twins(10)
           var kept: [String] = []
@@ -344,7 +344,7 @@ import Testing
         }
       }
       group.start("check") {
-        let mine = SharedRepository(storage: test.storage, folder: try TemporaryFolder())
+        let mine = SharedRepository(storage: test.storage, directory: try TemporaryDirectory())
         while Clock.monotonicSeconds < end { try mine.expectClean("while others work") }
       }
       while Clock.monotonicSeconds < end {
@@ -379,7 +379,7 @@ import Testing
       let group = ThreadGroup()
       for _ in 0..<3 {
         group.start("compact") {
-          let mine = SharedRepository(storage: test.storage, folder: try TemporaryFolder())
+          let mine = SharedRepository(storage: test.storage, directory: try TemporaryDirectory())
           for _ in 0..<5 {
             do {
               _ = try mine.open().compact(threshold: 0)
@@ -421,7 +421,7 @@ import Testing
           try test.storage.delete(.object(.lease, lease.id))
         }
         // Nothing is known of it from earlier.
-        let stranger = SharedRepository(storage: test.storage, folder: try TemporaryFolder())
+        let stranger = SharedRepository(storage: test.storage, directory: try TemporaryDirectory())
         #expect(throws: RepositoryError.self) { try stranger.open().compact(threshold: 0) }
         #expect(try test.storage.ids(.segment) == before)
       }
@@ -464,7 +464,7 @@ import Testing
     var random = PseudoRandomBytes(seed: 12)
     let files = random.files(40)
     try test.open().backUp("a", files)
-    let cache = "\(test.folder.path)/\(try test.open().id.hex)/index"
+    let cache = "\(test.directory.path)/\(try test.open().id.hex)/index"
     for name in try LocalFile.names(in: cache).map({ String(decoding: $0, as: UTF8.self) }) {
       var bytes = try readFile("\(cache)/\(name)")
       // As a power cut leaves it: the size is right, and the end is zeros.

@@ -3,12 +3,13 @@ import Testing
 @testable import ChunkStore
 
 @Suite struct ClaimsTests {
-  private let folder: TemporaryFolder
+  private let directory: TemporaryDirectory
 
-  init() throws { folder = try TemporaryFolder() }
+  init() throws { directory = try TemporaryDirectory() }
 
   private func makeIndex() throws -> ChunkIndex {
-    try ChunkIndex(folder: "\(folder.path)/index", repositoryID: TestKeys.bundle().repositoryID)
+    try ChunkIndex(
+      directory: "\(directory.path)/index", repositoryID: TestKeys.bundle().repositoryID)
   }
 
   @Test func `a chunk is claimed once, and by each writer`() throws {

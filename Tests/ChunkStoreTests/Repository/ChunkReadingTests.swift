@@ -101,7 +101,7 @@ import Testing
     func settled(_ name: String) throws -> [ObjectName.Kind] {
       let storage = RecordingStorage(test.storage)
       let repository = try Repository.open(
-        storage, cacheFolder: "\(test.folder.path)/\(name)"
+        storage, cacheDirectory: "\(test.directory.path)/\(name)"
       ) { throw KeyError.passphraseNeeded }
       try repository.backUp(name, [TestFile(path: "a", bytes: large)])
       return storage.settledKinds
@@ -223,8 +223,8 @@ import Testing
   @Test func `storage is read in pieces that do not tell where a block begins`() throws {
     let recording = RecordingStorage(test.storage)
     try test.addIndex([try test.addSegment([small, [large], small, [Array(large.reversed())]])])
-    let folder = try TemporaryFolder()
-    let opened = try Repository.open(recording, cacheFolder: folder.path) { Secret("") }
+    let directory = try TemporaryDirectory()
+    let opened = try Repository.open(recording, cacheDirectory: directory.path) { Secret("") }
     try opened.refresh()
     recording.forget()
     for bytes in [large, small[0], Array(large.reversed())] {
@@ -266,8 +266,8 @@ import Testing
     let entry = try test.addSegment([[large]])
     try test.addIndex([entry])
     let vanishing = VanishingStorage(test.storage)
-    let folder = try TemporaryFolder()
-    let opened = try Repository.open(vanishing, cacheFolder: folder.path) { Secret("") }
+    let directory = try TemporaryDirectory()
+    let opened = try Repository.open(vanishing, cacheDirectory: directory.path) { Secret("") }
     try test.addArchive("a")
     // Every object is listed, and gone when it is asked for.
     vanishing.isActive = true
@@ -432,7 +432,7 @@ import Testing
     var machine = Machine.current
     machine.heartbeat = 0.01
     let repository = try Repository.open(
-      test.storage, cacheFolder: test.folder.path, machine: machine
+      test.storage, cacheDirectory: test.directory.path, machine: machine
     ) { Secret("") }
     try repository.withLease("copy") {
       var seen: Set<Digest256> = []
@@ -453,7 +453,7 @@ import Testing
     var machine = Machine.current
     machine.heartbeat = 0.01
     return try Repository.open(
-      test.storage, cacheFolder: test.folder.path, machine: machine
+      test.storage, cacheDirectory: test.directory.path, machine: machine
     ) { Secret("") }
   }
 

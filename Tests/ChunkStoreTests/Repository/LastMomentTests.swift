@@ -9,7 +9,7 @@ import Testing
 
   init() throws { test = try TestRepository() }
 
-  /// Publishes an archive of one folder; returns the name of the segment of its tree.
+  /// Publishes an archive of one directory; returns the name of the segment of its tree.
   private func addArchiveWithTree(_ name: String) throws -> Digest256 {
     let nodes = try MemoryNodes(test.repository.keys)
     let item = Item(

@@ -7,16 +7,16 @@ import Testing
   @Test(arguments: Suite.allCases)
   func `what was created is opened`(suite: Suite) throws {
     let passphrase = suite == .none ? nil : Secret("secret")
-    let folder = try TemporaryFolder()
-    let storage = try LocalStorage.create(path: "\(folder.path)/r")
+    let directory = try TemporaryDirectory()
+    let storage = try LocalStorage.create(path: "\(directory.path)/r")
     let created = try Repository.create(
       in: storage, suite: suite, passphrase: passphrase, parameters: TestKeys.scrypt,
-      cacheFolder: "\(folder.path)/cache")
+      cacheDirectory: "\(directory.path)/cache")
     #expect(try storage.list(.key).count == 1)
     #expect(try Repository.identify(storage) == created.id)
     var asked = 0
     let opened = try Repository.open(
-      try LocalStorage(path: "\(folder.path)/r"), cacheFolder: "\(folder.path)/other"
+      try LocalStorage(path: "\(directory.path)/r"), cacheDirectory: "\(directory.path)/other"
     ) {
       asked += 1
       return Secret("secret")
@@ -43,10 +43,10 @@ import Testing
   @Test func `a repository with secret keys is not made without a passphrase`() throws {
     for suite in Suite.allCases where suite != .none {
       let storage = MemoryStorage()
-      let folder = try TemporaryFolder()
+      let directory = try TemporaryDirectory()
       #expect(throws: KeyError.passphraseNeeded) {
         try Repository.create(
-          in: storage, suite: suite, passphrase: nil, cacheFolder: folder.path)
+          in: storage, suite: suite, passphrase: nil, cacheDirectory: directory.path)
       }
       #expect(storage.names.isEmpty)
     }
@@ -59,7 +59,7 @@ import Testing
     let storage = MemoryStorage()
     let second = try Repository.create(
       in: storage, suite: .chacha20Poly1305, passphrase: Secret("another"),
-      parameters: TestKeys.scrypt, like: slots, cacheFolder: first.folder.path)
+      parameters: TestKeys.scrypt, like: slots, cacheDirectory: first.directory.path)
     #expect(second.keys.isRelated(to: first.repository.keys))
     #expect(second.id != first.repository.id)
     #expect(second.authority != first.repository.authority)
@@ -81,14 +81,15 @@ import Testing
     let storage = MemoryStorage()
     #expect(throws: KeyError.wouldBecomePublic) {
       try Repository.create(
-        in: storage, suite: .none, passphrase: nil, like: slots, cacheFolder: first.folder.path)
+        in: storage, suite: .none, passphrase: nil, like: slots,
+        cacheDirectory: first.directory.path)
     }
     #expect(storage.names.isEmpty)
   }
 
   @Test func `a key that the client keeps is not in the repository`() throws {
     let storage = MemoryStorage()
-    let folder = try TemporaryFolder()
+    let directory = try TemporaryDirectory()
     var slot: [UInt8]?
     let created = try Repository.create(
       in: storage, suite: .none, passphrase: nil, keyPlace: .client,
@@ -97,11 +98,13 @@ import Testing
         // Without it nobody could open the repository, so that there must be none yet.
         let generations = try storage.generations()
         #expect(generations.isEmpty)
-      }, cacheFolder: folder.path)
+      }, cacheDirectory: directory.path)
     let kept = try #require(slot)
     #expect(try storage.list(.key).isEmpty)
     func open(_ slots: [[UInt8]]) throws -> Repository {
-      try Repository.open(storage, clientSlots: slots, cacheFolder: folder.path) { Secret("") }
+      try Repository.open(storage, clientSlots: slots, cacheDirectory: directory.path) {
+        Secret("")
+      }
     }
     #expect(throws: KeyError.noSlot) { try open([]) }
     #expect(try open([kept]).id == created.id)
@@ -118,10 +121,10 @@ import Testing
     let stranger = try TestRepository()
     let slot = try stranger.slot
     try storage.put(.object(.key, try SHA256.digest(of: slot.span)), slot)
-    let folder = try TemporaryFolder()
+    let directory = try TemporaryDirectory()
     for place in [Repository.KeyPlace.repository, .client] {
       _ = try Repository.create(
-        in: storage, suite: .none, passphrase: nil, keyPlace: place, cacheFolder: folder.path)
+        in: storage, suite: .none, passphrase: nil, keyPlace: place, cacheDirectory: directory.path)
       #expect(try storage.list(.key).count == (place == .repository ? 1 : 0))
       try storage.delete(.config(1))
     }
@@ -129,9 +132,9 @@ import Testing
 
   @Test func `an empty storage is no repository`() throws {
     let storage = MemoryStorage()
-    let folder = try TemporaryFolder()
+    let directory = try TemporaryDirectory()
     #expect(throws: StorageError.missingRepository("memory")) {
-      try Repository.open(storage, cacheFolder: folder.path) { Secret("") }
+      try Repository.open(storage, cacheDirectory: directory.path) { Secret("") }
     }
   }
 
@@ -319,7 +322,7 @@ import Testing
   @Test func `a file that cannot be read is passed over and named`() throws {
     let bad = try put([1, 2, 3])
     let storage = UnreadableStorage(test.storage, bad)
-    let opened = try Repository.open(storage, cacheFolder: "\(test.folder.path)/x") { secret }
+    let opened = try Repository.open(storage, cacheDirectory: "\(test.directory.path)/x") { secret }
     #expect(opened.passedOverSlots.map(\.name) == [bad])
     #expect(opened.passedOverSlots.first?.error as? StorageError == storage.error)
   }

@@ -4,21 +4,21 @@ import Testing
 
 @testable import ChunkStore
 
-/// A repository in a folder, whose listings tell names alone.
+/// A repository in a directory, whose listings tell names alone.
 @Suite struct TruncatedSegmentTests {
-  let folder: TemporaryFolder
+  let directory: TemporaryDirectory
   let storage: LocalStorage
   private var random = PseudoRandomBytes(seed: 1)
 
   init() throws {
-    folder = try TemporaryFolder()
-    storage = try LocalStorage.create(path: "\(folder.path)/r")
+    directory = try TemporaryDirectory()
+    storage = try LocalStorage.create(path: "\(directory.path)/r")
     _ = try Repository.create(
-      in: storage, suite: .none, passphrase: nil, cacheFolder: "\(folder.path)/cache")
+      in: storage, suite: .none, passphrase: nil, cacheDirectory: "\(directory.path)/cache")
   }
 
   private func open() throws -> Repository {
-    try Repository.open(storage, cacheFolder: "\(folder.path)/cache") { Secret("") }
+    try Repository.open(storage, cacheDirectory: "\(directory.path)/cache") { Secret("") }
   }
 
   private func backUp(_ files: [TestFile], as name: String) throws -> Archive {
@@ -33,7 +33,7 @@ import Testing
       let name = ObjectName.object(.segment, object.id)
       let isOfContents = try storage.get(name, range: 8..<9) == [ObjectType.contentSegment.rawValue]
       guard isOfContents else { continue }
-      let path = "\(folder.path)/r/\(name.path)"
+      let path = "\(directory.path)/r/\(name.path)"
       guard unsafe Glibc.truncate(path, off_t(object.size - 1)) == 0 else {
         throw StorageError.last("truncate", path)
       }
@@ -76,10 +76,11 @@ import Testing
     #expect(problems.contains { $0.contains("and the index says") })
   }
 
-  @Test mutating func `a folder with the name of a segment is told of, and nothing else`() throws {
+  @Test mutating func `a directory with the name of a segment is told of, and nothing else`() throws
+  {
     _ = try backUp([TestFile(path: "a", bytes: random.bytes(50_000))], as: "first")
     let name = ObjectName.object(.segment, random.digest())
-    try LocalFile.makePrivateDirectories("\(folder.path)/r/\(name.path)")
+    try LocalFile.makePrivateDirectories("\(directory.path)/r/\(name.path)")
     #expect(try open().refresh().map(\.object) == [name])
     let archive = try open().archive(named: "first")
     let reader = try open()

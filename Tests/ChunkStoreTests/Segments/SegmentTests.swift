@@ -65,8 +65,8 @@ extension WrittenSegment {
   func `what was written is read back through the segment's own directory`(
     suite: Suite, type: ObjectType
   ) throws {
-    let folder = try TemporaryFolder()
-    let storage = try LocalStorage.create(path: "\(folder.path)/r")
+    let temporary = try TemporaryDirectory()
+    let storage = try LocalStorage.create(path: "\(temporary.path)/r")
     let keys = try TestKeys.ring(suite: suite)
     var random = PseudoRandomBytes(seed: 3)
     let a = try WrittenSegment.sealer(keys, type: type)
@@ -134,15 +134,15 @@ extension WrittenSegment {
   @Test func `nothing is visible before it is published, and nothing stays of what is given up`()
     throws
   {
-    let folder = try TemporaryFolder()
-    let storage = try LocalStorage.create(path: "\(folder.path)/r")
+    let directory = try TemporaryDirectory()
+    let storage = try LocalStorage.create(path: "\(directory.path)/r")
     let keys = try TestKeys.ring()
     let writer = try SegmentWriter(
       try WrittenSegment.sealer(keys), storage: storage, keys: keys)
-    #expect(try folder.names(in: "r/tmp").count == 1)
+    #expect(try directory.names(in: "r/tmp").count == 1)
     #expect(try storage.list(.segment).isEmpty)
     writer.abort()
-    #expect(try folder.names(in: "r/tmp").isEmpty)
+    #expect(try directory.names(in: "r/tmp").isEmpty)
     do {
       let writer = try SegmentWriter(
         try WrittenSegment.sealer(keys), storage: storage, keys: keys)
@@ -153,7 +153,7 @@ extension WrittenSegment {
       finished.upload.abort()
       #expect(try storage.list(.segment).count == 1)
     }
-    #expect(try folder.names(in: "r/tmp").isEmpty)
+    #expect(try directory.names(in: "r/tmp").isEmpty)
   }
 
   @Test(arguments: [(300, 800), (1400, 2048)])

@@ -35,7 +35,7 @@ struct PromiseBroken: Error, CustomStringConvertible {
 final class SimulatedWorld: @unchecked Sendable {
   private let storage = SimulatedStorage()
   private let schedule = Schedule()
-  private let folder: TemporaryFolder
+  private let directory: TemporaryDirectory
   private let seed: UInt64
   /// What stands in for the randomness of everybody who is not an actor.
   private let fresh: FreshBytes
@@ -69,7 +69,7 @@ final class SimulatedWorld: @unchecked Sendable {
 
   init(seed: UInt64, hasForger: Bool = false) throws {
     self.hasForger = hasForger
-    folder = try TemporaryFolder()
+    directory = try TemporaryDirectory()
     self.seed = seed
     fresh = Self.fresh(seed)
     random = PseudoRandomBytes(seed: seed)
@@ -197,7 +197,7 @@ final class SimulatedWorld: @unchecked Sendable {
       storage, schedule: actor == 0 ? nil : schedule, actor: actor)
     // Machines keep their caches; here, a few of them do.
     return try Repository.open(
-      storage, cacheFolder: "\(folder.path)/\(actor % 3)", machine: machine(actor)
+      storage, cacheDirectory: "\(directory.path)/\(actor % 3)", machine: machine(actor)
     ) { Secret("") }
   }
 

@@ -25,8 +25,8 @@ import Testing
   }
 
   @Test func `a local file system is taken as it is, and nothing is left on it`() throws {
-    let folder = try TemporaryFolder()
-    try ListingProbe.demand(try LocalFolder(path: folder.path), trying: "probe")
-    #expect(try folder.names().isEmpty)
+    let directory = try TemporaryDirectory()
+    try ListingProbe.demand(try LocalDirectory(path: directory.path), trying: "probe")
+    #expect(try directory.names().isEmpty)
   }
 }

@@ -5,13 +5,13 @@ import Testing
 @testable import ChunkStore
 
 @Suite struct LocalStorageTests {
-  let folder: TemporaryFolder
+  let directory: TemporaryDirectory
   let root: String
   let storage: LocalStorage
 
   init() throws {
-    folder = try TemporaryFolder()
-    root = "\(folder.path)/r"
+    directory = try TemporaryDirectory()
+    root = "\(directory.path)/r"
     storage = try LocalStorage.create(path: root)
     try storage.put(.config(1), [1])
   }
@@ -26,34 +26,34 @@ import Testing
     return name
   }
 
-  @Test func `objects lie in the folders of their kind, segments in 256 of them`() throws {
+  @Test func `objects lie in the directories of their kind, segments in 256 of them`() throws {
     let name = try put([1, 2, 3])
     guard case .object(_, let id) = name else { return }
     #expect(name.path == "segments/\(id.hex.prefix(2))/\(id.hex)")
-    #expect(try folder.read("r/\(name.path)") == [1, 2, 3])
-    #expect(try folder.names(in: "r/segments").count == 256)
+    #expect(try directory.read("r/\(name.path)") == [1, 2, 3])
+    #expect(try directory.names(in: "r/segments").count == 256)
     #expect(ObjectName.config(7).path == "config/00000007")
     #expect(ObjectName.config(.max).path == "config/4294967295")
     #expect(ObjectName.object(.lease, id).path == "locks/\(id.hex)")
   }
 
-  @Test func `a folder with anything in it is no place for a new repository`() throws {
+  @Test func `a directory with anything in it is no place for a new repository`() throws {
     #expect(throws: StorageError.repositoryExists(root)) { try LocalStorage.create(path: root) }
     for inner in ["\(root)/x", "\(root)/segments/x", "\(root)/no/where"] {
       #expect(throws: StorageError.insideRepository(inner, root)) {
         try LocalStorage.create(path: inner)
       }
     }
-    try LocalFile.makePrivateDirectories("\(folder.path)/full")
-    try folder.write("full/.hidden", [])
-    #expect(throws: StorageError.locationNotEmpty("\(folder.path)/full")) {
-      try LocalStorage.create(path: "\(folder.path)/full")
+    try LocalFile.makePrivateDirectories("\(directory.path)/full")
+    try directory.write("full/.hidden", [])
+    #expect(throws: StorageError.locationNotEmpty("\(directory.path)/full")) {
+      try LocalStorage.create(path: "\(directory.path)/full")
     }
-    #expect(try folder.names(in: "full") == [".hidden"])
+    #expect(try directory.names(in: "full") == [".hidden"])
     #expect(throws: StorageError.self) {
-      try LocalStorage.create(path: "\(folder.path)/full/.hidden")
+      try LocalStorage.create(path: "\(directory.path)/full/.hidden")
     }
-    let missing = "\(folder.path)/no/where"
+    let missing = "\(directory.path)/no/where"
     #expect(throws: StorageError.missingParent(missing)) { try LocalStorage.create(path: missing) }
   }
 
@@ -64,7 +64,7 @@ import Testing
           guard try LocalStorage(path: place).generations().isEmpty else { return }
           throw StorageError.missingRepository(place)
         }
-        #expect(try LocalStorage.create(path: place).missingFolders() == [])
+        #expect(try LocalStorage.create(path: place).missingDirectories() == [])
       } else {
         #expect(throws: StorageError.locationNotEmpty(place)) {
           try LocalStorage.create(path: place)
@@ -72,9 +72,9 @@ import Testing
       }
     }
     // Each of what is made, alone, and all of it but one.
-    let made = try folder.names(in: "r")
+    let made = try directory.names(in: "r")
     for (number, name) in made.enumerated() {
-      let one = "\(folder.path)/one-\(number)", rest = "\(folder.path)/rest-\(number)"
+      let one = "\(directory.path)/one-\(number)", rest = "\(directory.path)/rest-\(number)"
       _ = try LocalStorage.create(path: rest)
       try LocalFile.makePrivateDirectories(one)
       try LocalFile.rename("\(rest)/\(name)", to: "\(one)/\(name)")
@@ -82,7 +82,7 @@ import Testing
     }
     // An object, or anything else, makes it something that is somebody's.
     for name in ["index/x", "segments/00/x", "config/x", "other", "segments/x", "doomed/x"] {
-      let place = "\(folder.path)/\(name.replacing("/", with: "-"))"
+      let place = "\(directory.path)/\(name.replacing("/", with: "-"))"
       _ = try LocalStorage.create(path: place)
       try LocalFile.makePrivateDirectories("\(place)/\(name)")
       try expectUsable(place, false)
@@ -97,7 +97,7 @@ import Testing
         (0o2775, nil, 0o2770), (0o755, 0o2770, 0o2770), (nil, 0o750, 0o750), (0o770, 0o700, 0o700),
       ] as [(mode_t?, UInt32?, mode_t)]).enumerated()
     {
-      let place = "\(folder.path)/\(number)"
+      let place = "\(directory.path)/\(number)"
       if let there {
         try LocalFile.makeDirectory(place, mode: there)
         #expect(unsafe chmod(place, there) == 0)
@@ -117,7 +117,7 @@ import Testing
     }
   }
 
-  @Test func `a name whose file has gone has no size, and a folder is of none`() throws {
+  @Test func `a name whose file has gone has no size, and a directory is of none`() throws {
     var random = PseudoRandomBytes(seed: 1)
     let segment = random.digest()
     let name = ObjectName.object(.segment, segment)
@@ -126,7 +126,7 @@ import Testing
     #expect(unsafe symlink("nowhere", "\(root)/\(name.path)") == 0)
     #expect(try storage.names(.segment).map(\.id) == [segment])
     #expect(throws: StorageError.notFound("\(root)/\(name.path)")) { try storage.size(name) }
-    TemporaryFolder.remove("\(root)/\(name.path)")
+    TemporaryDirectory.remove("\(root)/\(name.path)")
     try LocalFile.makePrivateDirectories("\(root)/\(name.path)")
     #expect(try storage.size(name) == 0)
   }
@@ -163,28 +163,28 @@ import Testing
     #expect(try storage.list(kind).filter { $0.size > 0 }.count == 1)
   }
 
-  @Test func `settling passes over folders of segments that a copy has dropped`() throws {
+  @Test func `settling passes over directories of segments that a copy has dropped`() throws {
     let name = try put([1, 2, 3])
-    TemporaryFolder.remove("\(root)/segments/00")
+    TemporaryDirectory.remove("\(root)/segments/00")
     try storage.settle([.archive, .segment, .index])
     #expect(try storage.get(name, range: nil) == [1, 2, 3])
-    TemporaryFolder.remove("\(root)/archives")
-    #expect(throws: StorageError.missingFolder("\(root)/archives")) {
+    TemporaryDirectory.remove("\(root)/archives")
+    #expect(throws: StorageError.missingDirectory("\(root)/archives")) {
       try storage.settle([.archive])
     }
   }
 
-  @Test func `an empty folder, with or without a slash behind, is one`() throws {
-    try LocalFile.makePrivateDirectories("\(folder.path)/empty")
-    _ = try LocalStorage.create(path: "\(folder.path)/empty/")
-    #expect(throws: Never.self) { try LocalStorage(path: "\(folder.path)/empty") }
-    #expect(throws: Never.self) { try LocalStorage(path: "\(folder.path)/empty/") }
+  @Test func `an empty directory, with or without a slash behind, is one`() throws {
+    try LocalFile.makePrivateDirectories("\(directory.path)/empty")
+    _ = try LocalStorage.create(path: "\(directory.path)/empty/")
+    #expect(throws: Never.self) { try LocalStorage(path: "\(directory.path)/empty") }
+    #expect(throws: Never.self) { try LocalStorage(path: "\(directory.path)/empty/") }
   }
 
   @Test func `where there is no repository is said so`() throws {
-    let nothing = "\(folder.path)/nothing"
+    let nothing = "\(directory.path)/nothing"
     #expect(throws: StorageError.missingRepository(nothing)) { try LocalStorage(path: nothing) }
-    for path in [folder.path, "\(root)/README"] {
+    for path in [directory.path, "\(root)/README"] {
       #expect(throws: StorageError.notARepository(path)) { try LocalStorage(path: path) }
     }
   }
@@ -200,15 +200,15 @@ import Testing
       "segments/ab/\(hex.uppercased())", "segments/ab/.\(hex)", "segments/\(other)",
       "segments/ab/\(hex.dropLast())g", "index/\(hex).tmp", "archives/lost+found",
     ] {
-      try folder.write("r/\(foreign)", [1, 2, 3])
+      try directory.write("r/\(foreign)", [1, 2, 3])
     }
-    // In the folder of another: found under its name it cannot be.
+    // In the directory of another: found under its name it cannot be.
     let elsewhere = other.hasPrefix("ab") ? "cd" : "ab"
-    try folder.write("r/segments/\(elsewhere)/\(other)", [1])
+    try directory.write("r/segments/\(elsewhere)/\(other)", [1])
     // A second copy does not make two of one.
     let twin = hex.hasPrefix("ab") ? "cd" : "ab"
-    try folder.write("r/segments/\(twin)/\(hex)", [1])
-    try folder.write("r/segments/xy", [1])
+    try directory.write("r/segments/\(twin)/\(hex)", [1])
+    try directory.write("r/segments/xy", [1])
     #expect(try storage.list(.segment).map(\.id) == [id])
     #expect(try storage.list(.index).isEmpty)
     #expect(try storage.list(.archive).isEmpty)
@@ -216,14 +216,14 @@ import Testing
     #expect(try storage.names(.index).isEmpty)
     #expect(try storage.names(.archive).isEmpty)
     for foreign in ["1", "00000002.tmp", "0000000a", "000000003", "-0000001", "99999999999"] {
-      try folder.write("r/config/\(foreign)", [1])
+      try directory.write("r/config/\(foreign)", [1])
     }
     #expect(try storage.generations() == [1])
   }
 
   @Test(arguments: [0o700, 0o750, 0o770, 0o2770] as [mode_t])
-  func `modes follow the folder of the repository, whatever the umask`(mode: mode_t) throws {
-    let path = "\(folder.path)/shared"
+  func `modes follow the directory of the repository, whatever the umask`(mode: mode_t) throws {
+    let path = "\(directory.path)/shared"
     try LocalFile.makeDirectory(path, mode: mode)
     // The umask is the whole process's; what other tests make meanwhile is private anyway.
     let old = umask(0o077)
@@ -233,8 +233,8 @@ import Testing
     let name = ObjectName.object(.segment, try SHA256.digest(of: bytes.span))
     try storage.put(name, bytes)
     try storage.put(.config(1), bytes)
-    TemporaryFolder.remove("\(path)/index")
-    try storage.makeMissingFolders()
+    TemporaryDirectory.remove("\(path)/index")
+    try storage.makeMissingDirectories()
     let index = ObjectName.object(.index, try SHA256.digest(of: bytes.span))
     try storage.put(index, bytes)
     for made in [name.path, index.path, "config/00000001", "README", "reserve"] {
@@ -252,15 +252,15 @@ import Testing
   }
 
   @Test(arguments: ObjectName.Kind.allCases)
-  func `a folder that is missing is no empty one, and nothing but a repair makes it`(
+  func `a directory that is missing is no empty one, and nothing but a repair makes it`(
     kind: ObjectName.Kind
   ) throws {
-    TemporaryFolder.remove("\(root)/\(kind.rawValue)")
+    TemporaryDirectory.remove("\(root)/\(kind.rawValue)")
     let bytes: [UInt8] = [1, 2, 3]
     let name = ObjectName.object(kind, try SHA256.digest(of: bytes.span))
-    let missing = StorageError.missingFolder("\(root)/\(kind.rawValue)")
+    let missing = StorageError.missingDirectory("\(root)/\(kind.rawValue)")
     for storage in [storage, try LocalStorage(path: root)] {
-      #expect(try storage.missingFolders() == [kind.rawValue])
+      #expect(try storage.missingDirectories() == [kind.rawValue])
       #expect(throws: missing) { try storage.list(kind) }
       #expect(throws: missing) { try storage.names(kind) }
       #expect(throws: missing) { try storage.settle([kind]) }
@@ -269,57 +269,59 @@ import Testing
       try storage.delete(name)
     }
     #expect(try LocalFile.status("\(root)/\(kind.rawValue)") == nil)
-    #expect(try folder.names(in: "r/tmp").isEmpty)
-    try storage.makeMissingFolders()
-    #expect(try storage.missingFolders().isEmpty)
+    #expect(try directory.names(in: "r/tmp").isEmpty)
+    try storage.makeMissingDirectories()
+    #expect(try storage.missingDirectories().isEmpty)
     try storage.put(name, bytes)
     #expect(try storage.list(kind).count == 1)
   }
 
-  @Test func `a file in the place of a folder is no folder`() throws {
-    TemporaryFolder.remove("\(root)/archives")
-    try folder.write("r/archives", [1])
-    #expect(try storage.missingFolders() == ["archives"])
-    #expect(throws: StorageError.missingFolder("\(root)/archives")) { try storage.list(.archive) }
-    #expect(throws: StorageError.self) { try storage.makeMissingFolders() }
-    #expect(try folder.read("r/archives") == [1])
+  @Test func `a file in the place of a directory is no directory`() throws {
+    TemporaryDirectory.remove("\(root)/archives")
+    try directory.write("r/archives", [1])
+    #expect(try storage.missingDirectories() == ["archives"])
+    #expect(throws: StorageError.missingDirectory("\(root)/archives")) {
+      try storage.list(.archive)
+    }
+    #expect(throws: StorageError.self) { try storage.makeMissingDirectories() }
+    #expect(try directory.read("r/archives") == [1])
   }
 
-  @Test func `without a folder for uploads nothing is put, and it is said`() throws {
-    TemporaryFolder.remove("\(root)/tmp")
-    #expect(try storage.missingFolders() == ["tmp"])
-    #expect(throws: StorageError.missingFolder("\(root)/tmp")) { try put([1]) }
-    #expect(throws: StorageError.missingFolder("\(root)/tmp")) { try storage.beginUpload() }
-    try storage.makeMissingFolders()
+  @Test func `without a directory for uploads nothing is put, and it is said`() throws {
+    TemporaryDirectory.remove("\(root)/tmp")
+    #expect(try storage.missingDirectories() == ["tmp"])
+    #expect(throws: StorageError.missingDirectory("\(root)/tmp")) { try put([1]) }
+    #expect(throws: StorageError.missingDirectory("\(root)/tmp")) { try storage.beginUpload() }
+    try storage.makeMissingDirectories()
     _ = try put([1])
   }
 
-  @Test func `a folder of segments that a copy has dropped is made, among others`() throws {
+  @Test func `a directory of segments that a copy has dropped is made, among others`() throws {
     let bytes: [UInt8] = [1, 2, 3]
     let id = try SHA256.digest(of: bytes.span)
-    TemporaryFolder.remove("\(root)/segments/\(id.hex.prefix(2))")
-    #expect(try storage.missingFolders().isEmpty)
+    TemporaryDirectory.remove("\(root)/segments/\(id.hex.prefix(2))")
+    #expect(try storage.missingDirectories().isEmpty)
     #expect(try storage.get(try put(bytes), range: nil) == bytes)
     #expect(try mode("segments/\(id.hex.prefix(2))") == 0o700)
   }
 
-  @Test func `an empty folder is not that of the segments: a disk was mounted there`() throws {
-    for name in try folder.names(in: "r/segments") {
-      TemporaryFolder.remove("\(root)/segments/\(name)")
+  @Test func `an empty directory is not that of the segments: a disk was mounted there`() throws {
+    for name in try directory.names(in: "r/segments") {
+      TemporaryDirectory.remove("\(root)/segments/\(name)")
     }
-    #expect(try storage.missingFolders() == ["segments"])
+    #expect(try storage.missingDirectories() == ["segments"])
     #expect(throws: StorageError.self) { try put([1, 2, 3]) }
-    #expect(try folder.names(in: "r/segments").isEmpty)
-    try storage.makeMissingFolders()
-    #expect(try folder.names(in: "r/segments").count == 256)
+    #expect(try directory.names(in: "r/segments").isEmpty)
+    try storage.makeMissingDirectories()
+    #expect(try directory.names(in: "r/segments").count == 256)
     _ = try put([1, 2, 3])
   }
 
-  @Test func `a repository that is open is the folder, wherever its path leads`() throws {
+  @Test func `a repository that is open is the directory, wherever its path leads`() throws {
     let old = try put([1])
     let upload = try storage.beginUpload()
     try upload.write([2])
-    #expect(unsafe rename(root, "\(folder.path)/moved") == 0)
+    #expect(unsafe rename(root, "\(directory.path)/moved") == 0)
     // What is beneath the mount point of a disk that has gone.
     try LocalFile.makePrivateDirectories(root)
     #expect(try storage.get(old, range: nil) == [1])
@@ -329,24 +331,24 @@ import Testing
     try storage.restoreReserve()
     try storage.removeAbandonedUploads()
     #expect(try storage.list(.segment).count == 2)
-    #expect(try folder.names(in: "r").isEmpty)
-    let moved = try LocalStorage(path: "\(folder.path)/moved")
+    #expect(try directory.names(in: "r").isEmpty)
+    let moved = try LocalStorage(path: "\(directory.path)/moved")
     for name in [old, second, third] { #expect(try !moved.get(name, range: nil).isEmpty) }
   }
 
   @Test func `nothing is made anew of a repository that was removed while it is open`() throws {
-    TemporaryFolder.remove(root)
+    TemporaryDirectory.remove(root)
     try LocalFile.makePrivateDirectories(root)
     #expect(throws: StorageError.self) { try put([1]) }
     #expect(throws: StorageError.self) { try storage.list(.archive) }
-    #expect(try folder.names(in: "r").isEmpty)
+    #expect(try directory.names(in: "r").isEmpty)
   }
 
   @Test func `what crashed uploads left is removed after a day, and not before`() throws {
-    try folder.write("r/tmp/old", [1])
-    try folder.write("r/tmp/new", [1])
-    try LocalFile.makePrivateDirectories("\(root)/tmp/folder")
-    for name in ["old", "folder"] {
+    try directory.write("r/tmp/old", [1])
+    try directory.write("r/tmp/new", [1])
+    try LocalFile.makePrivateDirectories("\(root)/tmp/directory")
+    for name in ["old", "directory"] {
       var times = [
         timespec(tv_sec: 1_000_000, tv_nsec: 0), timespec(tv_sec: 1_000_000, tv_nsec: 0),
       ]
@@ -355,8 +357,8 @@ import Testing
     let upload = try storage.beginUpload()
     try upload.write([1])
     try storage.removeAbandonedUploads()
-    // A folder is nothing that an upload leaves.
-    #expect(try folder.names(in: "r/tmp").filter { $0.count < 10 } == ["folder", "new"])
+    // A directory is nothing that an upload leaves.
+    #expect(try directory.names(in: "r/tmp").filter { $0.count < 10 } == ["directory", "new"])
     try upload.commit(as: .object(.index, try SHA256.digest(of: [UInt8(1)].span)))
     #expect(try storage.list(.index).count == 1)
   }
@@ -437,7 +439,7 @@ import Testing
     #expect(path.hasPrefix("\(root)/archives/"))
   }
 
-  @Test func `the folder is known by device and inode`() throws {
+  @Test func `the directory is known by device and inode`() throws {
     let identity = try storage.identity()
     #expect(try identity == LocalStorage(path: "\(root)/").identity())
     #expect(identity.inode == (try LocalFile.status(root)?.inode))

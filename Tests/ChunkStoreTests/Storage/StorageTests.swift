@@ -11,21 +11,21 @@ enum StorageKind: CaseIterable, Sendable {
   func make() throws -> StorageUnderTest {
     switch self {
     case .local:
-      let folder = try TemporaryFolder()
-      let path = "\(folder.path)/repository"
+      let directory = try TemporaryDirectory()
+      let path = "\(directory.path)/repository"
       return StorageUnderTest(
-        storage: try LocalStorage.create(path: path), folder: folder,
+        storage: try LocalStorage.create(path: path), directory: directory,
         reopen: { try LocalStorage(path: path) })
     case .remote:
-      let folder = try TemporaryFolder()
-      let server = TestServer(path: "\(folder.path)/repository")
+      let directory = try TemporaryDirectory()
+      let server = TestServer(path: "\(directory.path)/repository")
       return StorageUnderTest(
-        storage: try server.storage(making: .repository), folder: folder,
+        storage: try server.storage(making: .repository), directory: directory,
         reopen: { try server.storage() },
         plant: { try LocalStorage(path: server.path).put($0, $1) })
     case .memory:
       let storage = MemoryStorage()
-      return StorageUnderTest(storage: storage, folder: nil, reopen: { storage })
+      return StorageUnderTest(storage: storage, directory: nil, reopen: { storage })
     }
   }
 }
@@ -33,7 +33,7 @@ enum StorageKind: CaseIterable, Sendable {
 struct StorageUnderTest: Sendable {
   let storage: any Storage
   /// Keeps the files of a local storage.
-  let folder: TemporaryFolder?
+  let directory: TemporaryDirectory?
   /// The same storage, as another process would see it.
   let reopen: @Sendable () throws -> any Storage
   /// Puts bytes under a name that does not stand for them, where `storage` refuses that.
@@ -209,7 +209,9 @@ struct StorageUnderTest: Sendable {
       try forgotten.write([1, 2, 3])
     }
     for kind in ObjectName.Kind.allCases { #expect(try under.storage.list(kind).isEmpty) }
-    if let folder = under.folder { #expect(try folder.names(in: "repository/tmp").isEmpty) }
+    if let directory = under.directory {
+      #expect(try directory.names(in: "repository/tmp").isEmpty)
+    }
   }
 
   @Test(arguments: StorageKind.allCases)
@@ -247,9 +249,9 @@ struct StorageUnderTest: Sendable {
       try under.storage.setAside(name)
       try under.storage.put(name, bytes)
       try under.storage.setAside(name)
-      if let folder = under.folder {
+      if let directory = under.directory {
         let file = name.path.replacing("/", with: "-")
-        #expect(try folder.names(in: "repository/aside").contains(file))
+        #expect(try directory.names(in: "repository/aside").contains(file))
       }
     }
   }

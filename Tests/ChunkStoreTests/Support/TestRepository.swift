@@ -6,23 +6,23 @@ import Crypto
 final class TestRepository {
   let storage: MemoryStorage
   let repository: Repository
-  let folder: TemporaryFolder
+  let directory: TemporaryDirectory
   private var random = PseudoRandomBytes(seed: 11)
 
   /// Of a suite that needs no passphrase, unless the test is about them.
   init(suite: Suite = .none, passphrase: Secret? = nil) throws {
     storage = MemoryStorage()
-    folder = try TemporaryFolder()
+    directory = try TemporaryDirectory()
     repository = try Repository.create(
       in: storage, suite: suite, passphrase: passphrase, parameters: TestKeys.scrypt,
-      cacheFolder: "\(folder.path)/cache")
+      cacheDirectory: "\(directory.path)/cache")
   }
 
   /// As another machine opens it, which has no cache.
   func reopen(passphrase: Secret? = nil, clientSlots: [[UInt8]] = []) throws -> Repository {
     try Repository.open(
       storage, clientSlots: clientSlots,
-      cacheFolder: "\(folder.path)/\(try Digest256.random().hex)"
+      cacheDirectory: "\(directory.path)/\(try Digest256.random().hex)"
     ) {
       guard let passphrase else { throw KeyError.passphraseNeeded }
       return passphrase

@@ -9,7 +9,7 @@ import Testing
     let cited = document.split(separator: "[vector: ").dropFirst()
       .compactMap { $0.split(separator: "]").first.map(String.init) }
       .filter { $0 != "name" }
-    let files = try LocalFile.names(in: Vector.folder)
+    let files = try LocalFile.names(in: Vector.directory)
       .map { String(decoding: $0, as: UTF8.self) }
       .filter { $0.hasSuffix(".txt") }.map { String($0.dropLast(4)) }
     #expect(cited.count > 20)

@@ -73,13 +73,13 @@ struct Vector {
     }
   }
 
-  static let folder = root + "/Tests/Vectors/format"
+  static let directory = root + "/Tests/Vectors/format"
   static let root = "/" + #filePath.split(separator: "/").dropLast(4).joined(separator: "/")
 
   let cases: [Case]
 
   init(_ name: String) throws {
-    let file = try Self.contents("\(Self.folder)/\(name).txt")
+    let file = try Self.contents("\(Self.directory)/\(name).txt")
     var cases: [Case] = []
     var key = ""
     for line in file.split(separator: "\n") where !line.hasPrefix("#") {

@@ -691,7 +691,7 @@ def items():
     a, b = (fixed("chunk a"), 10), (fixed("chunk b"), 20)
     root = (0, 0)
     cases = {
-        "a folder": plain(0o040755),
+        "a directory": plain(0o040755),
         "of root, before 1970": item_fields(
             uid=varint(0), mode=varint(0o041777), gid=varint(0), mtime=timestamp(-1, 999_999_999)
         ),
@@ -779,12 +779,12 @@ def item_entry(before, path, data):
 
 def nodes():
     vector = Vector("node", "Section 14.1: one node of each kind; `entries` is their number.")
-    folder, file = plain(0o040755), plain(0o100644, size=varint(0), chunks=b"")
+    directory, file = plain(0o040755), plain(0o100644, size=varint(0), chunks=b"")
     listed = [b"", b"dir", b"dir/file", b"dir/file 2", b"dir-2", b"dir0"]
     entries = []
     for number, path in enumerate(listed):
         before = listed[number - 1] if number else b""
-        entries.append(item_entry(before, path, file if b"file" in path else folder))
+        entries.append(item_entry(before, path, file if b"file" in path else directory))
     one, two = fixed("node 1"), fixed("node 2")
     cases = {
         "items": node(1, 0, entries),
@@ -1180,20 +1180,20 @@ def refused():
         case("path", why, data, reader.check_path)
 
     a = (fixed("chunk a"), 10)
-    folder = plain(0o040755)
+    directory = plain(0o040755)
     regular = dict(size=varint(10), chunks=reference(a))
     for why, data in (
         ("no mode", item_fields(uid=varint(0))), ("a mode that is too large", plain(0o200000)),
         ("fields out of order", field(3, varint(0)) + field(2, varint(0o040755))),
         ("a field twice", field(2, varint(0o040755)) * 2),
-        ("a field that ends too late", folder + varint(17) + b"\x09\x01"),
+        ("a field that ends too late", directory + varint(17) + b"\x09\x01"),
         ("a value with something behind", field(1, b"\0\0") + field(2, varint(0o040755))),
-        ("an unknown critical field", folder + field(1000, b"")),
+        ("an unknown critical field", directory + field(1000, b"")),
         ("a file without chunks", plain(0o100644, size=varint(0))),
         ("a file without a size", plain(0o100644, chunks=b"")),
         ("a file without either", plain(0o100644)),
-        ("a folder with chunks", plain(0o040755, size=varint(0), chunks=b"")),
-        ("a folder with holes", plain(0o040755, holes=holes([(0, 1)]))),
+        ("a directory with chunks", plain(0o040755, size=varint(0), chunks=b"")),
+        ("a directory with holes", plain(0o040755, holes=holes([(0, 1)]))),
         ("a file with two lists",
          plain(0o100644, **regular, tree=fixed("root") + varint(1) + varint(10))),
         ("33 chunks", plain(0o100644, size=varint(330), chunks=reference(a) * 33)),
@@ -1232,7 +1232,7 @@ def refused():
         case("item", why, data, lambda data: reader.Item(b"dir/name", data))
 
     child = fixed("node")
-    entry = lambda before, path: item_entry(before, path, folder)
+    entry = lambda before, path: item_entry(before, path, directory)
     for why, data in (
         ("kind 0", node(0, 0, [])), ("kind 5", node(5, 0, [])), ("a leaf of level 1", node(1, 1, [])),
         ("an inner node of level 0", node(4, 0, [child + b"\1\1"] * 2)),
@@ -1247,7 +1247,7 @@ def refused():
         ("paths out of order", node(1, 0, [entry(b"", b"b"), entry(b"b", b"a")])),
         ("a path twice", node(1, 0, [entry(b"", b"a"), entry(b"a", b"a")])),
         ("the slash sorted as a byte", node(1, 0, [entry(b"", b"a-"), entry(b"a-", b"a/b")])),
-        ("more shared than there is", node(1, 0, [varint(1) + blob(b"a") + blob(folder)])),
+        ("more shared than there is", node(1, 0, [varint(1) + blob(b"a") + blob(directory)])),
         ("a path that leads elsewhere", node(1, 0, [entry(b"", b"../a")])),
         ("more entries than there are", bytes([3, 0]) + varint(2) + reference(a)),
         ("left-over bytes", node(3, 0, [reference(a)]) + b"\0"),

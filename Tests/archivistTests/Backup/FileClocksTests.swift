@@ -19,12 +19,12 @@ import Testing
   }
 
   @Test func `each file has the clock of its own file system`() throws {
-    let folder = try TemporaryDirectory()
-    try folder.shell("touch f")
+    let directory = try TemporaryDirectory()
+    try directory.shell("touch f")
     var clocks = FileClocks()
     for _ in 0..<2 {
       #expect(clocks.clock(of: try entry("/proc/version")) == .absent)
-      #expect(clocks.clock(of: try entry(text(folder("f")))) == .ours)
+      #expect(clocks.clock(of: try entry(text(directory("f")))) == .ours)
     }
   }
 

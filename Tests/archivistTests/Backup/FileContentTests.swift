@@ -5,9 +5,9 @@ import Testing
 @testable import archivist
 
 @Suite struct FileContentTests {
-  let folder: TemporaryDirectory
+  let directory: TemporaryDirectory
 
-  init() throws { folder = try TemporaryDirectory() }
+  init() throws { directory = try TemporaryDirectory() }
 
   private func content(_ path: String, on kind: FileSystemKind? = nil) throws -> FileContent {
     let (directory, name) = try WalkRoot(bytes(path)).open()
@@ -42,8 +42,8 @@ import Testing
   }
 
   private func shellOutput(_ script: String) throws -> String {
-    try folder.shell("\(script) > .out")
-    return try text(OpenedFile(FileName(".out"), in: folder.handle).read(1 << 20, at: 0))
+    try directory.shell("\(script) > .out")
+    return try text(OpenedFile(FileName(".out"), in: directory.handle).read(1 << 20, at: 0))
   }
 
   @Test(
@@ -76,9 +76,9 @@ import Testing
 
   @Test(arguments: [FileSystemKind.local, .remote])
   func `a log that grows ends where it did when it was opened`(_ kind: FileSystemKind) throws {
-    try folder.shell("echo first > f")
-    let (content, summary) = try read(text(folder("f")), on: kind) {
-      try folder.shell("echo second >> f")
+    try directory.shell("echo first > f")
+    let (content, summary) = try read(text(directory("f")), on: kind) {
+      try directory.shell("echo second >> f")
     }
     #expect(content == "first\n")
     #expect(summary.size == 6)
@@ -87,9 +87,9 @@ import Testing
 
   @Test(arguments: [FileSystemKind.local, .remote])
   func `a file that is cut short has changed`(_ kind: FileSystemKind) throws {
-    try folder.shell("echo first > f")
-    let (content, summary) = try read(text(folder("f")), on: kind) {
-      try folder.shell("printf fi > f")
+    try directory.shell("echo first > f")
+    let (content, summary) = try read(text(directory("f")), on: kind) {
+      try directory.shell("printf fi > f")
     }
     #expect(content == "fi")
     #expect(summary.size == 2)
@@ -98,12 +98,12 @@ import Testing
 
   @Test(arguments: [FileSystemKind.local, .remote])
   func `holes and what is between them are as they are`(_ kind: FileSystemKind) throws {
-    try folder.shell("truncate -s 1M f; echo end >> f; truncate -s 2M f; touch empty")
-    let (content, summary) = try read(text(folder("f")), on: kind)
+    try directory.shell("truncate -s 1M f; echo end >> f; truncate -s 2M f; touch empty")
+    let (content, summary) = try read(text(directory("f")), on: kind)
     #expect(content.hasPrefix("end\n"))
     #expect(summary.size == 2 << 20)
     #expect(summary.holes.count == 2)
     #expect(!summary.changedWhileRead)
-    #expect(try read(text(folder("empty")), on: kind).summary.size == 0)
+    #expect(try read(text(directory("empty")), on: kind).summary.size == 0)
   }
 }

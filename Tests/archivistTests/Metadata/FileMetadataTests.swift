@@ -5,14 +5,14 @@ import Testing
 @testable import archivist
 
 @Suite struct FileMetadataTests {
-  let folder: TemporaryDirectory
+  let directory: TemporaryDirectory
 
-  init() throws { folder = try TemporaryDirectory() }
+  init() throws { directory = try TemporaryDirectory() }
 
   @Test func `a file says its mode, owner, size and times to the nanosecond`() throws {
-    try folder.shell(
+    try directory.shell(
       "printf hello > f; chown 12:34 f; chmod 4750 f; touch -d '1969-12-31 23:59:58.123456789Z' f")
-    let found = try folder.handle.metadata(of: FileName("f"))
+    let found = try directory.handle.metadata(of: FileName("f"))
     #expect(found.mode == 0o104750)
     #expect(found.kind == .regular)
     #expect((found.uid, found.gid) == (12, 34))
@@ -24,34 +24,34 @@ import Testing
   }
 
   @Test func `a symbolic link is looked at, not followed`() throws {
-    try folder.shell("ln -s /nowhere l")
+    try directory.shell("ln -s /nowhere l")
     let name = try FileName("l")
-    #expect(try folder.handle.metadata(of: name).kind == .symbolicLink)
-    #expect(try folder.handle.linkTarget(name) == bytes("/nowhere"))
-    #expect(throws: SystemError.self) { try folder.handle.directory(name) }
+    #expect(try directory.handle.metadata(of: name).kind == .symbolicLink)
+    #expect(try directory.handle.linkTarget(name) == bytes("/nowhere"))
+    #expect(throws: SystemError.self) { try directory.handle.directory(name) }
   }
 
   @Test func `the longest link target that Linux takes is read in full`() throws {
     let target = [UInt8](repeating: UInt8(ascii: "x"), count: 4095)
-    let made = unsafe symlinkat(target + [0], folder.handle.number, bytes("l") + [0])
+    let made = unsafe symlinkat(target + [0], directory.handle.number, bytes("l") + [0])
     try #require(made == 0)
-    #expect(try folder.handle.linkTarget(FileName("l")) == target)
+    #expect(try directory.handle.linkTarget(FileName("l")) == target)
   }
 
   @Test func `a device says its numbers, and its item carries them`() throws {
-    try folder.shell("mknod c c 5 300; mknod b b 259 1048575")
-    let c = try folder.handle.metadata(of: FileName("c"))
+    try directory.shell("mknod c c 5 300; mknod b b 259 1048575")
+    let c = try directory.handle.metadata(of: FileName("c"))
     #expect(c.kind == .characterDevice)
     #expect(c.deviceNumbers == Item.Device(major: 5, minor: 300))
-    let b = try folder.handle.metadata(of: FileName("b"))
+    let b = try directory.handle.metadata(of: FileName("b"))
     let item = b.item(at: try ArchivePath(bytes("dev/b")), names: nil, recording: [])
     #expect(item.kind == .blockDevice)
     #expect(item.device == Item.Device(major: 259, minor: 1_048_575))
   }
 
   @Test func `an item holds ctime, inode and atime only on request`() throws {
-    try folder.shell("touch f; chown 0:0 f")
-    let found = try folder.handle.metadata(of: FileName("f"))
+    try directory.shell("touch f; chown 0:0 f")
+    let found = try directory.handle.metadata(of: FileName("f"))
     let path = try ArchivePath(bytes("f"))
     let lean = found.item(at: path, names: nil, recording: [])
     #expect(lean.ctime == nil && lean.inode == nil && lean.atime == nil && lean.birthtime == nil)
@@ -66,15 +66,16 @@ import Testing
   }
 
   @Test func `a file with storage for less than its size may have holes`() throws {
-    try folder.shell("truncate -s 1M sparse; head -c 1M /dev/urandom > full; truncate -s 0 empty")
-    #expect(try folder.handle.metadata(of: FileName("sparse")).mayHaveHoles)
-    #expect(try !folder.handle.metadata(of: FileName("full")).mayHaveHoles)
-    #expect(try !folder.handle.metadata(of: FileName("empty")).mayHaveHoles)
+    try directory.shell(
+      "truncate -s 1M sparse; head -c 1M /dev/urandom > full; truncate -s 0 empty")
+    #expect(try directory.handle.metadata(of: FileName("sparse")).mayHaveHoles)
+    #expect(try !directory.handle.metadata(of: FileName("full")).mayHaveHoles)
+    #expect(try !directory.handle.metadata(of: FileName("empty")).mayHaveHoles)
   }
 
   @Test func `a missing file is an error that names the call and the reason`() throws {
     let error = #expect(throws: SystemError.self) {
-      try folder.handle.metadata(of: FileName("none"))
+      try directory.handle.metadata(of: FileName("none"))
     }
     #expect(error == SystemError("statx", code: ENOENT, path: bytes("none")))
     #expect(error?.reason == "No such file or directory")

@@ -79,7 +79,7 @@ import Testing
 
   /// Segments of garbage whose directories say that they hold what others' do.
   private func lyingSegments() throws -> [IndexEntry] {
-    let path = text(history.folder("scratch-\(try Digest256.random().hex)"))
+    let path = text(history.directory("scratch-\(try Digest256.random().hex)"))
     let scratch = try LocalStorage.create(path: path)
     return try entries().map { entry in
       let type = entry.directory.type

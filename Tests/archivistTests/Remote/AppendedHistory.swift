@@ -7,7 +7,7 @@ import Testing
 
 /// A repository on a server, with some days of history, the keys of which somebody else has too.
 struct AppendedHistory {
-  let folder: TemporaryDirectory
+  let directory: TemporaryDirectory
   let path: String
   let local: LocalStorage
   /// What archives hold, by their names: one for each day, until some days ago.
@@ -17,12 +17,12 @@ struct AppendedHistory {
   private static let day: Int64 = 24 * 3600
 
   init() throws {
-    folder = try TemporaryDirectory()
-    path = text(folder("repository"))
+    directory = try TemporaryDirectory()
+    path = text(directory("repository"))
     local = try LocalStorage.create(path: path)
     _ = try Repository.create(
       in: local, suite: .aes256GCM, passphrase: Self.secret(),
-      parameters: ScryptParameters(logN: 15, r: 8, p: 1), cacheFolder: text(folder("maker")))
+      parameters: ScryptParameters(logN: 15, r: 8, p: 1), cacheDirectory: text(directory("maker")))
     var random = SystemRandomNumberGenerator()
     var files: [String: [UInt8]] = [:]
     for number in 0..<12 { files["file\(number)"] = Self.bytes(30_000, &random) }
@@ -46,7 +46,9 @@ struct AppendedHistory {
   /// Opens it where it is, with all rights; as a machine that remembers nothing, unless named.
   func open(_ cache: String? = nil) throws -> Repository {
     let cache = try cache ?? Digest256.random().hex
-    let repository = try Repository.open(local, cacheFolder: text(folder(cache))) { Self.secret() }
+    let repository = try Repository.open(local, cacheDirectory: text(directory(cache))) {
+      Self.secret()
+    }
     _ = try repository.refresh()
     return repository
   }
@@ -172,7 +174,7 @@ final class HostileClient {
     var ends: [Int32] = [-1, -1]
     try #require(unsafe socketpair(AF_UNIX, Int32(SOCK_STREAM.rawValue), 0, &ends) == 0)
     let policy = ServePolicy(
-      paths: [text(history.folder.path)], isAppendOnly: true)
+      paths: [text(history.directory.path)], isAppendOnly: true)
     group.start("server") { [there = ends[1]] in
       try ServerSession(
         Channel(input: there, output: there), policies: [policy], software: "test"

@@ -8,31 +8,31 @@ import Testing
 
 /// A repository with archives as no `create` makes them, a target, and a place outside of it.
 private struct Attack {
-  let folder: TemporaryDirectory
+  let directory: TemporaryDirectory
   let repository: Repository
   let report = Report(to: -1, minimum: .error)
 
   init() throws {
-    folder = try TemporaryDirectory()
-    try folder.shell(
+    directory = try TemporaryDirectory()
+    try directory.shell(
       """
       mkdir t outside outside/d; echo precious > outside/f; echo deep > outside/d/f
       chmod 711 outside; chmod 640 outside/f; setfattr -n user.k -v v outside/f
       touch -d 2001-02-03 outside/f outside/d/f outside/d outside
       """)
-    let storage = try LocalStorage.create(path: text(folder("repo")))
+    let storage = try LocalStorage.create(path: text(directory("repo")))
     repository = try Repository.create(
-      in: storage, suite: .none, passphrase: nil, cacheFolder: text(folder("cache")))
+      in: storage, suite: .none, passphrase: nil, cacheDirectory: text(directory("cache")))
   }
 
   /// Everything that is outside, down to the time of each inode's last change.
   func outside() throws -> String {
-    try folder.shell(
+    try directory.shell(
       """
       (find outside -printf '%p %i %m %u %g %s %n %T@ %C@ %l\\n' | sort
        sha256sum $(find outside -type f | sort); getfattr -R -d -m - outside; ls -A .) > picture
       """)
-    return text(try OpenedFile(FileName("picture"), in: folder.handle).read(1 << 20, at: 0))
+    return text(try OpenedFile(FileName("picture"), in: directory.handle).read(1 << 20, at: 0))
   }
 
   /// Makes an archive of items, each file with its path as content, or that of its first name.
@@ -59,13 +59,13 @@ private struct Attack {
   ) throws -> [LostItems] {
     var lost: [LostItems] = []
     var options = RestoreOptions()
-    let disk = try RestoreDisk(path: folder("t"))
+    let disk = try RestoreDisk(path: directory("t"))
     if continues { options.finished = try disk.everything() }
     if count > 0 { options.links = .never }
-    let target = try RestoreTarget(path: folder("t"), options: options)
+    let target = try RestoreTarget(path: directory("t"), options: options)
     let paths = try StrippedPaths(
       leavingOff: count, SelectedItems(try repository.items(of: archive), in: nil),
-      folder: folder.path, isChosen: select)
+      directory: directory.path, isChosen: select)
     try RestoreRun(repository, onto: disk, report: report).run(
       archive, to: target, under: paths, select: select, lost: { lost.append($0) },
       visit: { _ in })
@@ -135,9 +135,9 @@ private struct Dice: RandomNumberGenerator {
     node.varint(1)
     node.varint(0)
     node.blob(bytes(path))
-    var folder = try item("x", 0o040755)
-    folder.extendedAttributes = []
-    node.blob(ItemCoding.encode(folder))
+    var directory = try item("x", 0o040755)
+    directory.extendedAttributes = []
+    node.blob(ItemCoding.encode(directory))
     let nodes = try NodeWriter(writer)
     let root = try nodes.store(node: node.bytes)
     try nodes.endBlock()
@@ -149,7 +149,7 @@ private struct Dice: RandomNumberGenerator {
     try attack.repository.refresh()
     #expect(try attack.extract(Archive(id: id, name: "evil", manifest: manifest)).count == 1)
     #expect(try attack.outside() == before)
-    try attack.folder.shell("test -z \"$(ls -A t)\"; test ! -e /tmp/evil-of-archivist-tests")
+    try attack.directory.shell("test -z \"$(ls -A t)\"; test ! -e /tmp/evil-of-archivist-tests")
   }
 
   @Test func `what is not beneath a node that cannot be read is restored whole`() throws {
@@ -187,7 +187,7 @@ private struct Dice: RandomNumberGenerator {
     #expect(told.map(\.first) == [children[lost].firstPath])
     #expect(told.map(\.end) == [children[lost + 1].firstPath])
     #expect(told.map(\.count) == [lostCount])
-    try attack.folder.shell(
+    try attack.directory.shell(
       """
       cd t; test $(ls -A | wc -l) = \(600 - lostCount) || exit 1
       for file in *; do test "$(cat $file)" = $file || exit 1; done
@@ -222,7 +222,7 @@ private struct Dice: RandomNumberGenerator {
       var parent = try item(name, mode)
       if name == "device" { parent.device = Item.Device(major: 1, minor: 3) }
       if name == "link" { parent.linkTarget = bytes("../outside") }
-      if name == "absolute" { parent.linkTarget = attack.folder("outside") }
+      if name == "absolute" { parent.linkTarget = attack.directory("outside") }
       items.append(parent)
       items.append(try item("\(name)/f", 0o100777))
       items.append(try item("\(name)/d", 0o040777))
@@ -233,20 +233,20 @@ private struct Dice: RandomNumberGenerator {
     try attack.extract(try attack.archive("b", items), continues: true)
     #expect(try attack.outside() == before)
     // Nothing is put in the place of what the archive has there.
-    try attack.folder.shell("cd t; test -f file; test -p fifo; test -c device; test -L link")
+    try attack.directory.shell("cd t; test -f file; test -p fifo; test -c device; test -L link")
   }
 
   @Test func `names in the target that lead outside are replaced, and what they led to stays`()
     throws
   {
     let attack = try Attack()
-    try attack.folder.shell(
+    try attack.directory.shell(
       """
-      cd t; ln ../outside/f hard; ln -s ../outside/f soft; ln -s ../outside folder
+      cd t; ln ../outside/f hard; ln -s ../outside/f soft; ln -s ../outside directory
       mkfifo fifo; mknod device c 1 3; mkdir sub; ln ../outside/d/f sub/hard; mkdir full; touch full/x
       """)
     var items = try ["hard", "soft", "fifo", "device", "full"].map { try item($0, 0o104777) }
-    items += [try item("folder", 0o040777), try item("folder/f", 0o100777)]
+    items += [try item("directory", 0o040777), try item("directory/f", 0o100777)]
     var (one, two) = (try item("sub/hard", 0o100777), try item("sub/other", 0o100777))
     (one.hardLinkGroup, two.hardLinkGroup) = (one.path, one.path)
     items += [one, two]
@@ -257,14 +257,14 @@ private struct Dice: RandomNumberGenerator {
     }
     try attack.extract(try attack.archive("a", items))
     // The links are other files now: only how many names the ones outside have has changed.
-    try attack.folder.shell(
+    try attack.directory.shell(
       """
       test "$(cat outside/f)" = precious; test "$(stat -c '%a %u %h' outside/f)" = "640 0 1"
       test "$(cat outside/d/f)" = deep; test "$(stat -c '%u %h' outside/d/f)" = "0 1"
       test -z "$(getfattr -n user.evil outside/f 2>/dev/null)"; test "$(ls -A outside)" = "d
       f"
       test "$(cat t/hard)" = hard; test "$(cat t/soft)" = soft; test -f t/fifo; test -f t/device
-      test "$(stat -c '%u %h' t/sub/hard)" = "1234 2"; test "$(cat t/folder/f)" = folder/f
+      test "$(stat -c '%u %h' t/sub/hard)" = "1234 2"; test "$(cat t/directory/f)" = directory/f
       """)
   }
 
@@ -284,7 +284,7 @@ private struct Dice: RandomNumberGenerator {
     let archive = try attack.archive(
       "a", items, contents: [try ArchivePath(bytes("c-content")): bytes("other")])
     try attack.extract(archive)
-    try attack.folder.shell(
+    try attack.directory.shell(
       """
       cd t; test "$(stat -c %h:%u:%a a)" = 2:0:644; test a -ef b-equal
       test "$(cat c-content)" = other; test "$(stat -c %h:%u:%a c-content)" = 1:0:644
@@ -317,7 +317,7 @@ private struct Dice: RandomNumberGenerator {
     (named.uid, named.gid) = (4_000_000, 4_000_001)
     (named.user, named.group) = (bytes("daemon"), bytes("daemon"))
     try attack.extract(try attack.archive("a", [file, named]))
-    try attack.folder.shell(
+    try attack.directory.shell(
       """
       cd t; test "$(stat -c %u:%g:%a:%X:%Y no/parents/f)" = 4000000:4000001:640:7:7
       test "$(stat -c %a no)$(stat -c %a no/parents)" = 700700
@@ -336,7 +336,7 @@ private struct Dice: RandomNumberGenerator {
   {
     let attack = try Attack()
     var link = try item("c/link", 0o120777)
-    link.linkTarget = attack.folder("outside")
+    link.linkTarget = attack.directory("outside")
     let items = [
       try item("a", 0o040755), try item("a/dir", 0o040750), try item("a/dir/1", 0o100644),
       try item("a/same", 0o100644), try item("b", 0o040755), try item("b/dir", 0o040755),
@@ -347,7 +347,7 @@ private struct Dice: RandomNumberGenerator {
     let before = try attack.outside()
     try attack.extract(try attack.archive("a", items), stripping: 1)
     #expect(try attack.outside() == before)
-    try attack.folder.shell(
+    try attack.directory.shell(
       """
       cd t; test "$(cat same)" = a/same; test "$(cat dir/1)" = a/dir/1
       test "$(cat dir/2)" = b/dir/2; test -L link; test "$(echo *)" = "dir link same"
@@ -365,15 +365,15 @@ private struct Dice: RandomNumberGenerator {
       try item("real/f", 0o100644), try item("real/g", 0o100600),
     ]
     let archive = try attack.archive("a", items)
-    try attack.folder.shell("cd t; mkdir real; ln -s real link")
+    try attack.directory.shell("cd t; mkdir real; ln -s real link")
     try attack.extract(archive) { $0.path.name.elementsEqual("f".utf8) }
-    try attack.folder.shell(
+    try attack.directory.shell(
       """
       cd t; test -L link; test "$(cat real/f)" = real/f; test "$(stat -c %a real)" = 755
       rm -r real link
       """)
     try attack.extract(archive) { $0.path.name.elementsEqual("f".utf8) }
-    try attack.folder.shell(
+    try attack.directory.shell(
       "cd t; test \"$(echo * */*)\" = 'real real/f'; test $(stat -c %a real) = 711")
   }
 
@@ -383,7 +383,8 @@ private struct Dice: RandomNumberGenerator {
     var dice = Dice(state: UInt64(seed))
     let names = ["a", "b", "c"]
     let targets = [
-      "../outside", "../../outside", text(attack.folder("outside")), "../outside/f", "..", ".", "a",
+      "../outside", "../../outside", text(attack.directory("outside")), "../outside/f", "..", ".",
+      "a",
       "../t/b", "/",
     ]
     func path(_ dice: inout Dice) -> String {
@@ -415,7 +416,7 @@ private struct Dice: RandomNumberGenerator {
     for round in 0..<4 {
       // Somebody has been in the target in between.
       let path = path(&dice)
-      try attack.folder.shell(
+      try attack.directory.shell(
         """
         cd t; parent=$(dirname \(path))
         case $(realpath -m "$parent")/ in "$PWD"/*)
@@ -445,7 +446,7 @@ private struct Dice: RandomNumberGenerator {
     final class Flag: Sendable { let isSet = Atomic(false) }
     let isOver = Flag()
     let swaps = Flag()
-    let target = text(attack.folder("t"))
+    let target = text(attack.directory("t"))
     let group = ThreadGroup()
     group.start("swap") {
       // As fast as can be: the directory, a link to the outside, the directory again.

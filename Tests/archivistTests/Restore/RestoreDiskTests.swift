@@ -12,16 +12,16 @@ extension RestoreDisk {
 }
 
 @Suite struct RestoreDiskTests {
-  let folder: TemporaryDirectory
+  let directory: TemporaryDirectory
   let disk: RestoreDisk
 
   init() throws {
-    folder = try TemporaryDirectory()
-    try folder.shell("mkdir t")
-    disk = try RestoreDisk(path: folder("t"))
+    directory = try TemporaryDirectory()
+    try directory.shell("mkdir t")
+    disk = try RestoreDisk(path: directory("t"))
   }
 
-  private var file: String { String(decoding: folder("cache/restored"), as: UTF8.self) }
+  private var file: String { String(decoding: directory("cache/restored"), as: UTF8.self) }
 
   private func found(_ name: String) throws -> FileMetadata {
     try disk.top.metadata(of: FileName(name))
@@ -38,13 +38,13 @@ extension RestoreDisk {
   }
 
   @Test func `a mark covers what was there, and not what comes or is changed later`() throws {
-    try folder.shell("echo old > t/old; echo changed > t/changed; sleep 0.02")
+    try directory.shell("echo old > t/old; echo changed > t/changed; sleep 0.02")
     let marks = try #require(RestoreMarks(disk, file: file), "not on this file system")
     #expect(marks.mark == nil)
     #expect(try marks.advance())
-    try folder.shell("sleep 0.02; echo new > t/new; touch -d 2001-01-01 t/changed")
+    try directory.shell("sleep 0.02; echo new > t/new; touch -d 2001-01-01 t/changed")
     // As the next run reads it.
-    let next = try #require(try RestoreMarks(RestoreDisk(path: folder("t")), file: file))
+    let next = try #require(try RestoreMarks(RestoreDisk(path: directory("t")), file: file))
     let mark = try #require(next.mark)
     #expect(mark == marks.mark)
     #expect(mark.covers(try found("old")))
@@ -58,28 +58,28 @@ extension RestoreDisk {
   @Test func `the mark of another directory says nothing`() throws {
     let marks = try #require(RestoreMarks(disk, file: file))
     #expect(try marks.advance())
-    try folder.shell("rm -r t; mkdir t")
-    let next = try #require(try RestoreMarks(RestoreDisk(path: folder("t")), file: file))
+    try directory.shell("rm -r t; mkdir t")
+    let next = try #require(try RestoreMarks(RestoreDisk(path: directory("t")), file: file))
     #expect(next.mark == nil)
   }
 
   @Test(arguments: ["", "garbage", "x 1 2", "x 1 2 3"]) func `a file that is no mark says nothing`(
     text: String
   ) throws {
-    try folder.shell("mkdir cache; echo '\(text)' > cache/restored")
+    try directory.shell("mkdir cache; echo '\(text)' > cache/restored")
     #expect(try #require(RestoreMarks(disk, file: file)).mark == nil)
   }
 
   @Test func `a mark of the future is removed, because the clock was set back`() throws {
     let marks = try #require(RestoreMarks(disk, file: file))
     #expect(try marks.advance())
-    try folder.shell("sed -i -E 's/ [0-9]+ / 99999999999 /' cache/restored")
+    try directory.shell("sed -i -E 's/ [0-9]+ / 99999999999 /' cache/restored")
     #expect(try #require(RestoreMarks(disk, file: file)).mark == nil)
-    try folder.shell("test ! -e cache/restored")
+    try directory.shell("test ! -e cache/restored")
   }
 
   @Test func `a cache that cannot be written to keeps no mark, and that is no error`() throws {
-    try folder.shell("touch cache")
+    try directory.shell("touch cache")
     let marks = try #require(RestoreMarks(disk, file: file))
     #expect(try !marks.advance())
   }

@@ -37,17 +37,17 @@ extension RestoreTarget {
 }
 
 @Suite struct RestoreTargetTests {
-  let folder: TemporaryDirectory
+  let directory: TemporaryDirectory
   let target: RestoreTarget
 
   init() throws {
-    folder = try TemporaryDirectory()
-    try folder.shell("mkdir t outside; echo precious > outside/f; chmod 711 outside")
-    target = try RestoreTarget(path: folder("t"), options: RestoreOptions())
+    directory = try TemporaryDirectory()
+    try directory.shell("mkdir t outside; echo precious > outside/f; chmod 711 outside")
+    target = try RestoreTarget(path: directory("t"), options: RestoreOptions())
   }
 
   private func found(_ path: String) throws -> FileMetadata {
-    let stack = DirectoryStack(top: try folder.handle.directory(FileName("t")))
+    let stack = DirectoryStack(top: try directory.handle.directory(FileName("t")))
     let path = try ArchivePath(bytes(path))
     return try stack.existing(path.parent ?? .root).metadata(
       of: path == .root ? .itself : try #require(FileName(path.name)))
@@ -55,7 +55,7 @@ extension RestoreTarget {
 
   private func content(_ path: String) throws -> String {
     let path = try ArchivePath(bytes(path))
-    let stack = DirectoryStack(top: try folder.handle.directory(FileName("t")))
+    let stack = DirectoryStack(top: try directory.handle.directory(FileName("t")))
     let file = try OpenedFile(
       try #require(FileName(path.name)), in: stack.existing(path.parent ?? .root))
     return text(try file.read(1 << 20, at: 0))
@@ -63,7 +63,7 @@ extension RestoreTarget {
 
   /// What lies outside of the target is as it was.
   private func expectOutsideUntouched() throws {
-    try folder.shell(
+    try directory.shell(
       """
       test "$(ls -A outside)" = f; test "$(cat outside/f)" = precious
       test "$(stat -c %a outside)" = 711
@@ -93,12 +93,12 @@ extension RestoreTarget {
     #expect(found.mtime == file.mtime)
     #expect(found.atime == file.atime)
     #expect(try content("f") == "hello")
-    let opened = try OpenedFile(FileName("f"), in: folder.handle.directory(FileName("t")))
+    let opened = try OpenedFile(FileName("f"), in: directory.handle.directory(FileName("t")))
     #expect(opened.descriptor.extendedAttributes().attributes == file.extendedAttributes)
   }
 
   @Test func `a walk over what was restored finds what was walked before`() throws {
-    try folder.shell(
+    try directory.shell(
       """
       mkdir -p s/d/e s/ro; cd s; head -c 100000 /dev/urandom > d/f; ln d/f d/g; ln -s ../x d/l
       ln -P d/l d/m; mkfifo -m 640 p; mknod -m 644 c c 1 3; mknod b b 7 1; ln c c2
@@ -109,7 +109,7 @@ extension RestoreTarget {
     func walk(_ root: String) throws -> [Item] {
       var items: [Item] = []
       var links = HardLinkTracker(startedAt: Timestamp(seconds: 0))
-      let roots = try WalkRoot.roots([folder(root) + bytes("/./")])
+      let roots = try WalkRoot.roots([directory(root) + bytes("/./")])
       Walker(roots: roots, options: WalkOptions()).run(
         select: { _, _ in .include }, report: { Issue.record("\($0)") },
         visit: { entry in
@@ -171,7 +171,7 @@ extension RestoreTarget {
   }
 
   @Test func `a parent that was there stays as it is`() throws {
-    try folder.shell("mkdir -m 705 t/a; touch -d @77 t/a/f")
+    try directory.shell("mkdir -m 705 t/a; touch -d @77 t/a/f")
     let parents = [try item("a", 0o040511, seconds: 5)]
     try target.restoring(item("a/c", 0o100644), beneath: parents)
     #expect(target.finishing() == [])
@@ -180,7 +180,7 @@ extension RestoreTarget {
 
   @Test func `a link that leads out of the target is not followed, and stays`() throws {
     var link = try item("a", 0o120777)
-    link.linkTarget = folder("outside")
+    link.linkTarget = directory("outside")
     try target.restoring(link)
     #expect(throws: RestoreObstacle.parentIsLink(link.path, .leadsOutside)) {
       try target.restoring(item("a/f", 0o100644), "evil")
@@ -190,7 +190,7 @@ extension RestoreTarget {
   }
 
   @Test func `what is no directory above an item stays, and is named`() throws {
-    try folder.shell(
+    try directory.shell(
       "cd t; touch file; mkfifo fifo; ln -s nowhere nowhere; ln -s file link; ln -s loop loop")
     for (name, obstacle) in [
       ("file", { .parentIsFile($0) }), ("fifo", { .parentIsFile($0) }),
@@ -207,13 +207,13 @@ extension RestoreTarget {
         }
       }
     }
-    try folder.shell("cd t; test -f file; test -p fifo; test $(find . -type l | wc -l) = 3")
+    try directory.shell("cd t; test -f file; test -p fifo; test $(find . -type l | wc -l) = 3")
   }
 
   @Test func `a link of our own to a directory beneath the target is followed above an item`()
     throws
   {
-    try folder.shell(
+    try directory.shell(
       """
       cd t; mkdir -p usr/lib usr/deep/x; ln -s usr/lib lib; ln -s "$PWD/usr/lib" absolute
       ln -s lib twice; ln -s deep/../lib usr/around; ln -s ../lib usr/up
@@ -239,7 +239,7 @@ extension RestoreTarget {
   }
 
   @Test func `a link that somebody else may have put there is not followed`() throws {
-    try folder.shell(
+    try directory.shell(
       """
       cd t; mkdir secret theirs open sticky; ln -s secret foreign; chown -h 99 foreign
       ln -s ../secret theirs/link; chown 99 theirs; ln -s ../secret open/link; chmod 777 open
@@ -253,13 +253,13 @@ extension RestoreTarget {
         throws: RestoreObstacle.parentIsLink(try ArchivePath(bytes(path)), .isNotTrusted)
       ) { try target.restoring(item("\(path)/f", 0o100644), "x") }
     }
-    try folder.shell("test -z \"$(ls t/secret)\"")
+    try directory.shell("test -z \"$(ls t/secret)\"")
   }
 
   @Test func `directories of others are taken from them before anything is restored into them`()
     throws
   {
-    try folder.shell(
+    try directory.shell(
       """
       cd t; mkdir theirs open acl same; chown 99 theirs same; chmod 777 open
       setfacl -m u:99:rwx,m::rwx acl; setfacl -d -m u:99:rwx theirs
@@ -274,7 +274,7 @@ extension RestoreTarget {
       try target.restoring(item("\(name)/f", 0o100664))
     }
     #expect(target.finishing() == [])
-    try folder.shell(
+    try directory.shell(
       """
       cd t; test "$(stat -c %a theirs open acl same | xargs)" = "755 755 755 755"
       test -z "$(getfacl -ps theirs open acl same theirs/f)"
@@ -282,24 +282,25 @@ extension RestoreTarget {
   }
 
   @Test func `an inherited ACL is gone before the permissions would open it`() throws {
-    try folder.shell("setfacl -d -m u:99:rwx t")
+    try directory.shell("setfacl -d -m u:99:rwx t")
     var file = try item("f", 0o100664)
     guard case .file(let made) = try target.restore(file, report: { _ in }) else { return }
     // As seen in between: nobody else, whatever the ACL says.
-    try folder.shell("getfacl -p t/f | grep -q 'user:99:rwx.*#effective:---'")
+    try directory.shell("getfacl -p t/f | grep -q 'user:99:rwx.*#effective:---'")
     #expect(try made.finish(file, size: 0) == [])
-    try folder.shell("test -z \"$(getfacl -ps t/f)\"")
+    try directory.shell("test -z \"$(getfacl -ps t/f)\"")
     // What nobody knows the mode of, too.
     file.path = try ArchivePath(bytes("x/y/f"))
     try target.restoring(file)
-    try folder.shell("test -z \"$(getfacl -ps t/x t/x/y t/x/y/f)\"; test $(stat -c %a t/x) = 700")
+    try directory.shell(
+      "test -z \"$(getfacl -ps t/x t/x/y t/x/y/f)\"; test $(stat -c %a t/x) = 700")
   }
 
   @Test func `a directory takes the place of a link, unless links are to be kept`() throws {
-    try folder.shell("cd t; mkdir -p usr/lib; ln -s usr/lib lib; ln -s ../outside out")
+    try directory.shell("cd t; mkdir -p usr/lib; ln -s usr/lib lib; ln -s ../outside out")
     var options = RestoreOptions()
     options.links = .directories
-    let keeping = try RestoreTarget(path: folder("t"), options: options)
+    let keeping = try RestoreTarget(path: directory("t"), options: options)
     for name in ["lib", "out"] {
       try keeping.restoring(item(name, 0o040750))
       try keeping.restoring(item("\(name)/f", 0o100640), name)
@@ -317,7 +318,7 @@ extension RestoreTarget {
   }
 
   @Test func `links on disk are replaced, never written through`() throws {
-    try folder.shell("cd t; ln -s ../outside d; ln -s ../outside/f f")
+    try directory.shell("cd t; ln -s ../outside d; ln -s ../outside/f f")
     try target.restoring(item("d", 0o040700))
     try target.restoring(item("d/f", 0o100644), "new")
     try target.restoring(item("f", 0o100644), "new")
@@ -332,20 +333,20 @@ extension RestoreTarget {
     try target.restoring(item("d", 0o040755))
     try target.restoring(item("d/a", 0o100644), "a")
     for link in ["../outside", "e"] {
-      try folder.shell("rm -r t/d; mkdir -p t/e; ln -s \(link) t/d")
+      try directory.shell("rm -r t/d; mkdir -p t/e; ln -s \(link) t/d")
       #expect(throws: RestoreObstacle.parentIsLink(try ArchivePath(bytes("d")), .isRestored)) {
         try target.restoring(item("d/b", 0o100644), "b")
       }
     }
     #expect(target.finishing().map(\.aspect) == [.directory])
-    try folder.shell("test -z \"$(ls t/e)\"")
+    try directory.shell("test -z \"$(ls t/e)\"")
     try expectOutsideUntouched()
   }
 
   @Test func `a directory moved away and replaced by a link is not left`() throws {
     try target.restoring(item("d", 0o040755))
     try target.restoring(item("d/a", 0o100644), "a")
-    try folder.shell("mv t/d t/moved; ln -s ../outside t/d")
+    try directory.shell("mv t/d t/moved; ln -s ../outside t/d")
     try target.restoring(item("d/b", 0o100644), "b")
     target.finishing()
     try expectOutsideUntouched()
@@ -356,7 +357,7 @@ extension RestoreTarget {
       let path = ["d"] + (0..<i).map { _ in "d" }
       try target.restoring(item(path.joined(separator: "/"), 0o040755))
     }
-    try folder.shell("mv t/d t/moved; ln -s ../outside t/d")
+    try directory.shell("mv t/d t/moved; ln -s ../outside t/d")
     let problems = target.finishing()
     #expect(problems.map(\.path) == [try ArchivePath(bytes("d"))])
     #expect(problems.map(\.aspect) == [.directory])
@@ -364,7 +365,8 @@ extension RestoreTarget {
   }
 
   @Test func `files, links, FIFOs and empty directories in the way are replaced`() throws {
-    try folder.shell("cd t; touch a; ln -s x b; mkfifo c; mkdir d; touch e f; mkdir g; touch g/h")
+    try directory.shell(
+      "cd t; touch a; ln -s x b; mkfifo c; mkdir d; touch e f; mkdir g; touch g/h")
     for name in ["a", "b", "c", "d"] { try target.restoring(item(name, 0o100600), name) }
     for name in ["a", "b", "c", "d"] { #expect(try content(name) == name) }
     try target.restoring(item("e", 0o010600))
@@ -378,7 +380,7 @@ extension RestoreTarget {
   }
 
   @Test func `a directory that is there stays, with what is in it`() throws {
-    try folder.shell("cd t; mkdir d; echo old > d/kept")
+    try directory.shell("cd t; mkdir d; echo old > d/kept")
     try target.restoring(item("d", 0o040750))
     try target.restoring(item("d/new", 0o100600), "new")
     #expect(target.finishing() == [])
@@ -392,7 +394,7 @@ extension RestoreTarget {
     for path in [first.path] { (first.hardLinkGroup, second.hardLinkGroup) = (path, path) }
     (link.hardLinkGroup, other.hardLinkGroup) = (link.path, link.path)
     (link.linkTarget, other.linkTarget) = (bytes("t"), bytes("t"))
-    try folder.shell("mkdir t/d; echo old > t/d/b")
+    try directory.shell("mkdir t/d; echo old > t/d/b")
     for item in [first, second, link, other] { try target.restoring(item, "content") }
     #expect(try found("a").identity == found("d/b").identity)
     #expect(try content("d/b") == "content")
@@ -401,7 +403,7 @@ extension RestoreTarget {
   }
 
   @Test func `a link to what this run did not make becomes a file of its own`() throws {
-    try folder.shell("ln -s ../outside t/s; echo mine > t/x")
+    try directory.shell("ln -s ../outside t/s; echo mine > t/x")
     var first = try item("y", 0o100644), second = try item("z", 0o100644)
     first.hardLinkGroup = try ArchivePath(bytes("s/f"))
     second.hardLinkGroup = try ArchivePath(bytes("x"))
@@ -415,7 +417,7 @@ extension RestoreTarget {
     var first = try item("a", 0o100644), second = try item("b", 0o100644)
     (first.hardLinkGroup, second.hardLinkGroup) = (first.path, first.path)
     try target.restoring(first, "first")
-    try folder.shell("rm t/a; ln -s ../outside/f t/a")
+    try directory.shell("rm t/a; ln -s ../outside/f t/a")
     try target.restoring(second, "second")
     #expect(try found("b").linkCount == 1)
     #expect(try content("b") == "second")
@@ -442,7 +444,7 @@ extension RestoreTarget {
         path: try ArchivePath(name), mode: 0o100600, uid: 0, gid: 0,
         mtime: Timestamp(seconds: 0))
       try target.restoring(item, "x")
-      let directory = try folder.handle.directory(FileName("t"))
+      let directory = try directory.handle.directory(FileName("t"))
       #expect(try directory.metadata(of: #require(FileName(name))).size == 1)
     }
   }
@@ -471,14 +473,14 @@ extension RestoreTarget {
     #expect(try (found("f").uid, found("f").gid) == (1, 2222))
     var options = RestoreOptions()
     options.findsOwnersByName = false
-    try RestoreTarget(path: folder("t"), options: options).restoring(file)
+    try RestoreTarget(path: directory("t"), options: options).restoring(file)
     #expect(try (found("f").uid, found("f").gid) == (1111, 2222))
   }
 
   @Test func `a user owns what is restored, and no program of others runs as the user`() throws {
-    try folder.shell("chown 12345:12345 t; chmod 711 .")
+    try directory.shell("chown 12345:12345 t; chmod 711 .")
     let user = try RestoreTarget(
-      path: folder("t"), options: RestoreOptions(findsOwnersByName: false), isRoot: false)
+      path: directory("t"), options: RestoreOptions(findsOwnersByName: false), isRoot: false)
     var directory = try item("d", 0o040555)
     directory.extendedAttributes = [.init(name: bytes("user.d"), value: bytes("d"))]
     var foreign = try item("d/foreign", 0o104755)
@@ -505,7 +507,7 @@ extension RestoreTarget {
   }
 
   @Test func `an owner that root cannot set is reported`() throws {
-    try folder.shell("chown 12345 t; chmod 711 .")
+    try directory.shell("chown 12345 t; chmod 711 .")
     setfsuid(12_345)
     defer { setfsuid(0) }
     var file = try item("f", 0o104755)
@@ -515,15 +517,15 @@ extension RestoreTarget {
   }
 
   @Test func `an ACL of the target's own is not inherited`() throws {
-    try folder.shell("setfacl -d -m u:99:rwx t")
+    try directory.shell("setfacl -d -m u:99:rwx t")
     try target.restoring(item("d", 0o040750))
     try target.restoring(item("d/f", 0o100640))
     #expect(target.finishing() == [])
-    try folder.shell("test -z \"$(getfacl -ps t/d t/d/f)\"")
+    try directory.shell("test -z \"$(getfacl -ps t/d t/d/f)\"")
   }
 
   @Test func `what a directory that was there hands down is not kept`() throws {
-    try folder.shell(
+    try directory.shell(
       "mkdir t/d; chgrp 99 t/d; chmod 2755 t/d; setfacl -d -m u:99:rwx t/d")
     for name in ["d/a", "d/b"] { try target.restoring(item(name, 0o100640)) }
     var other = try item("d/c", 0o100640)
@@ -541,7 +543,7 @@ extension RestoreTarget {
     }
     #expect(try found("d/c").gid == 99)
     #expect(try found("d/e").mode == 0o040750)
-    try folder.shell("test -z \"$(getfacl -ps t/d/a t/d/b t/d/c t/d/e t/d/e/f t/d/e/g)\"")
+    try directory.shell("test -z \"$(getfacl -ps t/d/a t/d/b t/d/c t/d/e t/d/e/f t/d/e/g)\"")
   }
 
   @Test func `two directories of the archive that come under one path are one after the other`()
@@ -572,7 +574,7 @@ extension RestoreTarget {
     #expect(try found("d").mode == 0o040750)
     for name in ["d", "d/a", "d/b", "d/c", "d/c/e"] { #expect(try found(name).gid == 0) }
     #expect(try found("d/c").mode == 0o040750)
-    try folder.shell("test -z \"$(getfacl -ps t/d t/d/a t/d/b t/d/c t/d/c/e)\"")
+    try directory.shell("test -z \"$(getfacl -ps t/d t/d/a t/d/b t/d/c t/d/c/e)\"")
   }
 
   @Test func `attributes and ACLs are left out on request`() throws {
@@ -589,8 +591,8 @@ extension RestoreTarget {
     var options = RestoreOptions()
     options.restoresACLs = false
     options.restoresExtendedAttributes = false
-    try RestoreTarget(path: folder("t"), options: options).restoring(file)
-    let directory = try folder.handle.directory(FileName("t"))
+    try RestoreTarget(path: directory("t"), options: options).restoring(file)
+    let directory = try directory.handle.directory(FileName("t"))
     func attributes() throws -> [Item.ExtendedAttribute] {
       directory.extendedAttributes(of: try FileName("f"), kind: .regular).attributes
     }
@@ -618,30 +620,30 @@ extension RestoreTarget {
   }
 
   @Test func `a missing target is an error`() {
-    #expect(throws: SystemError("open", code: ENOENT, path: folder("none"))) {
-      _ = try RestoreTarget(path: folder("none"), options: RestoreOptions())
+    #expect(throws: SystemError("open", code: ENOENT, path: directory("none"))) {
+      _ = try RestoreTarget(path: directory("none"), options: RestoreOptions())
     }
   }
 }
 
 @Suite struct RestoredFileTests {
-  let folder: TemporaryDirectory
+  let directory: TemporaryDirectory
 
-  init() throws { folder = try TemporaryDirectory() }
+  init() throws { directory = try TemporaryDirectory() }
 
   private func restore(
     _ name: String, keepsHoles: Bool = true, size: UInt64, _ write: (RestoredFile) throws -> Void
   ) throws -> FileMetadata {
     var options = RestoreOptions()
     options.keepsHoles = keepsHoles
-    let target = try RestoreTarget(path: folder.path, options: options)
+    let target = try RestoreTarget(path: directory.path, options: options)
     let item = try item(name, 0o100600)
     guard case .file(let file) = try target.restore(item, report: { _ in }) else {
       throw SystemError("restore", code: EINVAL, path: [])
     }
     try write(file)
     #expect(try file.finish(item, size: size) == [])
-    return try folder.handle.metadata(of: FileName(name))
+    return try directory.handle.metadata(of: FileName(name))
   }
 
   @Test func `a hole stays a hole, or takes up storage on request`() throws {
@@ -659,28 +661,28 @@ extension RestoreTarget {
     #expect(sparse.size == size && full.size == size)
     #expect(sparse.blocks * 512 < 65_536)
     #expect(full.blocks * 512 >= size)
-    try folder.shell("cmp sparse full")
+    try directory.shell("cmp sparse full")
   }
 
   @Test func `where storage cannot be set aside, zeros are written`() throws {
     // ramfs has no fallocate.
-    try folder.shell("mkdir m; mount -t ramfs none m")
-    defer { try? folder.shell("umount -l m") }
+    try directory.shell("mkdir m; mount -t ramfs none m")
+    defer { try? directory.shell("umount -l m") }
     let length = (1 << 18) + 5
     let target = try RestoreTarget(
-      path: folder("m"), options: RestoreOptions(keepsHoles: false))
+      path: directory("m"), options: RestoreOptions(keepsHoles: false))
     let item = try item("f", 0o100600)
     guard case .file(let file) = try target.restore(item, report: { _ in }) else { return }
     try file.writeHole(Item.Hole(offset: 1, length: UInt64(length)))
     try file.write([1].span, at: 0)
     #expect(try file.finish(item, size: UInt64(length + 1)).isEmpty)
-    try folder.shell("(printf '\\001'; head -c \(length) /dev/zero) | cmp - m/f")
+    try directory.shell("(printf '\\001'; head -c \(length) /dev/zero) | cmp - m/f")
   }
 
   @Test func `several threads write one file`() async throws {
     let piece = 50_000, count = 16
     let item = try item("f", 0o100600)
-    let target = try RestoreTarget(path: folder.path, options: RestoreOptions())
+    let target = try RestoreTarget(path: directory.path, options: RestoreOptions())
     guard case .file(let restored) = try target.restore(item, report: { _ in }) else { return }
     try await withThrowingTaskGroup(of: Void.self) { group in
       for i in 0..<count {
@@ -692,7 +694,7 @@ extension RestoreTarget {
       try await group.waitForAll()
     }
     #expect(try restored.finish(item, size: UInt64(piece * count)) == [])
-    let file = try OpenedFile(FileName("f"), in: folder.handle)
+    let file = try OpenedFile(FileName("f"), in: directory.handle)
     for i in 0..<count {
       #expect(
         try file.read(piece, at: UInt64(i * piece)) == [UInt8](repeating: UInt8(i), count: piece))
@@ -712,9 +714,9 @@ extension RestoreTarget {
   }
 
   @Test func `a full file system is an error of the file`() throws {
-    try folder.shell("mkdir m; mount -t tmpfs -o size=64k none m")
-    defer { try? folder.shell("umount -l m") }
-    let target = try RestoreTarget(path: folder("m"), options: RestoreOptions())
+    try directory.shell("mkdir m; mount -t tmpfs -o size=64k none m")
+    defer { try? directory.shell("umount -l m") }
+    let target = try RestoreTarget(path: directory("m"), options: RestoreOptions())
     let item = try item("f", 0o100600)
     guard case .file(let file) = try target.restore(item, report: { _ in }) else { return }
     let bytes = [UInt8](repeating: 1, count: 1 << 17)
@@ -724,12 +726,12 @@ extension RestoreTarget {
   }
 
   @Test func `a file is nobody else's until it is finished`() throws {
-    let target = try RestoreTarget(path: folder.path, options: RestoreOptions())
+    let target = try RestoreTarget(path: directory.path, options: RestoreOptions())
     let item = try item("f", 0o100666)
     guard case .file(let file) = try target.restore(item, report: { _ in }) else { return }
-    #expect(try folder.handle.metadata(of: FileName("f")).permissions == 0o600)
+    #expect(try directory.handle.metadata(of: FileName("f")).permissions == 0o600)
     _ = try file.finish(item, size: 0)
-    #expect(try folder.handle.metadata(of: FileName("f")).permissions == 0o666)
+    #expect(try directory.handle.metadata(of: FileName("f")).permissions == 0o666)
     #expect(throws: SystemError("ftruncate", code: EBADF, path: [])) {
       _ = try file.finish(item, size: 0)
     }

@@ -5,19 +5,19 @@ import Testing
 @testable import archivist
 
 @Suite struct ItemsAheadTests {
-  let folder: TemporaryDirectory
+  let directory: TemporaryDirectory
   let repository: Repository
 
   init() throws {
-    folder = try TemporaryDirectory()
-    let storage = try LocalStorage.create(path: text(folder("repo")))
+    directory = try TemporaryDirectory()
+    let storage = try LocalStorage.create(path: text(directory("repo")))
     repository = try Repository.create(
-      in: storage, suite: .none, passphrase: nil, cacheFolder: text(folder("cache")))
+      in: storage, suite: .none, passphrase: nil, cacheDirectory: text(directory("cache")))
   }
 
   private func path(_ text: String) throws -> ArchivePath { try ArchivePath(bytes(text)) }
 
-  /// An archive of so many folders, each with one in it.
+  /// An archive of so many directories, each with one in it.
   private func archive(_ count: Int) throws -> Archive {
     let builder = try ArchiveBuilder(repository, options: .init()) { _, _ in }
     for number in 0..<count {

@@ -6,15 +6,15 @@ import Testing
 
 /// A storage that puts something else in the place of what this client knows.
 @Suite struct ClientMemoryTests {
-  private let folder: TemporaryDirectory
+  private let directory: TemporaryDirectory
   private let memory: ClientMemory
   private let passphrase = Secret(copying: Array("open sesame".utf8).span)
   private let bundle: KeyBundle
 
   init() throws {
-    folder = try TemporaryDirectory()
+    directory = try TemporaryDirectory()
     memory = ClientMemory(
-      folder: text(folder("memory")),
+      directory: text(directory("memory")),
       environment: Environment(value: { _ in nil }, remove: { _ in }))
     bundle = try KeyBundle.random(suite: .aes256GCM)
     try memory.verify(try install(bundle), isNew: true)
@@ -25,8 +25,8 @@ import Testing
     _ bundle: KeyBundle, at name: String = "repo",
     change: (inout RepositoryConfig) -> Void = { _ in }
   ) throws -> Repository {
-    try folder.shell("rm -rf \(name)")
-    let storage = try LocalStorage.create(path: text(folder(name)))
+    try directory.shell("rm -rf \(name)")
+    let storage = try LocalStorage.create(path: text(directory(name)))
     let keys = try KeyRing(bundle)
     let secret = bundle.suite == .none ? nil : passphrase
     let slot = try KeySlot(
@@ -47,7 +47,7 @@ import Testing
 
   private func open(_ name: String = "repo") throws -> Repository {
     try Repository.open(
-      try LocalStorage(path: text(folder(name))), cacheFolder: text(folder("cache"))
+      try LocalStorage(path: text(directory(name))), cacheDirectory: text(directory("cache"))
     ) { passphrase }
   }
 
@@ -94,13 +94,13 @@ import Testing
     let other = try KeyBundle.random(suite: .aes256GCM)
     try memory.verify(try install(other, at: "elsewhere"))
     let arrival = try #require(try memory.verify(try install(other)))
-    #expect(arrival.knownFrom == text(folder("elsewhere")))
+    #expect(arrival.knownFrom == text(directory("elsewhere")))
     #expect(arrival.other == bundle.repositoryID.hex)
     #expect(try memory.verify(try install(other)) == nil)
     #expect(try memory.verify(try install(bundle)) == nil)
     // Moved to where nothing has been.
     let moved = try memory.verify(try install(bundle, at: "moved"))
-    #expect(moved?.knownFrom == text(folder("repo")) && moved?.other == nil)
+    #expect(moved?.knownFrom == text(directory("repo")) && moved?.other == nil)
     #expect(try memory.verify(try install(bundle, at: "moved")) == nil)
   }
 
@@ -132,19 +132,19 @@ import Testing
   }
 
   @Test func `an older configuration can be accepted, of one copy`() throws {
-    try folder.shell("cp -r repo copy")
+    try directory.shell("cp -r repo copy")
     try addGeneration(try open())
     try memory.verify(try open())
     #expect(throws: ClientMemory.Mismatch.self) { try memory.verify(try open("copy")) }
     _ = try memory.adopt(try open("copy"), isOnly: false)
     #expect(try memory.verify(try open("copy")) == nil)
-    try folder.shell("rm repo/config/00000002")
+    try directory.shell("rm repo/config/00000002")
     #expect(throws: ClientMemory.Mismatch.self) { try memory.verify(try open()) }
   }
 
   @Test func `what was brought from another copy is there`() throws {
     _ = try backUp(try open(), "one")
-    try folder.shell("cp -r repo copy")
+    try directory.shell("cp -r repo copy")
     _ = try backUp(try open(), "two")
     let copy = try open("copy")
     #expect(try memory.vanished(from: copy) != nil)
@@ -193,7 +193,7 @@ import Testing
   @Test func `an older configuration is noticed`() throws {
     try addGeneration(try open())
     try memory.verify(try open())
-    try folder.shell("rm repo/config/00000002")
+    try directory.shell("rm repo/config/00000002")
     #expect {
       try memory.verify(try open())
     } throws: { error in
@@ -203,23 +203,23 @@ import Testing
   }
 
   @Test func `a configuration or slot of another repository does not open`() throws {
-    try folder.shell("cp -r repo sound")
+    try directory.shell("cp -r repo sound")
     _ = try install(try KeyBundle.random(suite: .aes256GCM))
-    try folder.shell("mv repo other")
-    try folder.shell("rm -rf repo; cp -r sound repo; cp other/config/* repo/config/")
+    try directory.shell("mv repo other")
+    try directory.shell("rm -rf repo; cp -r sound repo; cp other/config/* repo/config/")
     #expect(throws: KeyError.self) { try open() }
-    try folder.shell("rm -rf repo; cp -r sound repo; rm repo/keys/*; cp other/keys/* repo/keys/")
+    try directory.shell("rm -rf repo; cp -r sound repo; rm repo/keys/*; cp other/keys/* repo/keys/")
     #expect(throws: KeyError.self) { try open() }
   }
 
   @Test func `an unencrypted repository that nobody knows needs consent`() throws {
     let stranger = ClientMemory(
-      folder: text(folder("stranger")),
+      directory: text(directory("stranger")),
       environment: Environment(value: { _ in nil }, remove: { _ in }))
     let other = try install(try KeyBundle.random(suite: .none))
     #expect(throws: ClientMemory.Mismatch.self) { try stranger.verify(other) }
     let trusting = ClientMemory(
-      folder: text(folder("stranger")),
+      directory: text(directory("stranger")),
       environment: Environment(
         value: {
           $0 == "ARCHIVIST_UNKNOWN_UNENCRYPTED_REPO_ACCESS_IS_OK" ? Array("yes".utf8) : nil

@@ -5,12 +5,12 @@ import Testing
 @testable import archivist
 
 @Suite struct DataExtentsTests {
-  let folder: TemporaryDirectory
+  let directory: TemporaryDirectory
 
-  init() throws { folder = try TemporaryDirectory() }
+  init() throws { directory = try TemporaryDirectory() }
 
   private func extents(_ name: String) throws -> [DataExtents.Extent] {
-    let file = try OpenedFile(FileName(name), in: folder.handle)
+    let file = try OpenedFile(FileName(name), in: directory.handle)
     var extents = DataExtents(file.metadata)
     var all: [DataExtents.Extent] = []
     while let next = try extents.next(in: file.descriptor) { all.append(next) }
@@ -18,18 +18,18 @@ import Testing
   }
 
   @Test func `an ordinary file is one stretch of data, an empty one is nothing`() throws {
-    try folder.shell("head -c 100000 /dev/urandom > f; touch empty")
+    try directory.shell("head -c 100000 /dev/urandom > f; touch empty")
     #expect(try extents("f") == [.data(0..<100_000)])
     #expect(try extents("empty").isEmpty)
   }
 
   @Test func `a file that is all hole has no data`() throws {
-    try folder.shell("truncate -s 5000001 f")
+    try directory.shell("truncate -s 5000001 f")
     #expect(try extents("f") == [.hole(Item.Hole(offset: 0, length: 5_000_001))])
   }
 
   @Test func `holes at the start, between and at the end are told from data`() throws {
-    try folder.shell(
+    try directory.shell(
       """
       truncate -s 10M f
       head -c 65536 /dev/urandom | dd of=f bs=64K seek=16 conv=notrunc status=none
@@ -46,7 +46,7 @@ import Testing
   }
 
   @Test func `data at both ends is kept, and written zeros are data`() throws {
-    try folder.shell(
+    try directory.shell(
       """
       head -c 65536 /dev/zero > f
       truncate -s 1M f
@@ -60,10 +60,10 @@ import Testing
   }
 
   @Test func `a file that shrinks while it is looked at ends in a hole`() throws {
-    try folder.shell(
+    try directory.shell(
       "truncate -s 1M f; head -c 4096 /dev/urandom | dd of=f conv=notrunc status=none")
-    let file = try OpenedFile(FileName("f"), in: folder.handle)
-    try folder.shell("truncate -s 0 f")
+    let file = try OpenedFile(FileName("f"), in: directory.handle)
+    try directory.shell("truncate -s 0 f")
     var extents = DataExtents(file.metadata)
     #expect(
       try extents.next(in: file.descriptor) == .hole(Item.Hole(offset: 0, length: 1 << 20)))

@@ -5,29 +5,29 @@ import Testing
 @testable import archivist
 
 @Suite struct HardLinkTrackerTests {
-  let folder: TemporaryDirectory
+  let directory: TemporaryDirectory
   let start = Timestamp(seconds: 1_000_000)
 
-  init() throws { folder = try TemporaryDirectory() }
+  init() throws { directory = try TemporaryDirectory() }
 
-  /// An entry of the folder, on a file system of a kind.
+  /// An entry of the directory, on a file system of a kind.
   private func entry(
     _ name: String,
     _ change: (inout FileMetadata) -> Void = { _ in }
   ) throws -> WalkEntry {
     let name = try FileName(name)
-    var metadata = try folder.handle.metadata(of: name)
+    var metadata = try directory.handle.metadata(of: name)
     change(&metadata)
     return WalkEntry(
       path: try ArchivePath(Array(name.bytes)), root: 0, metadata: metadata, linkTarget: nil,
-      extendedAttributes: [], directory: folder.handle, name: name)
+      extendedAttributes: [], directory: directory.handle, name: name)
   }
 
   @Test(arguments: [FileSystemKind.local, .remote])
   func `names of one file share the first path, links and devices among them`(
     _ kind: FileSystemKind
   ) throws {
-    try folder.shell(
+    try directory.shell(
       "touch a; ln a b; ln a z; ln -s t l; ln -P l m; mkfifo p; ln p q; mkdir d; touch lone")
     var tracker = HardLinkTracker(startedAt: start)
     var groups: [String: String] = [:]
@@ -39,7 +39,7 @@ import Testing
   }
 
   @Test func `a file with names elsewhere is remembered`() throws {
-    try folder.shell("touch a; ln a b")
+    try directory.shell("touch a; ln a b")
     var tracker = HardLinkTracker(startedAt: start)
     #expect(tracker.group(of: try entry("a"), on: .local) != nil)
     #expect(tracker.count == 1)
@@ -47,7 +47,7 @@ import Testing
 
   @Test func `the next file with the number of one that is gone begins a group of its own`() throws
   {
-    try folder.shell("touch a; ln a b; touch c; ln c d")
+    try directory.shell("touch a; ln a b; touch c; ln c d")
     let old = try entry("a").metadata
     var tracker = HardLinkTracker(startedAt: start)
     _ = tracker.group(of: try entry("a"), on: .local)
@@ -60,7 +60,7 @@ import Testing
 
   @Test func `made within one tick of the clock, they are told apart by their generations`() throws
   {
-    try folder.shell("touch a; ln a b; touch c; ln c d")
+    try directory.shell("touch a; ln a b; touch c; ln c d")
     let old = try entry("a").metadata
     // Both are younger than the walk.
     var tracker = HardLinkTracker(startedAt: start)
@@ -71,20 +71,20 @@ import Testing
   }
 
   @Test func `names that come and go meanwhile do not part those that are left`() throws {
-    try folder.shell("touch a; ln a b; ln a c; ln a d")
+    try directory.shell("touch a; ln a b; ln a c; ln a d")
     // Files are older than the walk, which began in the future.
     var tracker = HardLinkTracker(startedAt: Timestamp(seconds: 1 << 40))
     #expect(tracker.group(of: try entry("a"), on: .local)?.bytes == bytes("a"))
-    try folder.shell("ln a e; rm a")
+    try directory.shell("ln a e; rm a")
     #expect(tracker.group(of: try entry("b"), on: .local)?.bytes == bytes("a"))
-    try folder.shell("rm b")
+    try directory.shell("rm b")
     #expect(tracker.group(of: try entry("c"), on: .local)?.bytes == bytes("a"))
     #expect(tracker.group(of: try entry("d"), on: .local)?.bytes == bytes("a"))
     #expect(tracker.group(of: try entry("e"), on: .local)?.bytes == bytes("a"))
   }
 
   @Test func `without birth times and generations, times and size have to be alike`() throws {
-    try folder.shell("touch a; ln a b; ln a c")
+    try directory.shell("touch a; ln a b; ln a c")
     var tracker = HardLinkTracker(startedAt: start)
     _ = tracker.group(of: try entry("a"), on: .remote)
     #expect(tracker.group(of: try entry("b"), on: .remote)?.bytes == bytes("a"))

@@ -9,11 +9,11 @@ import Testing
   private func sorted(
     _ text: String, delimiter: String = "\n", memory: Int = 32 << 20
   ) throws -> (paths: [String], locations: [String], conflicts: [String], unusable: Int) {
-    let folder = try TemporaryDirectory()
+    let directory = try TemporaryDirectory()
     let name = try #require(FileName(bytes("list")))
-    try folder.handle.write(bytes(text), to: name)
-    let file = try FileDescriptor(opening: name, in: folder.handle, flags: O_RDONLY)
-    var list = PathList(delimiter: bytes(delimiter), folder: folder.path, memory: memory)
+    try directory.handle.write(bytes(text), to: name)
+    let file = try FileDescriptor(opening: name, in: directory.handle, flags: O_RDONLY)
+    var list = PathList(delimiter: bytes(delimiter), directory: directory.path, memory: memory)
     var unusable = 0
     try list.read(file.number) { _ in unusable += 1 }
     let paths = try list.sorted()
@@ -24,7 +24,7 @@ import Testing
       locations.append(archivistTests.text(next.location))
     }
     // The files of the sorter have no names.
-    #expect(DirectoryListing(of: folder.handle).count == 1)
+    #expect(DirectoryListing(of: directory.handle).count == 1)
     return (found, locations, conflicts, unusable)
   }
 
@@ -70,8 +70,8 @@ import Testing
     #expect(list.conflicts.isEmpty)
   }
 
-  @Test func `in a folder that cannot be written to is an error that names it`() throws {
-    var sorter = RecordSorter(folder: bytes("/proc/nowhere"), memory: 1)
+  @Test func `in a directory that cannot be written to is an error that names it`() throws {
+    var sorter = RecordSorter(directory: bytes("/proc/nowhere"), memory: 1)
     var failure: SystemError?
     do throws(SystemError) {
       try sorter.add(key: [1], value: [2])

@@ -20,9 +20,9 @@ private struct Seen {
 }
 
 @Suite(.serialized) struct WalkerTests {
-  let folder: TemporaryDirectory
+  let directory: TemporaryDirectory
 
-  init() throws { folder = try TemporaryDirectory() }
+  init() throws { directory = try TemporaryDirectory() }
 
   /// Walks through the temporary directory, with paths relative to it.
   private func walk(
@@ -30,7 +30,7 @@ private struct Seen {
     select: (ArchivePath, [UInt8]) -> WalkDecision = { _, _ in .include },
     during: (WalkEntry) throws -> Void = { _ in }
   ) throws -> Seen {
-    let roots = try WalkRoot.roots(roots.map { folder.path + bytes($0) })
+    let roots = try WalkRoot.roots(roots.map { directory.path + bytes($0) })
     var seen = Seen()
     try Walker(roots: roots, options: options).run(
       select: select,
@@ -51,7 +51,7 @@ private struct Seen {
   }
 
   @Test func `a root with a slash behind it is what a link leads to`() throws {
-    try folder.shell("mkdir big; touch big/f; ln -s big data; ln -s big/f file; ln -s none lost")
+    try directory.shell("mkdir big; touch big/f; ln -s big data; ln -s big/f file; ln -s none lost")
     for root in ["/./data/", "/./data/.", "/./data//"] {
       let seen = try walk(roots: [root])
       #expect(seen.paths == ["data", "data/f"] && seen.links == [])
@@ -68,7 +68,7 @@ private struct Seen {
   @Test func `entries come in the strict order of archive paths, a directory before its content`()
     throws
   {
-    try folder.shell("mkdir -p a/b a-b a.d z/z; touch a/b/c a/b! a-b/x a.d/y a0 aa z/z/z zz")
+    try directory.shell("mkdir -p a/b a-b a.d z/z; touch a/b/c a/b! a-b/x a.d/y a0 aa z/z/z zz")
     let seen = try walk()
     #expect(
       seen.paths == [
@@ -82,15 +82,15 @@ private struct Seen {
   @Test func `names are bytes: not UTF-8, and as long as they get`() throws {
     let strange = try #require(FileName([0xff, 0xfe, 0x0a, 0x80]))
     let long = try #require(FileName([UInt8](repeating: 0xe9, count: 255)))
-    try folder.handle.write([], to: strange)
-    try folder.handle.write([], to: long)
+    try directory.handle.write([], to: strange)
+    try directory.handle.write([], to: long)
     let seen = try walk()
     #expect(
       seen.entries.dropFirst().map { $0.path.bytes } == [Array(long.bytes), Array(strange.bytes)])
   }
 
   @Test func `all kinds of files are seen, with what belongs to them`() throws {
-    try folder.shell(
+    try directory.shell(
       """
       mkdir d; printf abc > f; ln -s ../x/y l; mkfifo p; mknod c c 1 3; mknod b b 7 0
       setfattr -n user.k -v v f; setfattr -n user.d -v w d
@@ -110,33 +110,33 @@ private struct Seen {
   }
 
   @Test func `symbolic links to directories are not walked through`() throws {
-    try folder.shell("mkdir d; touch d/f; ln -s d l; ln -s . loop")
+    try directory.shell("mkdir d; touch d/f; ln -s d l; ln -s . loop")
     #expect(try walk().paths == ["", "d", "d/f", "l", "loop"])
   }
 
   @Test func `a root may be a file or a link, and its parents may be links`() throws {
-    try folder.shell("mkdir d; touch d/f; ln -s d l")
+    try directory.shell("mkdir d; touch d/f; ln -s d l")
     #expect(try walk(roots: ["/./l"]).paths == ["l"])
     #expect(try walk(roots: ["/./l/f"]).paths == ["l/f"])
   }
 
   @Test func `several roots come in the order of the archive, each known by its number`() throws {
-    try folder.shell("mkdir a a-b; touch a/x a-b/y")
+    try directory.shell("mkdir a a-b; touch a/x a-b/y")
     let seen = try walk(roots: ["/./a-b", "/./a"])
     #expect(seen.paths == ["a", "a/x", "a-b", "a-b/y"])
     #expect(seen.entries.map(\.root) == [0, 0, 1, 1])
   }
 
   @Test func `a root that is missing is reported, and the others are walked`() throws {
-    try folder.shell("mkdir b; touch b/f")
+    try directory.shell("mkdir b; touch b/f")
     let seen = try walk(roots: ["/./a", "/./b", "/./none/c"])
     #expect(seen.paths == ["b", "b/f"])
     #expect(seen.failures.map(\.code) == [ENOENT, ENOENT])
-    #expect(seen.failures.first?.path == folder("a"))
+    #expect(seen.failures.first?.path == directory("a"))
   }
 
   @Test func `a root inside of another is walked, whatever the outer one leaves out`() throws {
-    try folder.shell("mkdir -p a/b/c a/b/d a/e z; touch a/b/c/f a/b/d/g a/b/h a/e/i a/tag z/j")
+    try directory.shell("mkdir -p a/b/c a/b/d a/e z; touch a/b/c/f a/b/d/g a/b/h a/e/i a/tag z/j")
     let roots = ["/./a", "/./a/b/d", "/./a/b", "/./z", "/./a/k"]
     #expect(
       try walk(roots: roots).paths == [
@@ -160,15 +160,15 @@ private struct Seen {
   @Test func `a root on another file system is walked, although the outer one stays on its own`()
     throws
   {
-    try folder.shell("mkdir m; mount -t tmpfs none m; touch m/f n")
-    defer { try? folder.shell("umount -l m") }
+    try directory.shell("mkdir m; mount -t tmpfs none m; touch m/f n")
+    defer { try? directory.shell("umount -l m") }
     var options = WalkOptions()
     options.staysOnOneFileSystem = true
     #expect(try walk(options, roots: ["/./", "/./m"]).paths == ["", "m", "m/f", "n"])
   }
 
   @Test func `a tag may be a path or a link, but not a link that leads nowhere`() throws {
-    try folder.shell(
+    try directory.shell(
       """
       mkdir -p git/.git link none; touch git/.git/HEAD git/x link/x none/x
       ln -s x link/tag; ln -s missing none/tag
@@ -191,7 +191,7 @@ private struct Seen {
   }
 
   @Test func `what is excluded is left out, and what is below it as decided`() throws {
-    try folder.shell("mkdir -p a/k b/k; touch a/f a/k/f b/f b/k/f c")
+    try directory.shell("mkdir -p a/k b/k; touch a/f a/k/f b/f b/k/f c")
     let seen = try walk(select: { path, _ in
       switch text(path.bytes) {
       case "a", "a/f", "c": return .exclude
@@ -203,7 +203,7 @@ private struct Seen {
   }
 
   @Test func `patterns see the part of the path that is stripped`() throws {
-    try folder.shell("mkdir -p x/y; touch x/y/z")
+    try directory.shell("mkdir -p x/y; touch x/y/z")
     var asked: [[UInt8]] = []
     let seen = try walk(
       roots: ["/x/./y"],
@@ -212,13 +212,13 @@ private struct Seen {
         return .include
       })
     #expect(seen.paths == ["y", "y/z"])
-    let prefix = folder.path.dropFirst() + bytes("/x/")
+    let prefix = directory.path.dropFirst() + bytes("/x/")
     #expect(asked == [prefix + bytes("y"), prefix + bytes("y/z")])
   }
 
   @Test func `an identity to be skipped is skipped, wherever it is`() throws {
-    try folder.shell("mkdir -p a/repository; touch a/repository/x a/z")
-    let identity = try DirectoryHandle(path: folder("a/repository")).identity()
+    try directory.shell("mkdir -p a/repository; touch a/repository/x a/z")
+    let identity = try DirectoryHandle(path: directory("a/repository")).identity()
     var options = WalkOptions()
     options.skip = [identity]
     let seen = try walk(options)
@@ -229,8 +229,9 @@ private struct Seen {
   @Test func `another file system is visited, and entered only if the walk may leave its own`()
     throws
   {
-    try folder.shell("mkdir -p m n; mount -t tmpfs none m; touch m/f n/f; setfattr -n trusted.a m")
-    defer { try? folder.shell("umount -l m") }
+    try directory.shell(
+      "mkdir -p m n; mount -t tmpfs none m; touch m/f n/f; setfattr -n trusted.a m")
+    defer { try? directory.shell("umount -l m") }
     var options = WalkOptions()
     options.staysOnOneFileSystem = true
     let staying = try walk(options)
@@ -242,7 +243,7 @@ private struct Seen {
   }
 
   @Test func `files marked as not to be dumped are left out on request`() throws {
-    try folder.shell("mkdir d; touch d/x f g; chattr +d f d")
+    try directory.shell("mkdir d; touch d/x f g; chattr +d f d")
     var options = WalkOptions()
     #expect(try walk(options).paths == ["", "d", "d/x", "f", "g"])
     options.excludesNoDump = true
@@ -252,7 +253,7 @@ private struct Seen {
   }
 
   @Test func `tagged directories are left out, or reduced to their tags`() throws {
-    try folder.shell(
+    try directory.shell(
       """
       mkdir cache fake named plain; touch cache/x fake/x named/x plain/x named/.nobackup
       printf 'Signature: 8a477f597d28d172789f06886806bc55 more' > cache/CACHEDIR.TAG
@@ -274,17 +275,17 @@ private struct Seen {
   @Test func `the deepest tree is walked with few open files`() throws {
     let name = try #require(FileName([UInt8](repeating: UInt8(ascii: "d"), count: 200)))
     let depth = 320  // 64,320 bytes of path; Linux takes 4,095 at once
-    var inner = folder.handle
+    var inner = directory.handle
     for _ in 0..<depth { inner = try inner.making(name) }
     try inner.write(bytes("deep"), to: FileName("f"))
     // Behind the deep part, so that the walk has to come back to directories that it closed.
-    try folder.handle.directory(name).write([], to: FileName("z"))
+    try directory.handle.directory(name).write([], to: FileName("z"))
     var highest: Int32 = 0
     var content: [UInt8] = []
     let before = try openFiles()
     var seen = 0
     try Walker(
-      roots: [WalkRoot(folder.path + bytes("/./"))], options: WalkOptions()
+      roots: [WalkRoot(directory.path + bytes("/./"))], options: WalkOptions()
     ).run(
       select: { _, _ in .include }, report: { Issue.record("\($0)") },
       visit: { entry throws in
@@ -304,24 +305,24 @@ private struct Seen {
 
   @Test func `a directory moved away while the walk is deep inside does not stop it`() throws {
     let name = try FileName("d")
-    var inner = folder.handle
+    var inner = directory.handle
     let depth = 100
     for _ in 0..<depth { inner = try inner.making(name) }
     try inner.write([], to: FileName("f"))
-    try folder.shell("touch d/z zz")
+    try directory.shell("touch d/z zz")
     let seen = try walk(during: { entry in
       guard entry.name == (try FileName("f")) else { return }
       // The way back from here leads elsewhere, the way down from the top still exists.
-      try folder.shell("mkdir other; mv d/d/d/d/d other/")
+      try directory.shell("mkdir other; mv d/d/d/d/d other/")
     })
     #expect(seen.paths.suffix(2) == ["d/z", "zz"])
   }
 
   @Test func `a path too long for an archive is reported, and the walk goes on`() throws {
     let name = try #require(FileName([UInt8](repeating: UInt8(ascii: "d"), count: 255)))
-    var inner = folder.handle
+    var inner = directory.handle
     for _ in 0..<257 { inner = try inner.making(name) }
-    try folder.handle.write([], to: FileName("z"))
+    try directory.handle.write([], to: FileName("z"))
     let seen = try walk()
     #expect(seen.failures.map(\.code) == [ENAMETOOLONG])
     #expect(seen.entries.count == 1 + 256 + 1)
@@ -329,21 +330,21 @@ private struct Seen {
   }
 
   @Test func `what vanishes during the walk is reported, and the walk goes on`() throws {
-    try folder.shell("mkdir b d; touch a b/f c d/f e")
+    try directory.shell("mkdir b d; touch a b/f c d/f e")
     let seen = try walk(during: { entry in
-      if entry.path.bytes == bytes("a") { try folder.shell("rm -r b c") }
+      if entry.path.bytes == bytes("a") { try directory.shell("rm -r b c") }
     })
     #expect(seen.paths == ["", "a", "d", "d/f", "e"])
     #expect(seen.failures.map(\.code) == [ENOENT, ENOENT])
-    #expect(seen.failures.map(\.path) == [folder("b"), folder("c")])
+    #expect(seen.failures.map(\.path) == [directory("b"), directory("c")])
   }
 
   @Test func `a directory replaced by a link to another is not walked through`() throws {
-    try folder.shell("mkdir a b outside; touch b/f outside/secret")
+    try directory.shell("mkdir a b outside; touch b/f outside/secret")
     let seen = try walk(
       roots: ["/./a", "/./b"],
       during: { entry in
-        if entry.path.bytes == bytes("a") { try folder.shell("rm -r b; ln -s outside b") }
+        if entry.path.bytes == bytes("a") { try directory.shell("rm -r b; ln -s outside b") }
       })
     #expect(seen.paths == ["a", "b"])
     #expect(try seen.entry("b").metadata.kind == .symbolicLink)
@@ -351,7 +352,7 @@ private struct Seen {
 
   @Test func `an error of the visitor ends the walk`() throws {
     struct Enough: Error {}
-    try folder.shell("touch a b c")
+    try directory.shell("touch a b c")
     var count = 0
     #expect(throws: Enough.self) {
       _ = try walk(during: { _ in
@@ -363,9 +364,9 @@ private struct Seen {
   }
 
   @Test func `a file that became something else is not opened`() throws {
-    try folder.shell("touch f g h; mkfifo p; ln h h2")
+    try directory.shell("touch f g h; mkfifo p; ln h h2")
     let seen = try walk()
-    try folder.shell("rm f; ln -s /etc/passwd f; mv p g; rm h")
+    try directory.shell("rm f; ln -s /etc/passwd f; mv p g; rm h")
     let f = try seen.entry("f"), g = try seen.entry("g"), h = try seen.entry("h")
     #expect(throws: SystemError("openat", code: ELOOP, path: bytes("f"))) {
       _ = try f.openForReading()
@@ -379,17 +380,18 @@ private struct Seen {
   }
 
   @Test func `another file under the same name is noticed`() throws {
-    try folder.shell("printf old > f")
+    try directory.shell("printf old > f")
     let entry = try walk().entry("f")
-    try folder.shell("printf newer > g; mv g f")
+    try directory.shell("printf newer > g; mv g f")
     let file = try entry.openForReading()
     #expect(file.metadata.identity != entry.metadata.identity)
     #expect(file.metadata.size == 5)
   }
 
   @Test func `a user without permission sees what is permitted and is told the rest`() throws {
-    try folder.shell("mkdir closed open; touch closed/f open/f; chmod 700 closed; chmod 755 . open")
-    let roots = try WalkRoot.roots([folder.path + bytes("/./")])
+    try directory.shell(
+      "mkdir closed open; touch closed/f open/f; chmod 700 closed; chmod 755 . open")
+    let roots = try WalkRoot.roots([directory.path + bytes("/./")])
     // The rights of this thread only, while other tests go on as root.
     setfsuid(12_345)
     defer { setfsuid(0) }
@@ -399,12 +401,12 @@ private struct Seen {
       report: { if case .failed(let error) = $0 { seen.failures.append(error) } },
       visit: { seen.entries.append($0) })
     #expect(seen.paths == ["", "closed", "open", "open/f"])
-    #expect(seen.failures == [SystemError("openat", code: EACCES, path: folder("closed"))])
+    #expect(seen.failures == [SystemError("openat", code: EACCES, path: directory("closed"))])
   }
 
   @Test func `a directory of very many names is listed in order`() throws {
     let count = 20_000
-    try folder.shell("seq -f 'a-rather-long-name-%.0f' \(count) | xargs touch")
+    try directory.shell("seq -f 'a-rather-long-name-%.0f' \(count) | xargs touch")
     let seen = try walk()
     #expect(seen.entries.count == count + 1)
     #expect(zip(seen.entries, seen.entries.dropFirst()).allSatisfy { $0.path < $1.path })

@@ -11,7 +11,7 @@ internal import Glibc
 /// sshfs that caches by path, attributes and listings alike, does not know that two names are one
 /// file: what is changed under one of them is not seen under the other.
 struct ListingProbe {
-  private let folder: LocalFolder
+  private let directory: LocalDirectory
 
   private static let fuse: UInt64 = 0x6573_5546
   private static let nfs: UInt64 = 0x6969
@@ -19,20 +19,20 @@ struct ListingProbe {
   /// Refuses a file system whose listings are late.
   ///
   /// - Parameters:
-  ///   - folder: The folder of a repository.
+  ///   - directory: The directory of a repository.
   ///   - name: A name that no file has, nor one with `-` and a digit behind it.
   /// - Throws: `StorageError.refused` with what helps.
-  static func demand(_ folder: LocalFolder, trying name: String) throws(StorageError) {
-    let probe = ListingProbe(folder: folder)
-    switch folder.fileSystemType {
+  static func demand(_ directory: LocalDirectory, trying name: String) throws(StorageError) {
+    let probe = ListingProbe(directory: directory)
+    switch directory.fileSystemType {
     case fuse where try probe.cachesByPath(name):
       throw .refused(
-        "\(folder.path): this file system shows from a cache what others have put, up to 20 seconds "
+        "\(directory.path): this file system shows from a cache what others have put, up to 20 seconds "
           + "late, and data could be lost: mount it with -o dir_cache=no (before sshfs 3, -o "
           + "cache=no), or name the repository as ssh://HOST/PATH")
     case nfs where try probe.isWithoutCloseToOpen():
       throw .refused(
-        "\(folder.path): this file system is mounted with nocto, and shows late what others have "
+        "\(directory.path): this file system is mounted with nocto, and shows late what others have "
           + "put, and data could be lost: mount it without that option, or with actimeo=0")
     default: break
     }
@@ -44,19 +44,19 @@ struct ListingProbe {
   private func cachesByPath(_ name: String) throws(StorageError) -> Bool {
     let (first, second) = ("\(name)-1", "\(name)-2")
     defer {
-      folder.discard(first)
-      folder.discard(second)
+      directory.discard(first)
+      directory.discard(second)
     }
-    _ = try folder.open(first, flags: O_WRONLY | O_CREAT | O_EXCL, mode: 0o600)
-    guard folder.linkIfPossible(first, to: second), folder.freshMode(first) != nil,
-      folder.setModeIfPossible(second, 0o640), let now = folder.freshMode(second),
-      let seen = folder.freshMode(first)
+    _ = try directory.open(first, flags: O_WRONLY | O_CREAT | O_EXCL, mode: 0o600)
+    guard directory.linkIfPossible(first, to: second), directory.freshMode(first) != nil,
+      directory.setModeIfPossible(second, 0o640), let now = directory.freshMode(second),
+      let seen = directory.freshMode(first)
     else { return false }
     return seen != now
   }
 
   private func isWithoutCloseToOpen() throws(StorageError) -> Bool {
-    let device = try folder.status().device
+    let device = try directory.status().device
     let table: [UInt8]
     do throws(StorageError) {
       table = try LocalFile.open("/proc/self/mountinfo", flags: O_RDONLY)

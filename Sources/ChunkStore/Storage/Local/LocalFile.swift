@@ -2,9 +2,9 @@ import CLinux
 import Crypto
 internal import Glibc
 
-/// Owns one descriptor of a file or folder of a local repository or cache.
+/// Owns one descriptor of a file or directory of a local repository or cache.
 ///
-/// All system calls on such files are here, and those on their names in `LocalFolder`, so that every
+/// All system calls on such files are here, and those on their names in `LocalDirectory`, so that every
 /// one has its error number turned into a `StorageError` that names the path. Unsafe pointers live
 /// for the duration of one call.
 /// Shared by reference: threads read from one file at the same time, each at its own offset.
@@ -162,7 +162,7 @@ final class LocalFile: Sendable {
     return Status(info)
   }
 
-  /// Makes the file's bytes, or the folder's entries, survive a power cut.
+  /// Makes the file's bytes, or the directory's entries, survive a power cut.
   func synchronize() throws(StorageError) {
     guard fsync(descriptor) == 0 else { throw .last("fsync", path) }
   }
@@ -184,7 +184,7 @@ final class LocalFile: Sendable {
     }
   }
 
-  /// Waits until nobody else has the lock of this file or folder.
+  /// Waits until nobody else has the lock of this file or directory.
   func lock() throws(StorageError) {
     while flock(descriptor, LOCK_EX) != 0 {
       if errno != EINTR { throw .last("flock", path) }
@@ -205,14 +205,14 @@ final class LocalFile: Sendable {
 
   // MARK: Names
 
-  /// Opens a file or folder.
+  /// Opens a file or directory.
   static func open(_ path: String, flags: Int32, mode: mode_t = 0) throws(StorageError) -> LocalFile
   {
-    try LocalFolder.working.open(path, flags: flags, mode: mode)
+    try LocalDirectory.working.open(path, flags: flags, mode: mode)
   }
 
   static func status(_ path: String) throws(StorageError) -> Status? {
-    try LocalFolder.working.status(path)
+    try LocalDirectory.working.status(path)
   }
 
   static func isSymbolicLink(_ path: String) -> Bool {
@@ -221,17 +221,17 @@ final class LocalFile: Sendable {
   }
 
   static func makeDirectory(_ path: String, mode: mode_t) throws(StorageError) {
-    try LocalFolder.working.makeDirectory(path, mode: mode)
+    try LocalDirectory.working.makeDirectory(path, mode: mode)
   }
 
-  /// Makes a folder and those above it that are missing, for this user alone.
+  /// Makes a directory and those above it that are missing, for this user alone.
   static func makePrivateDirectories(_ path: String) throws(StorageError) {
     var prefix = path.hasPrefix("/") ? "/" : ""
     for component in path.split(separator: "/") {
       let parent = prefix
       prefix += (prefix.isEmpty || prefix.hasSuffix("/") ? "" : "/") + component
       if unsafe mkdir(prefix, 0o700) == 0 {
-        // What is kept beneath it may not be disposable: a key, in a folder beside ours.
+        // What is kept beneath it may not be disposable: a key, in a directory beside ours.
         try synchronizeDirectory(parent.isEmpty ? "." : parent)
       } else if errno != EEXIST, errno != EISDIR {
         throw .last("mkdir", prefix)
@@ -240,26 +240,26 @@ final class LocalFile: Sendable {
   }
 
   static func remove(_ path: String) throws(StorageError) {
-    try LocalFolder.working.remove(path)
+    try LocalDirectory.working.remove(path)
   }
 
   /// Removes a file of ours that nobody needs; one that stays is found as abandoned later.
-  static func discard(_ path: String) { LocalFolder.working.discard(path) }
+  static func discard(_ path: String) { LocalDirectory.working.discard(path) }
 
   static func rename(_ from: String, to: String) throws(StorageError) {
-    try LocalFolder.working.rename(from, to: to)
+    try LocalDirectory.working.rename(from, to: to)
   }
 
-  /// The names in a folder, as bytes, without `.` and `..`; none if there is no such folder.
+  /// The names in a directory, as bytes, without `.` and `..`; none if there is no such directory.
   static func names(in path: String) throws(StorageError) -> [[UInt8]] {
-    do throws(StorageError) { return try LocalFolder.working.names(in: path) } catch .notFound {
+    do throws(StorageError) { return try LocalDirectory.working.names(in: path) } catch .notFound {
       return []
     }
   }
 
-  /// Makes a folder's entries survive a power cut.
+  /// Makes a directory's entries survive a power cut.
   static func synchronizeDirectory(_ path: String) throws(StorageError) {
-    try LocalFolder.working.synchronize(path)
+    try LocalDirectory.working.synchronize(path)
   }
 }
 

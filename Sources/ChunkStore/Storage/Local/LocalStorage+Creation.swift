@@ -1,21 +1,21 @@
 internal import Glibc
 
-/// Making the folders of a repository.
+/// Making the directories of a repository.
 extension LocalStorage {
   static func withoutSlash(_ path: String) -> String {
     path.hasSuffix("/") && path.count > 1 ? String(path.dropLast()) : path
   }
 
-  /// Makes the folders of a new repository in a folder that is empty or not there, or goes on where
+  /// Makes the directories of a new repository in a directory that is empty or not there, or goes on where
   /// that was interrupted.
   ///
-  /// In a folder that was there the group may do what it may do in that folder, if that seems to be
+  /// In a directory that was there the group may do what it may do in that directory, if that seems to be
   /// meant; others may nothing.
   ///
   /// - Parameters:
   ///   - path: Where it is made.
-  ///   - asked: Who may do what with the repository, as the permissions of its folders; `nil`: its
-  ///     owner alone, and the group of a folder that was there.
+  ///   - asked: Who may do what with the repository, as the permissions of its directories; `nil`: its
+  ///     owner alone, and the group of a directory that was there.
   /// - Returns: The repository, without a configuration.
   /// - Throws: `StorageError.repositoryExists`, `StorageError.locationNotEmpty` if there is anything
   ///   else at `path`, `StorageError.missingParent`, `StorageError.insideRepository`.
@@ -28,7 +28,7 @@ extension LocalStorage {
     let isNew = found == nil
     let mode = asked ?? found.flatMap { groupMode(of: $0.mode) } ?? 0o700
     if let found {
-      guard found.isDirectory, try isUnused(LocalFolder(path: place)) else {
+      guard found.isDirectory, try isUnused(LocalDirectory(path: place)) else {
         throw try isRepository(place) ? .repositoryExists(path) : .locationNotEmpty(path)
       }
     } else {
@@ -40,23 +40,23 @@ extension LocalStorage {
       // Or a power cut takes the repository away with all that was ever put into it.
       try LocalFile.synchronizeDirectory("\(place)/..")
     }
-    let root = try LocalFolder(path: place)
+    let root = try LocalDirectory(path: place)
     if let asked, !isNew { try root.setMode(".", asked) }
     do throws(StorageError) { try ListingProbe.demand(root, trying: probe) } catch {
-      // As it was: an empty folder that was there is the owner's.
-      if isNew { LocalFolder.working.discardFolder(place) }
+      // As it was: an empty directory that was there is the owner's.
+      if isNew { LocalDirectory.working.discardDirectory(place) }
       throw error
     }
-    for folder in folders + segmentFolders + [ObjectName.configFolder] {
-      try root.makeDirectory(folder, mode: mode)
-      try root.setMode(folder, mode)
+    for directory in directories + segmentDirectories + [ObjectName.configDirectory] {
+      try root.makeDirectory(directory, mode: mode)
+      try root.setMode(directory, mode)
     }
     let readme = try root.open(readme, flags: O_WRONLY | O_CREAT | O_TRUNC, mode: 0o600)
     try readme.setMode(mode & 0o666)
     try readme.write(
       Array(
         """
-        This folder is an archivist repository: encrypted, deduplicated backups.
+        This directory is an archivist repository: encrypted, deduplicated backups.
         Do not change anything in it by hand. It may be copied as a whole.
 
         """.utf8
@@ -71,27 +71,28 @@ extension LocalStorage {
 
   private static let readme = "README"
 
-  /// What a folder permits its group, if that was chosen: what mkdir(1) makes is readable for all, and
+  /// What a directory permits its group, if that was chosen: what mkdir(1) makes is readable for all, and
   /// what all may write to is nobody's.
   private static func groupMode(of mode: mode_t) -> mode_t? {
     mode & 0o022 == 0o020 || mode & 0o007 == 0 ? mode & 0o2770 | 0o700 : nil
   }
 
-  /// Whether a folder is empty, or holds nothing but what `create` had made of a repository when it
-  /// was interrupted: folders without any object in them, but for a key slot that opens nothing.
-  static func isUnused(_ root: LocalFolder) throws(StorageError) -> Bool {
-    let known = Set(folders + [ObjectName.configFolder])
+  /// Whether a directory is empty, or holds nothing but what `create` had made of a repository when it
+  /// was interrupted: directories without any object in them, but for a key slot that opens nothing.
+  static func isUnused(_ root: LocalDirectory) throws(StorageError) -> Bool {
+    let known = Set(directories + [ObjectName.configDirectory])
     let files: Set = [readme, reserve, "\(probe)-1", "\(probe)-2"]
     for name in try root.names() {
       let name = String(decoding: name, as: UTF8.self)
       if files.contains(name) { continue }
-      guard known.contains(name), try root.isFolder(name) else { return false }
+      guard known.contains(name), try root.isDirectory(name) else { return false }
       switch name {
       case uploads, ObjectName.Kind.key.rawValue: continue
       case ObjectName.Kind.segment.rawValue:
         for prefix in try root.names(in: name) {
-          let folder = "\(name)/\(String(decoding: prefix, as: UTF8.self))"
-          guard isPrefix(prefix), try root.isFolder(folder), try root.names(in: folder).isEmpty
+          let directory = "\(name)/\(String(decoding: prefix, as: UTF8.self))"
+          guard isPrefix(prefix), try root.isDirectory(directory),
+            try root.names(in: directory).isEmpty
           else { return false }
         }
       default: guard try root.names(in: name).isEmpty else { return false }
@@ -102,21 +103,21 @@ extension LocalStorage {
 
   /// Refuses to make a repository within another one, where it would be taken for damage.
   private static func demandOutside(_ path: String) throws(StorageError) {
-    var folder = try CanonicalPath.of(path)
-    while folder != "/", let slash = folder.lastIndex(of: "/") {
-      folder = slash == folder.startIndex ? "/" : String(folder[..<slash])
-      if try isRepository(folder) { throw .insideRepository(path, folder) }
+    var directory = try CanonicalPath.of(path)
+    while directory != "/", let slash = directory.lastIndex(of: "/") {
+      directory = slash == directory.startIndex ? "/" : String(directory[..<slash])
+      if try isRepository(directory) { throw .insideRepository(path, directory) }
     }
   }
 
-  /// Whether a folder is that of a repository: it has a configuration.
+  /// Whether a directory is that of a repository: it has a configuration.
   private static func isRepository(_ path: String) throws(StorageError) -> Bool {
-    let folder = "\(path)/\(ObjectName.configFolder)"
-    guard try LocalFile.status(folder)?.isDirectory == true,
+    let directory = "\(path)/\(ObjectName.configDirectory)"
+    guard try LocalFile.status(directory)?.isDirectory == true,
       try LocalFile.status("\(path)/\(ObjectName.Kind.segment.rawValue)")?.isDirectory == true
     else { return false }
     do throws(StorageError) {
-      return try LocalFile.names(in: folder).contains { ObjectName.generation($0) != nil }
+      return try LocalFile.names(in: directory).contains { ObjectName.generation($0) != nil }
     } catch .system(_, _, EACCES) {
       return true  // It looks like one, and is somebody else's.
     }

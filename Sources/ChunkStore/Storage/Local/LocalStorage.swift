@@ -2,18 +2,18 @@ public import Crypto
 internal import Glibc
 import Synchronization
 
-/// A repository in a folder of this machine.
+/// A repository in a directory of this machine.
 ///
 /// 1. An object is written under `tmp/`, made durable, renamed to its name without replacing
-///    anything, and its folder made durable: so it is there wholly or not at all.
-/// 2. The repository is the folder that was opened, wherever its path leads later: when its disk is
+///    anything, and its directory made durable: so it is there wholly or not at all.
+/// 2. The repository is the directory that was opened, wherever its path leads later: when its disk is
 ///    unmounted meanwhile, nothing is written beneath the mount point.
-/// 3. A folder that is missing is never taken for an empty one, and only `create` and
-///    `makeMissingFolders` make it.
+/// 3. A directory that is missing is never taken for an empty one, and only `create` and
+///    `makeMissingDirectories` make it.
 public final class LocalStorage: Storage {
-  /// The folder, as it was given.
+  /// The directory, as it was given.
   public let location: String
-  private let root: LocalFolder
+  private let root: LocalDirectory
   private let mode: mode_t
   private let openFiles = OpenFileCache(capacity: OpenFiles.share(8, most: 64))
   /// Whether it is known that listings are not out of date.
@@ -24,16 +24,16 @@ public final class LocalStorage: Storage {
   static let reserve = "reserve"
   static let probe = "probe"
   private static let reserveSize = 16 << 20
-  /// What the folders and the reserve of a new repository take.
+  /// What the directories and the reserve of a new repository take.
   static let emptySize = reserveSize + 2 << 20
   /// A crashed upload older than this is nobody's any more.
   private static let abandonedAfter: Int64 = 24 * 3600
   /// What the listing of segments is divided into.
-  static let segmentFolders = (0...255).map {
+  static let segmentDirectories = (0...255).map {
     "segments/" + String(UInt8($0), radix: 16).leftPadded(to: 2)
   }
 
-  /// Opens the folder of a repository.
+  /// Opens the directory of a repository.
   ///
   /// - Throws: `StorageError.missingRepository` if there is nothing at `path`, and
   ///   `StorageError.notARepository` if it is something else.
@@ -41,72 +41,75 @@ public final class LocalStorage: Storage {
     location = path
     guard let found = try LocalFile.status(path) else { throw .missingRepository(path) }
     guard found.isDirectory else { throw .notARepository(path) }
-    root = try LocalFolder(path: Self.withoutSlash(path))
-    guard let configs = try root.status(ObjectName.configFolder), configs.isDirectory else {
+    root = try LocalDirectory(path: Self.withoutSlash(path))
+    guard let configs = try root.status(ObjectName.configDirectory), configs.isDirectory else {
       throw try Self.isUnused(root) ? .missingRepository(path) : .notARepository(path)
     }
-    // That of the folder itself may be another: it may have been there before.
+    // That of the directory itself may be another: it may have been there before.
     mode = configs.mode
   }
 
-  /// Device and inode of the repository's folder: a backup never descends into it.
+  /// Device and inode of the repository's directory: a backup never descends into it.
   public func identity() throws(StorageError) -> (device: UInt64, inode: UInt64) {
     let status = try root.status()
     return (status.device, status.inode)
   }
 
-  // MARK: Folders
+  // MARK: Directories
 
-  /// The folders that a repository has, but for that of the configurations, without which it is
+  /// The directories that a repository has, but for that of the configurations, without which it is
   /// none, and those in `segments/`.
-  static let folders = [uploads] + ObjectName.Kind.allCases.map(\.rawValue)
+  static let directories = [uploads] + ObjectName.Kind.allCases.map(\.rawValue)
 
-  /// The folders that are not there.
+  /// The directories that are not there.
   ///
-  /// `segments/` without any folder in it is none either: what it was is mounted elsewhere.
-  public func missingFolders() throws(StorageError) -> [String] {
+  /// `segments/` without any directory in it is none either: what it was is mounted elsewhere.
+  public func missingDirectories() throws(StorageError) -> [String] {
     var missing: [String] = []
-    for folder in Self.folders where try !root.isFolder(folder) { missing.append(folder) }
+    for directory in Self.directories where try !root.isDirectory(directory) {
+      missing.append(directory)
+    }
     let segments = ObjectName.Kind.segment.rawValue
     if !missing.contains(segments), try segmentPrefixes().isEmpty { missing.append(segments) }
     return missing
   }
 
-  /// Makes the folders that are not there.
-  public func makeMissingFolders() throws(StorageError) {
-    for folder in Self.folders + Self.segmentFolders where try !root.isFolder(folder) {
-      try root.makeDirectory(folder, mode: mode)
+  /// Makes the directories that are not there.
+  public func makeMissingDirectories() throws(StorageError) {
+    for directory in Self.directories + Self.segmentDirectories
+    where try !root.isDirectory(directory) {
+      try root.makeDirectory(directory, mode: mode)
       // Something else may have the name.
-      guard try root.isFolder(folder) else {
-        throw .system(path: root.path(folder), operation: "mkdir", code: EEXIST)
+      guard try root.isDirectory(directory) else {
+        throw .system(path: root.path(directory), operation: "mkdir", code: EEXIST)
       }
     }
     try root.synchronize(ObjectName.Kind.segment.rawValue)
     try root.synchronize()
   }
 
-  /// Says that a folder is missing, if that is why there is nothing of a name in it.
-  private func inFolder<R>(
-    _ folder: String, _ body: () throws(StorageError) -> R
+  /// Says that a directory is missing, if that is why there is nothing of a name in it.
+  private func inDirectory<R>(
+    _ directory: String, _ body: () throws(StorageError) -> R
   ) throws(StorageError) -> R {
     do throws(StorageError) { return try body() } catch {
       switch error {
       case .notFound, .system(_, _, ENOTDIR):
-        guard try root.isFolder(folder) else { throw .missingFolder(root.path(folder)) }
+        guard try root.isDirectory(directory) else { throw .missingDirectory(root.path(directory)) }
       default: break
       }
       throw error
     }
   }
 
-  /// The names in `segments/` that are those of folders of segments.
+  /// The names in `segments/` that are those of directories of segments.
   private func segmentPrefixes() throws(StorageError) -> [[UInt8]] {
-    let folder = ObjectName.Kind.segment.rawValue
-    return try inFolder(folder) { () throws(StorageError) in try root.names(in: folder) }
+    let directory = ObjectName.Kind.segment.rawValue
+    return try inDirectory(directory) { () throws(StorageError) in try root.names(in: directory) }
       .filter(Self.isPrefix)
   }
 
-  private static func segmentFolder(_ prefix: [UInt8]) -> String {
+  private static func segmentDirectory(_ prefix: [UInt8]) -> String {
     "\(ObjectName.Kind.segment.rawValue)/\(String(decoding: prefix, as: UTF8.self))"
   }
 
@@ -152,16 +155,16 @@ public final class LocalStorage: Storage {
     guard kind == .segment else { return try list(in: kind.rawValue, prefix: []) }
     var objects: [StoredObject] = []
     for prefix in try segmentPrefixes() {
-      objects += try list(in: Self.segmentFolder(prefix), prefix: prefix)
+      objects += try list(in: Self.segmentDirectory(prefix), prefix: prefix)
     }
     return objects
   }
 
   private func list(
-    in folder: String, prefix: [UInt8]
+    in directory: String, prefix: [UInt8]
   ) throws(StorageError) -> [StoredObject] {
-    let entries = try inFolder(folder) { () throws(StorageError) in
-      try root.entries(in: folder) { $0.starts(with: prefix) && Digest256(hex: $0) != nil }
+    let entries = try inDirectory(directory) { () throws(StorageError) in
+      try root.entries(in: directory) { $0.starts(with: prefix) && Digest256(hex: $0) != nil }
     }
     var objects: [StoredObject] = []
     for (name, status) in entries {
@@ -179,18 +182,18 @@ public final class LocalStorage: Storage {
     _ kind: ObjectName.Kind
   ) throws(StorageError) -> [(id: Digest256, size: Int?)] {
     var found: [(id: Digest256, size: Int?)] = []
-    let folder = kind.rawValue
+    let directory = kind.rawValue
     guard kind == .segment else {
-      try inFolder(folder) { () throws(StorageError) in
-        try root.forEachName(in: folder) { name in
+      try inDirectory(directory) { () throws(StorageError) in
+        try root.forEachName(in: directory) { name in
           if let id = Digest256(hex: name) { found.append((id, nil)) }
         }
       }
       return found
     }
     for prefix in try segmentPrefixes() {
-      let part = Self.segmentFolder(prefix)
-      try inFolder(part) { () throws(StorageError) in
+      let part = Self.segmentDirectory(prefix)
+      try inDirectory(part) { () throws(StorageError) in
         try root.forEachName(in: part) { name in
           guard name.count > 2, name[0] == prefix[0], name[1] == prefix[1],
             let id = Digest256(hex: name)
@@ -214,11 +217,11 @@ public final class LocalStorage: Storage {
 
   /// The generations of the configuration, ascending.
   public func generations() throws(StorageError) -> [UInt32] {
-    try root.names(in: ObjectName.configFolder)
+    try root.names(in: ObjectName.configDirectory)
       .compactMap { ObjectName.generation($0) }.sorted()
   }
 
-  /// Whether a folder of segments has this name: two hexadecimal digits.
+  /// Whether a directory of segments has this name: two hexadecimal digits.
   static func isPrefix(_ name: [UInt8]) -> Bool {
     name.count == 2
       && name.allSatisfy {
@@ -248,20 +251,20 @@ public final class LocalStorage: Storage {
     try root.synchronize(String(name.path[..<(name.path.lastIndex(of: "/") ?? name.path.endIndex)]))
   }
 
-  /// Makes the folders of these kinds durable.
+  /// Makes the directories of these kinds durable.
   public func settle(_ kinds: [ObjectName.Kind]) throws(StorageError) {
     for kind in kinds {
-      let folder = kind.rawValue
-      try inFolder(folder) { () throws(StorageError) in try root.synchronize(folder) }
+      let directory = kind.rawValue
+      try inDirectory(directory) { () throws(StorageError) in try root.synchronize(directory) }
       guard kind == .segment else { continue }
-      for prefix in try segmentPrefixes() { try root.synchronize(Self.segmentFolder(prefix)) }
+      for prefix in try segmentPrefixes() { try root.synchronize(Self.segmentDirectory(prefix)) }
     }
   }
 
   /// Removes files that have lain under `tmp/` for longer than a day, by the storage's clock: that
   /// of this machine may be wrong by days.
   public func removeAbandonedUploads() throws(StorageError) {
-    let found = try inFolder(Self.uploads) { () throws(StorageError) in
+    let found = try inDirectory(Self.uploads) { () throws(StorageError) in
       try root.entries(in: Self.uploads) { _ in true }
     }.filter { $0.status?.isDirectory == false }
     guard !found.isEmpty else { return }
@@ -321,14 +324,14 @@ public final class LocalStorage: Storage {
   /// Whoever relies on a listing has put a lease, or something else, before; so this comes first.
   fileprivate func demandFreshListings() throws(StorageError) {
     guard !listsFreshly.withLock({ $0 }) else { return }
-    try inFolder(Self.uploads) { () throws(StorageError) in
+    try inDirectory(Self.uploads) { () throws(StorageError) in
       try ListingProbe.demand(root, trying: temporaryName())
     }
     listsFreshly.withLock { $0 = true }
   }
 
   fileprivate func openTemporary(_ name: String) throws(StorageError) -> LocalFile {
-    let file = try inFolder(Self.uploads) { () throws(StorageError) in
+    let file = try inDirectory(Self.uploads) { () throws(StorageError) in
       try root.open(name, flags: O_WRONLY | O_CREAT | O_EXCL, mode: 0o600)
     }
     try file.setMode(mode & 0o666)
@@ -341,7 +344,7 @@ public final class LocalStorage: Storage {
     _ temporary: String, as name: ObjectName, size: Int
   ) throws(StorageError) {
     let target = name.path
-    let folder = String(target[..<(target.lastIndex(of: "/") ?? target.endIndex)])
+    let directory = String(target[..<(target.lastIndex(of: "/") ?? target.endIndex)])
     var done: Bool
     do throws(StorageError) {
       done = try root.renameIfAbsent(temporary, to: target)
@@ -350,7 +353,7 @@ public final class LocalStorage: Storage {
         throw .damaged(
           root.path(temporary), "was removed before the object in it was whole: run this again")
       }
-      try makeSegmentFolder(folder)
+      try makeSegmentDirectory(directory)
       done = try root.renameIfAbsent(temporary, to: target)
     }
     if !done {
@@ -365,18 +368,18 @@ public final class LocalStorage: Storage {
         openFiles.forget(name)
       }
     }
-    try root.synchronize(folder)
+    try root.synchronize(directory)
   }
 
-  /// Makes one of the folders in `segments/`, which copies without empty folders lack.
+  /// Makes one of the directories in `segments/`, which copies without empty directories lack.
   ///
-  /// - Throws: `StorageError.missingFolder` for any other folder, and where none of them is there:
+  /// - Throws: `StorageError.missingDirectory` for any other directory, and where none of them is there:
   ///   then these are not the segments, but what is beneath a disk that was mounted here, say.
-  private func makeSegmentFolder(_ folder: String) throws(StorageError) {
-    guard Self.segmentFolders.contains(folder), try !segmentPrefixes().isEmpty else {
-      throw .missingFolder(root.path(folder))
+  private func makeSegmentDirectory(_ directory: String) throws(StorageError) {
+    guard Self.segmentDirectories.contains(directory), try !segmentPrefixes().isEmpty else {
+      throw .missingDirectory(root.path(directory))
     }
-    try root.makeDirectory(folder, mode: mode)
+    try root.makeDirectory(directory, mode: mode)
     try root.synchronize(ObjectName.Kind.segment.rawValue)
   }
 }

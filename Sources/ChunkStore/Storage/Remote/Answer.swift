@@ -52,7 +52,7 @@ extension StorageError {
       case .damaged(let path, let what): (7, 0, path, what)
       case .refused(let what): (8, 0, what, "")
       case .quotaExceeded(let what): (9, 0, what, "")
-      case .missingFolder(let path): (12, 0, path, "")
+      case .missingDirectory(let path): (12, 0, path, "")
       case .repositoryExists(let path): (13, 0, path, "")
       case .missingParent(let path): (14, 0, path, "")
       case .insideRepository(let path, let outer): (15, 0, path, outer)
@@ -86,7 +86,7 @@ extension StorageError {
     case 9: self = .quotaExceeded(first)
     case 10: self = .connection(.unknownRequest(first))
     case 11: self = .connection(.malformed(first))
-    case 12: self = .missingFolder(first)
+    case 12: self = .missingDirectory(first)
     case 13: self = .repositoryExists(first)
     case 14: self = .missingParent(first)
     case 15: self = .insideRepository(first, second)
@@ -95,26 +95,26 @@ extension StorageError {
   }
 }
 
-/// How the names of folders travel.
-enum FolderList {
+/// How the names of directories travel.
+enum DirectoryList {
   /// More than a repository has.
   private static let most = 64
   static let maximumSize = most * 33
 
-  static func encode(_ folders: [String]) -> [UInt8] {
+  static func encode(_ directories: [String]) -> [UInt8] {
     var writer = ByteWriter()
-    for folder in folders { writer.blob(folder.utf8) }
+    for directory in directories { writer.blob(directory.utf8) }
     return writer.bytes
   }
 
   static func decode(_ bytes: [UInt8]) throws(FormatError) -> [String] {
     var reader = ByteReader(bytes)
-    var folders: [String] = []
-    while !reader.isAtEnd, folders.count < most {
-      folders.append(String(decoding: try reader.blob("folder", limit: 32), as: UTF8.self))
+    var directories: [String] = []
+    while !reader.isAtEnd, directories.count < most {
+      directories.append(String(decoding: try reader.blob("directory", limit: 32), as: UTF8.self))
     }
     try reader.finish()
-    return folders
+    return directories
   }
 }
 

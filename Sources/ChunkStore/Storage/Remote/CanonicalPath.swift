@@ -15,7 +15,7 @@ enum CanonicalPath {
       let components = existing.split(separator: "/")
       guard let last = components.last else { throw .notFound(path) }
       guard last != "..", last != "." else {
-        throw .refused("\(path): there is no such folder, and the path is not plain")
+        throw .refused("\(path): there is no such directory, and the path is not plain")
       }
       missing.insert(last, at: 0)
       let parent = components.dropLast().joined(separator: "/")
@@ -30,9 +30,9 @@ enum CanonicalPath {
     }
   }
 
-  /// Whether a canonical path is this folder, or in it.
-  static func contains(_ folder: String, _ path: String) -> Bool {
-    path == folder || path.hasPrefix(folder.hasSuffix("/") ? folder : folder + "/")
+  /// Whether a canonical path is this directory, or in it.
+  static func contains(_ directory: String, _ path: String) -> Bool {
+    path == directory || path.hasPrefix(directory.hasSuffix("/") ? directory : directory + "/")
   }
 
   private static func resolved(_ path: String) throws(StorageError) -> String? {

@@ -1,13 +1,13 @@
 internal import Glibc
 import Synchronization
 
-/// What is stored below some folders, compared with what may be.
+/// What is stored below some directories, compared with what may be.
 ///
 /// Counted afresh from time to time, and often when it gets tight, because other connections add to
 /// it too; in between, what this connection adds is added up.
 final class QuotaMeter: Sendable {
   /// Canonical paths, none of which is within another.
-  private let folders: [String]
+  private let directories: [String]
   private let quota: Int
   private let state = Mutex(State())
 
@@ -27,11 +27,11 @@ final class QuotaMeter: Sendable {
   /// processor busy with it.
   private static let fewNames = 10_000
 
-  /// Limits what the files and folders below `folders` take together.
-  init(_ folders: [String], quota: Int) {
-    let sorted = Set(folders).sorted()
-    self.folders = sorted.filter { folder in
-      !sorted.contains { $0 != folder && CanonicalPath.contains($0, folder) }
+  /// Limits what the files and directories below `directories` take together.
+  init(_ directories: [String], quota: Int) {
+    let sorted = Set(directories).sorted()
+    self.directories = sorted.filter { directory in
+      !sorted.contains { $0 != directory && CanonicalPath.contains($0, directory) }
     }
     self.quota = quota
   }
@@ -47,9 +47,9 @@ final class QuotaMeter: Sendable {
     }
     // One process at a time: else two would both take the last of the room.
     var locks: [LocalFile] = []
-    for folder in folders {
+    for directory in directories {
       do throws(StorageError) {
-        let lock = try LocalFile.open(folder, flags: O_RDONLY | O_DIRECTORY)
+        let lock = try LocalFile.open(directory, flags: O_RDONLY | O_DIRECTORY)
         try lock.lock()
         locks.append(lock)
       } catch .notFound {
@@ -74,7 +74,7 @@ final class QuotaMeter: Sendable {
       }
       guard quota - state.used >= size else {
         throw .quotaExceeded(
-          "\(state.used) of \(quota) bytes are used below \(folders.joined(separator: ", ")), and "
+          "\(state.used) of \(quota) bytes are used below \(directories.joined(separator: ", ")), and "
             + "\(size) more are too many")
       }
       state.used += size
@@ -85,7 +85,7 @@ final class QuotaMeter: Sendable {
 
   /// The smallest unit that file systems give to a file.
   private static let block = 4096
-  /// A name in a folder, and an inode.
+  /// A name in a directory, and an inode.
   private static let entry = 512
 
   /// What an object of so many bytes takes.
@@ -98,18 +98,18 @@ final class QuotaMeter: Sendable {
     max(status.allocated + entry, charge(status.size))
   }
 
-  /// What everything below the folders takes, by what the file systems have given to it.
+  /// What everything below the directories takes, by what the file systems have given to it.
   func usage() throws(StorageError) -> Int { try count().used }
 
   private func count() throws(StorageError) -> (used: Int, names: Int) {
     var sum = 0
     var names = 0
-    for folder in folders {
-      var rest = [folder]
+    for directory in directories {
+      var rest = [directory]
       while let next = rest.popLast() {
         var inner: [String] = []
         do throws(StorageError) {
-          try LocalFolder.working.forEachEntry(in: next) { name, status in
+          try LocalDirectory.working.forEachEntry(in: next) { name, status in
             sum += Self.charge(status)
             names += 1
             guard status.isDirectory else { return }
@@ -120,7 +120,7 @@ final class QuotaMeter: Sendable {
           }
         } catch .notFound {
           continue  // Not made yet, or removed meanwhile.
-        } catch .system(_, _, EACCES) where next != folder {
+        } catch .system(_, _, EACCES) where next != directory {
           continue  // Of somebody else: nothing of ours can be in it.
         }
         rest += inner

@@ -12,7 +12,7 @@ public final class RemoteStorage: Storage {
   public let location: String
   private let path: String
   private let connect: @Sendable () throws(ConnectionFailure) -> RemoteConnection
-  private let spoolFolder: String
+  private let spoolDirectory: String
   private let pauses: [Double]
   private let state: Mutex<State>
   private let ahead: ReadAhead
@@ -28,7 +28,7 @@ public final class RemoteStorage: Storage {
     /// So that threads which lost the same connection make one new one.
     var failure: ConnectionFailure?
     /// What the server has said when the repository was opened.
-    var missingFolders: [String] = []
+    var missingDirectories: [String] = []
   }
 
   /// What is made at the other end before it is opened.
@@ -46,18 +46,18 @@ public final class RemoteStorage: Storage {
   ///   - location: The address, for people.
   ///   - path: Where the repository is, on that machine.
   ///   - making: Whether it is made now.
-  ///   - spoolFolder: Where uploads are kept until they are committed, in files without a name:
+  ///   - spoolDirectory: Where uploads are kept until they are committed, in files without a name:
   ///     what had been sent of one is sent again when the connection is lost.
   ///   - pauses: Seconds before each attempt to connect again.
   ///   - carrier: Makes a connection.
   /// - Throws: `StorageError.connection`, or why the repository cannot be opened or made.
   package init(
-    location: String, path: String, making: Making = .nothing, spoolFolder: String,
+    location: String, path: String, making: Making = .nothing, spoolDirectory: String,
     pauses: [Double] = [0.2, 1, 3, 10, 20], carrier: @escaping Carrier
   ) throws(StorageError) {
     self.location = location
     self.path = path
-    self.spoolFolder = spoolFolder
+    self.spoolDirectory = spoolDirectory
     self.pauses = pauses
     connect = { () throws(ConnectionFailure) in
       let (channel, end) = try carrier()
@@ -71,13 +71,13 @@ public final class RemoteStorage: Storage {
     // What nearly every repository has, and everybody begins with, comes at the same time.
     let start = Clock.monotonicSeconds
     let opened = try connection.begin(
-      Self.opening(path, making), limit: FolderList.maximumSize)
+      Self.opening(path, making), limit: DirectoryList.maximumSize)
     let config = try connection.begin(.get(.config(1), nil), limit: Limits.segmentSize)
-    let missing = try Self.folders(try opened.wait())
+    let missing = try Self.directories(try opened.wait())
     ahead = ReadAhead(
       capacity: ReadAhead.capacity(roundTrip: Clock.monotonicSeconds - start))
     configs.withLock { $0[1] = config }
-    state.withLock { $0.missingFolders = missing }
+    state.withLock { $0.missingDirectories = missing }
   }
 
   deinit {
@@ -94,8 +94,8 @@ public final class RemoteStorage: Storage {
     .open(path: path, makes: making != .nothing, makesParents: making == .repositoryAndParents)
   }
 
-  private static func folders(_ bytes: [UInt8]) throws(StorageError) -> [String] {
-    do throws(FormatError) { return try FolderList.decode(bytes) } catch {
+  private static func directories(_ bytes: [UInt8]) throws(StorageError) -> [String] {
+    do throws(FormatError) { return try DirectoryList.decode(bytes) } catch {
       throw .connection(.malformed("\(error)"))
     }
   }
@@ -137,9 +137,9 @@ public final class RemoteStorage: Storage {
           do throws(ConnectionFailure) { connection = try connect() } catch {
             throw .connection(error)
           }
-          state.missingFolders = try Self.folders(
+          state.missingDirectories = try Self.directories(
             try connection.answer(
-              Self.opening(path, .nothing), limit: FolderList.maximumSize))
+              Self.opening(path, .nothing), limit: DirectoryList.maximumSize))
           state.past = state.past + lost.figures
           state.connection = connection
           ahead.forget()
@@ -272,12 +272,12 @@ public final class RemoteStorage: Storage {
   }
 
   private func cachedSpool() throws(StorageError) -> LocalFile {
-    try LocalFile.makePrivateDirectories(spoolFolder)
+    try LocalFile.makePrivateDirectories(spoolDirectory)
     let name: String
     do throws(CryptoError) { name = try Digest256.random().hex } catch {
-      throw .damaged(spoolFolder, "no random name could be had: \(error)")
+      throw .damaged(spoolDirectory, "no random name could be had: \(error)")
     }
-    let path = "\(spoolFolder)/upload-\(name.prefix(32))"
+    let path = "\(spoolDirectory)/upload-\(name.prefix(32))"
     let file = try LocalFile.open(path, flags: O_RDWR | O_CREAT | O_EXCL, mode: 0o600)
     try LocalFile.remove(path)
     return file
@@ -328,14 +328,14 @@ public final class RemoteStorage: Storage {
   public func removeAbandonedUploads() throws(StorageError) { _ = try ask(.removeAbandonedUploads) }
 
   /// What the server has found missing when the repository was opened.
-  public func missingFolders() throws(StorageError) -> [String] {
-    state.withLock { $0.missingFolders }
+  public func missingDirectories() throws(StorageError) -> [String] {
+    state.withLock { $0.missingDirectories }
   }
 
-  /// Makes the folders that are missing over there.
-  public func makeMissingFolders() throws(StorageError) {
-    _ = try ask(.makeMissingFolders)
-    state.withLock { $0.missingFolders = [] }
+  /// Makes the directories that are missing over there.
+  public func makeMissingDirectories() throws(StorageError) {
+    _ = try ask(.makeMissingDirectories)
+    state.withLock { $0.missingDirectories = [] }
   }
 
   /// Gives up the reserve over there.

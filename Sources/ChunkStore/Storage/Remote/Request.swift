@@ -19,7 +19,7 @@ enum Request: Equatable, Sendable {
   case removeAbandonedUploads
   case releaseReserve
   case restoreReserve
-  case makeMissingFolders
+  case makeMissingDirectories
   case setAside(ObjectName)
   case ping
   /// The last request: the leases that were put in this connection stay.
@@ -47,7 +47,7 @@ enum Request: Equatable, Sendable {
     case .restoreReserve: 14
     case .ping: 15
     case .goodbye: 16
-    case .makeMissingFolders: 17
+    case .makeMissingDirectories: 17
     case .setAside: 18
     }
   }
@@ -72,7 +72,7 @@ enum Request: Equatable, Sendable {
     case .list(let kind): writer.byte(kind.code)
     case .settle(let kinds): for kind in kinds { writer.byte(kind.code) }
     case .begin, .piece, .abort, .generations, .removeAbandonedUploads, .releaseReserve,
-      .restoreReserve, .makeMissingFolders, .ping, .goodbye:
+      .restoreReserve, .makeMissingDirectories, .ping, .goodbye:
       break
     }
     return Frame(kind: code, id: id, body: writer.bytes)
@@ -121,7 +121,7 @@ enum Request: Equatable, Sendable {
     case 14: self = .restoreReserve
     case 15: self = .ping
     case 16: self = .goodbye
-    case 17: self = .makeMissingFolders
+    case 17: self = .makeMissingDirectories
     case 18: self = .setAside(try ObjectName(decoding: &reader))
     default: return nil
     }

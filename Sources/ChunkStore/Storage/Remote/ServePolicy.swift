@@ -1,6 +1,6 @@
 /// What a server lets its client do: the restrictions of a forced command.
 package struct ServePolicy: Equatable, Sendable {
-  /// Repositories have to be in one of these folders; no restriction if there are none.
+  /// Repositories have to be in one of these directories; no restriction if there are none.
   package var paths: [String]
   /// Or be one of these.
   package var repositories: [String]
@@ -8,7 +8,7 @@ package struct ServePolicy: Equatable, Sendable {
   package var isAppendOnly: Bool
   /// Nothing is changed.
   package var isReadOnly: Bool
-  /// How many bytes may be taken by all that is in the permitted folders and repositories; in the
+  /// How many bytes may be taken by all that is in the permitted directories and repositories; in the
   /// one that is opened, if there are no restrictions.
   package var quota: Int?
 
@@ -30,7 +30,7 @@ package struct ServePolicy: Equatable, Sendable {
   /// Whether there may be a repository at a canonical path.
   func permits(repository path: String) throws(StorageError) -> Bool {
     guard restrictsPaths else { return true }
-    for folder in paths where CanonicalPath.contains(try CanonicalPath.of(folder), path) {
+    for directory in paths where CanonicalPath.contains(try CanonicalPath.of(directory), path) {
       return true
     }
     for repository in repositories where try CanonicalPath.of(repository) == path { return true }

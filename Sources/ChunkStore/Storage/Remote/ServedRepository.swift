@@ -7,7 +7,7 @@ final class ServedRepository: Sendable {
   /// The canonical path.
   let path: String
   private let given: String
-  /// Which folder was opened, whatever is at its path later.
+  /// Which directory was opened, whatever is at its path later.
   private let identity: (device: UInt64, inode: UInt64)
   private let policies: [ServePolicy]
   private let demandsForm: Bool
@@ -24,7 +24,7 @@ final class ServedRepository: Sendable {
     path asked: String, makes: Bool, makesParents: Bool, policies: [ServePolicy],
     demandsForm: Bool = true
   ) throws(StorageError) {
-    let given = HomeFolder.expanding(asked)
+    let given = HomeDirectory.expanding(asked)
     let path = try CanonicalPath.of(given)
     for policy in policies { try Self.demandPath(path, given, policy) }
     var quotas: [QuotaMeter] = []
@@ -32,9 +32,9 @@ final class ServedRepository: Sendable {
       guard let quota = policy.quota else { continue }
       // Of all that the client may reach, or it would get the same once more with each repository
       // that it makes.
-      let folders = policy.restrictsPaths ? policy.paths + policy.repositories : [path]
+      let directories = policy.restrictsPaths ? policy.paths + policy.repositories : [path]
       var canonical: [String] = []
-      for folder in folders { canonical.append(try CanonicalPath.of(folder)) }
+      for directory in directories { canonical.append(try CanonicalPath.of(directory)) }
       quotas.append(QuotaMeter(canonical, quota: quota))
     }
     if makes {
@@ -146,7 +146,7 @@ final class ServedRepository: Sendable {
   }
 
   func generations() throws(StorageError) -> [UInt32] {
-    try confine(ObjectName.configFolder)
+    try confine(ObjectName.configDirectory)
     return try storage.generations()
   }
 
@@ -253,11 +253,11 @@ final class ServedRepository: Sendable {
     try storage.restoreReserve()
   }
 
-  func makeMissingFolders() throws(StorageError) {
+  func makeMissingDirectories() throws(StorageError) {
     // It would hide that something is gone from whoever deletes.
-    try demandRemoval("missing folders")
+    try demandRemoval("missing directories")
     try confine("")
-    try storage.makeMissingFolders()
+    try storage.makeMissingDirectories()
   }
 
   /// Ends the leases of this connection: it has ended without a goodbye.

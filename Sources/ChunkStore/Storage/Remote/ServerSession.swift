@@ -187,11 +187,11 @@ package final class ServerSession: Sendable {
       let served = try ServedRepository(
         path: path, makes: makes, makesParents: makesParents, policies: policies,
         demandsForm: demandsForm)
-      missing = try served.storage.missingFolders()
+      missing = try served.storage.missingDirectories()
       repository.withLock { $0 = served }
       log(.opened(served.path))
     } onSuccess: { () throws(ConnectionFailure) in
-      try answer(.done(FolderList.encode(missing)), id)
+      try answer(.done(DirectoryList.encode(missing)), id)
     }
   }
 
@@ -281,7 +281,7 @@ package final class ServerSession: Sendable {
     case .removeAbandonedUploads: try repository.removeAbandonedUploads()
     case .releaseReserve: try repository.releaseReserve()
     case .restoreReserve: try repository.restoreReserve()
-    case .makeMissingFolders: try repository.makeMissingFolders()
+    case .makeMissingDirectories: try repository.makeMissingDirectories()
     case .open, .get, .begin, .piece, .commit, .abort, .list, .ping, .goodbye: break
     }
     return []
@@ -364,7 +364,7 @@ extension Request {
     case .delete: "delete"
     case .setAside: "set aside"
     case .open, .begin, .piece, .abort, .settle, .removeAbandonedUploads, .releaseReserve,
-      .restoreReserve, .makeMissingFolders, .ping, .goodbye:
+      .restoreReserve, .makeMissingDirectories, .ping, .goodbye:
       nil
     }
   }

@@ -9,7 +9,7 @@ struct CrudBenchmark: ParsableCommand {
     discussion: """
       archivist benchmark crud /mnt/disk/scratch
 
-      Makes files and an encrypted repository in a new folder in PATH, of about 1 GB each, and \
+      Makes files and an encrypted repository in a new directory in PATH, of about 1 GB each, and \
       removes them in the end. Each line is a command that was run:
       C  create, of files that are read
       U  create, of unchanged files
@@ -22,7 +22,7 @@ struct CrudBenchmark: ParsableCommand {
 
   @OptionGroup(title: "Common Options") var global: GlobalOptions
 
-  @Argument(help: ArgumentHelp("A folder with some GB of room.", valueName: "path"))
+  @Argument(help: ArgumentHelp("A directory with some GB of room.", valueName: "path"))
   var path: BytesArgument
 
   @Flag(help: "Print as JSON.")
@@ -52,7 +52,7 @@ struct CrudBenchmark: ParsableCommand {
 
   func run() throws {
     let session = Session(global)
-    let folder = try makeFolder()
+    let directory = try makeDirectory()
     var results: [JSON] = []
     do {
       for var sample in Sample.all {
@@ -62,7 +62,7 @@ struct CrudBenchmark: ParsableCommand {
         } else {
           sample.size /= divisor
         }
-        try measure(sample, in: folder) { step, command, seconds in
+        try measure(sample, in: directory) { step, command, seconds in
           let total = Double(sample.count * sample.size)
           if json {
             results.append(
@@ -86,28 +86,28 @@ struct CrudBenchmark: ParsableCommand {
         }
       }
     } catch {
-      try Self.remove([folder])
+      try Self.remove([directory])
       throw error
     }
-    try Self.remove([folder])
+    try Self.remove([directory])
     if json { try session.output.write(JSON.object([("crud", .array(results))]).lines() + [0x0a]) }
     try session.output.finish()
   }
 
-  private func makeFolder() throws -> [UInt8] {
-    let folder = path.bytes + Array("/archivist-benchmark-\(getpid())".utf8)
-    guard unsafe withCString(folder, { unsafe mkdir($0, 0o700) }) == 0 else {
-      throw CommandFailure("\(name: folder): \(ErrorNumber(errno))")
+  private func makeDirectory() throws -> [UInt8] {
+    let directory = path.bytes + Array("/archivist-benchmark-\(getpid())".utf8)
+    guard unsafe withCString(directory, { unsafe mkdir($0, 0o700) }) == 0 else {
+      throw CommandFailure("\(name: directory): \(ErrorNumber(errno))")
     }
-    return folder
+    return directory
   }
 
   private func measure(
-    _ sample: Sample, in folder: [UInt8], _ told: (String, String, Double) throws -> Void
+    _ sample: Sample, in directory: [UInt8], _ told: (String, String, Double) throws -> Void
   ) throws {
-    let files = folder + Array("/files".utf8)
-    let repository = folder + Array("/repository".utf8)
-    try Self.remove([files, repository, folder + Array("/home".utf8)])
+    let files = directory + Array("/files".utf8)
+    let repository = directory + Array("/repository".utf8)
+    try Self.remove([files, repository, directory + Array("/home".utf8)])
     guard unsafe withCString(files, { unsafe mkdir($0, 0o700) }) == 0 else {
       throw CommandFailure("\(name: files): \(ErrorNumber(errno))")
     }
@@ -127,7 +127,7 @@ struct CrudBenchmark: ParsableCommand {
           // What the commands print is not the result.
           Array("sh".utf8), Array("-c".utf8), Array("exec \"$@\" >/dev/null".utf8),
           Array("sh".utf8), Array("env".utf8), Array("ARCHIVIST_PASSPHRASE=benchmark".utf8),
-          Array("ARCHIVIST_BASE_DIR=".utf8) + folder + Array("/home".utf8),
+          Array("ARCHIVIST_BASE_DIR=".utf8) + directory + Array("/home".utf8),
           try Self.program(),
         ] + arguments.map { Array($0.utf8) } + last)
       return Clock.monotonicSeconds - start

@@ -8,16 +8,16 @@ final class RecordFile {
   private static let bufferSize = 1 << 16
 
   private let descriptor: FileDescriptor
-  private let folder: [UInt8]
+  private let directory: [UInt8]
   private var buffer: [UInt8] = []
 
-  /// Makes a file in a folder, for its owner only.
-  init(in folder: [UInt8]) throws(SystemError) {
-    self.folder = folder
+  /// Makes a file in a directory, for its owner only.
+  init(in directory: [UInt8]) throws(SystemError) {
+    self.directory = directory
     var tries = 0
     while true {
       let name = "/archivist-\(getpid())-\(UInt64.random(in: 0...(.max)))"
-      let path = folder + Array(name.utf8)
+      let path = directory + Array(name.utf8)
       let number = retryingInterrupts {
         unsafe withCString(path) {
           unsafe linux_open($0, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0o600)
@@ -50,7 +50,7 @@ final class RecordFile {
   /// Writes what is not written yet.
   func flush() throws(SystemError) {
     let code = writeAll(buffer, to: descriptor.number)
-    guard code == 0 else { throw SystemError("write", code: code, path: folder) }
+    guard code == 0 else { throw SystemError("write", code: code, path: directory) }
     buffer.removeAll(keepingCapacity: true)
   }
 
@@ -73,7 +73,7 @@ final class RecordFile {
       let keyLength = length(at: start), valueLength = length(at: start + 4)
       guard try has(8 + keyLength + valueLength) else {
         // Nobody else has the file: its disk has lost a part of it.
-        throw SystemError("read", code: EIO, path: file.folder)
+        throw SystemError("read", code: EIO, path: file.directory)
       }
       let middle = start + 8 + keyLength
       let record = SortedRecord(
@@ -101,7 +101,7 @@ final class RecordFile {
         let read = retryingInterrupts {
           unsafe pread(file.descriptor.number, &part, size, offset)
         }
-        if read < 0 { throw .last("read", file.folder) }
+        if read < 0 { throw .last("read", file.directory) }
         if read == 0 { return false }
         buffer += part[..<read]
         offset += off_t(read)

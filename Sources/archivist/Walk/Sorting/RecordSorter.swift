@@ -8,23 +8,23 @@ struct SortedRecord: Equatable {
 
 /// Sorts any number of records by their keys, in bounded memory.
 ///
-/// What does not fit is written to nameless files in a temporary folder, sorted in parts, which
+/// What does not fit is written to nameless files in a temporary directory, sorted in parts, which
 /// are merged. Equal keys stay in the order in which they were added; of equal records only one
 /// stays.
 struct RecordSorter: ~Copyable {
   /// How many files are merged into one, and how many are merged at a time.
   private static let fanIn = 16
 
-  private let folder: [UInt8]
+  private let directory: [UInt8]
   private let memory: Int
   private var batch = RecordBatch()
   /// Files in the order in which their records were added; those at a higher level, which are
   /// merged ones, hold earlier records.
   private var levels: [[RecordFile]] = []
 
-  /// Prepares to sort, with about `memory` bytes of it, and files in `folder`.
-  init(folder: [UInt8], memory: Int = 16 << 20) {
-    self.folder = folder
+  /// Prepares to sort, with about `memory` bytes of it, and files in `directory`.
+  init(directory: [UInt8], memory: Int = 16 << 20) {
+    self.directory = directory
     self.memory = memory
   }
 
@@ -61,7 +61,7 @@ struct RecordSorter: ~Copyable {
   }
 
   private func write(_ records: RecordMerge) throws(SystemError) -> RecordFile {
-    let file = try RecordFile(in: folder)
+    let file = try RecordFile(in: directory)
     while let record = try records.next() { try file.append(record) }
     try file.flush()
     return file

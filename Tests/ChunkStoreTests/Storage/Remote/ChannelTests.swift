@@ -4,18 +4,18 @@ import Testing
 @testable import ChunkStore
 
 @Suite struct ChannelTests {
-  private let folder: TemporaryFolder
+  private let directory: TemporaryDirectory
   private let file: LocalFile
   private let bytes: [UInt8]
   private let speaker: Channel
   private let hearer: Channel
 
   init() throws {
-    folder = try TemporaryFolder()
+    directory = try TemporaryDirectory()
     var random = PseudoRandomBytes(seed: 3)
     let bytes = random.bytes(3_000_000)
     self.bytes = bytes
-    file = try LocalFile.open("\(folder.path)/file", flags: O_RDWR | O_CREAT, mode: 0o600)
+    file = try LocalFile.open("\(directory.path)/file", flags: O_RDWR | O_CREAT, mode: 0o600)
     try file.write(bytes.span)
     let (there, back) = (TestServer.pipe(), TestServer.pipe())
     speaker = Channel(input: back.reading, output: there.writing, patience: 5)

@@ -64,8 +64,8 @@ import Testing
   }
 
   @Test func `a request that is not known is answered, and the connection goes on`() throws {
-    let folder = try TemporaryFolder()
-    let server = TestServer(path: "\(folder.path)/repository")
+    let directory = try TemporaryDirectory()
+    let server = TestServer(path: "\(directory.path)/repository")
     _ = try LocalStorage.create(path: server.path)
     let client = try RawClient(server, opening: server.path)
     try client.channel.send(Frame(kind: 99, id: 3, body: [1, 2, 3]))

@@ -5,13 +5,13 @@ import Testing
 @testable import ChunkStore
 
 @Suite struct RemoteStorageTests {
-  private let folder: TemporaryFolder
+  private let directory: TemporaryDirectory
   private let server: TestServer
   private let local: LocalStorage
 
   init() throws {
-    folder = try TemporaryFolder()
-    server = TestServer(path: "\(folder.path)/repository")
+    directory = try TemporaryDirectory()
+    server = TestServer(path: "\(directory.path)/repository")
     local = try LocalStorage.create(path: server.path)
   }
 
@@ -28,7 +28,7 @@ import Testing
   }
 
   @Test func `a repository is made over there`() throws {
-    let path = "\(folder.path)/a/b/new"
+    let path = "\(directory.path)/a/b/new"
     let other = TestServer(path: path)
     #expect(throws: StorageError.self) { try other.storage() }
     #expect(throws: StorageError.self) { try other.storage(making: .repository) }
@@ -50,7 +50,7 @@ import Testing
     isConfined: Bool
   ) throws {
     var random = PseudoRandomBytes(seed: 9)
-    let policy = ServePolicy(paths: isConfined ? [folder.path] : [])
+    let policy = ServePolicy(paths: isConfined ? [directory.path] : [])
     let remote = try TestServer(path: server.path, policies: [policy]).storage()
     var planted: Set<Digest256> = []
     func plant(_ make: (String) throws -> Void) throws {
@@ -73,11 +73,11 @@ import Testing
   }
 
   @Test func `errors over there are told as they were`() throws {
-    #expect(throws: StorageError.missingRepository("\(folder.path)/none")) {
-      try TestServer(path: "\(folder.path)/none").storage()
+    #expect(throws: StorageError.missingRepository("\(directory.path)/none")) {
+      try TestServer(path: "\(directory.path)/none").storage()
     }
-    #expect(throws: StorageError.notARepository(folder.path)) {
-      try TestServer(path: folder.path).storage()
+    #expect(throws: StorageError.notARepository(directory.path)) {
+      try TestServer(path: directory.path).storage()
     }
   }
 
@@ -141,7 +141,7 @@ import Testing
     #expect(first.count == 1)
     // No other file can be made from now on: another one is memory.
     let spool = "\(server.path).spool"
-    TemporaryFolder.remove(spool)
+    TemporaryDirectory.remove(spool)
     _ = try LocalFile.open(spool, flags: O_WRONLY | O_CREAT, mode: 0o600)
     try upload(cutting: false, seed: 2)
     #expect(storage.unusedSpools == first)
@@ -357,7 +357,7 @@ import Testing
     try upload.commit(as: name)
     #expect(try local.get(name, range: nil) == bytes)
     // What the lost connections had begun is gone.
-    #expect(try server.eventually { try folder.names(in: "repository/tmp").isEmpty })
+    #expect(try server.eventually { try directory.names(in: "repository/tmp").isEmpty })
   }
 
   @Test func `a server that stays away ends in an error`() throws {
@@ -365,7 +365,7 @@ import Testing
     let gone = TestServer(path: "/nonexistent/repository")
     _ = gone
     server.cut()
-    TemporaryFolder.remove(server.path)
+    TemporaryDirectory.remove(server.path)
     let error = #expect(throws: StorageError.self) { try storage.list(.segment) }
     guard case .connection(.lost) = error else {
       Issue.record("\(String(describing: error))")

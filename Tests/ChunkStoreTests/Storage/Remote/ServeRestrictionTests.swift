@@ -6,16 +6,16 @@ import Testing
 
 /// Clients that send whatever frames they like, against each restriction.
 @Suite struct ServeRestrictionTests {
-  private let folder: TemporaryFolder
+  private let directory: TemporaryDirectory
   private let path: String
   private let local: LocalStorage
   /// One object of each kind, put before the attacker comes.
   private let existing: [ObjectName: [UInt8]]
 
   init() throws {
-    folder = try TemporaryFolder()
-    path = "\(folder.path)/allowed/repository"
-    try LocalFile.makePrivateDirectories("\(folder.path)/allowed")
+    directory = try TemporaryDirectory()
+    path = "\(directory.path)/allowed/repository"
+    try LocalFile.makePrivateDirectories("\(directory.path)/allowed")
     local = try LocalStorage.create(path: path)
     var random = PseudoRandomBytes(seed: 1)
     var existing: [ObjectName: [UInt8]] = [.config(1): [1, 2, 3]]
@@ -61,23 +61,25 @@ import Testing
 
   // MARK: Paths
 
-  @Test func `only what is in a permitted folder is opened`() throws {
-    let policy = ServePolicy(paths: ["\(folder.path)/allowed"])
-    try LocalFile.makePrivateDirectories("\(folder.path)/allowed-not")
-    let other = "\(folder.path)/allowed-not/repository"
+  @Test func `only what is in a permitted directory is opened`() throws {
+    let policy = ServePolicy(paths: ["\(directory.path)/allowed"])
+    try LocalFile.makePrivateDirectories("\(directory.path)/allowed-not")
+    let other = "\(directory.path)/allowed-not/repository"
     _ = try LocalStorage.create(path: other)
-    _ = unsafe symlink(other, "\(folder.path)/allowed/link")
-    _ = unsafe symlink("\(folder.path)/allowed", "\(folder.path)/door")
+    _ = unsafe symlink(other, "\(directory.path)/allowed/link")
+    _ = unsafe symlink("\(directory.path)/allowed", "\(directory.path)/door")
     for good in [
-      path, "\(path)/", "\(folder.path)/door/repository", "\(folder.path)/allowed/./repository",
-      "\(folder.path)/allowed-not/../allowed/repository",
+      path, "\(path)/", "\(directory.path)/door/repository",
+      "\(directory.path)/allowed/./repository",
+      "\(directory.path)/allowed-not/../allowed/repository",
     ] {
       #expect(try open(good, policy).isDone, "\(good)")
     }
     for bad in [
-      other, "\(folder.path)/allowed/link", "\(folder.path)/allowed/../allowed-not/repository",
-      "\(folder.path)/allowed/repository/../../allowed-not/repository", "/", "/etc", "~root",
-      "\(folder.path)/allowed/link/../repository", "", ".", "..", folder.path,
+      other, "\(directory.path)/allowed/link",
+      "\(directory.path)/allowed/../allowed-not/repository",
+      "\(directory.path)/allowed/repository/../../allowed-not/repository", "/", "/etc", "~root",
+      "\(directory.path)/allowed/link/../repository", "", ".", "..", directory.path,
     ] {
       #expect(try !open(bad, policy).isDone, "\(bad)")
       #expect(try !open(bad, policy, makes: true).isDone, "\(bad)")
@@ -86,8 +88,8 @@ import Testing
   }
 
   @Test func `only the permitted repositories are opened`() throws {
-    let second = "\(folder.path)/second"
-    let third = "\(folder.path)/third"
+    let second = "\(directory.path)/second"
+    let third = "\(directory.path)/third"
     _ = try LocalStorage.create(path: second)
     _ = try LocalStorage.create(path: third)
     let policy = ServePolicy(repositories: [path, second])
@@ -99,31 +101,32 @@ import Testing
   }
 
   @Test func `a new repository is made only where one may be`() throws {
-    let policy = ServePolicy(paths: ["\(folder.path)/allowed"])
-    _ = unsafe symlink("\(folder.path)/outside", "\(folder.path)/allowed/dangling")
+    let policy = ServePolicy(paths: ["\(directory.path)/allowed"])
+    _ = unsafe symlink("\(directory.path)/outside", "\(directory.path)/allowed/dangling")
     for bad in [
-      "\(folder.path)/new", "\(folder.path)/allowed/../new", "\(folder.path)/allowed/x/../../new",
-      "\(folder.path)/allowed/dangling", "\(folder.path)/allowed/dangling/new",
+      "\(directory.path)/new", "\(directory.path)/allowed/../new",
+      "\(directory.path)/allowed/x/../../new",
+      "\(directory.path)/allowed/dangling", "\(directory.path)/allowed/dangling/new",
     ] {
       #expect(try open(bad, policy, makes: true).isRefusal, "\(bad)")
     }
-    #expect(try folder.names() == ["allowed"])
-    #expect(try open("\(folder.path)/allowed/x/new", policy, makes: true).isDone)
+    #expect(try directory.names() == ["allowed"])
+    #expect(try open("\(directory.path)/allowed/x/new", policy, makes: true).isDone)
   }
 
   @Test func `all policies have to permit a path`() throws {
-    let forced = ServePolicy(paths: ["\(folder.path)/allowed"])
+    let forced = ServePolicy(paths: ["\(directory.path)/allowed"])
     let asked = ServePolicy(paths: ["/"])
-    let other = "\(folder.path)/other"
+    let other = "\(directory.path)/other"
     _ = try LocalStorage.create(path: other)
     #expect(try open(path, forced, asked).isDone)
     #expect(try open(other, forced, asked).isRefusal)
   }
 
   @Test func `a repository that is replaced by a link is not followed`() throws {
-    let client = try attacker(ServePolicy(paths: ["\(folder.path)/allowed"]))
+    let client = try attacker(ServePolicy(paths: ["\(directory.path)/allowed"]))
     #expect(try client.ask(.generations).isDone)
-    let outside = "\(folder.path)/outside"
+    let outside = "\(directory.path)/outside"
     #expect(unsafe rename(path, outside) == 0)
     #expect(unsafe symlink(outside, path) == 0)
     for request in [
@@ -136,17 +139,17 @@ import Testing
   }
 
   @Test func `links within the repository do not lead out of it`() throws {
-    try folder.write("secret", [9, 9, 9])
+    try directory.write("secret", [9, 9, 9])
     let name = ObjectName.object(.label, Digest256(bigEndianWords: 7, 7, 7, 7))
-    #expect(unsafe symlink("\(folder.path)/secret", "\(path)/\(name.path)") == 0)
-    let client = try attacker(ServePolicy(paths: ["\(folder.path)/allowed"]))
+    #expect(unsafe symlink("\(directory.path)/secret", "\(path)/\(name.path)") == 0)
+    let client = try attacker(ServePolicy(paths: ["\(directory.path)/allowed"]))
     guard case .failed(.damaged) = try client.ask(.get(name, nil)) else {
       Issue.record("a link that leads out is not told as a fault of this object alone")
       return
     }
     #expect(try client.ask(.delete(name)).isRefusal)
-    #expect(unsafe rename("\(path)/doomed", "\(folder.path)/doomed") == 0)
-    #expect(unsafe symlink("\(folder.path)/doomed", "\(path)/doomed") == 0)
+    #expect(unsafe rename("\(path)/doomed", "\(directory.path)/doomed") == 0)
+    #expect(unsafe symlink("\(directory.path)/doomed", "\(path)/doomed") == 0)
     #expect(try client.ask(.list(.doomed)).isRefusal)
     #expect(try client.ask(.put(try named(.doomed, [1]), [1])).isRefusal)
   }
@@ -165,27 +168,29 @@ import Testing
     #expect(try isUntouched())
   }
 
-  @Test func `another folder at the path of the repository is not taken for it`() throws {
-    let client = try attacker(ServePolicy(paths: ["\(folder.path)/allowed"]))
-    #expect(unsafe rename(path, "\(folder.path)/moved") == 0)
+  @Test func `another directory at the path of the repository is not taken for it`() throws {
+    let client = try attacker(ServePolicy(paths: ["\(directory.path)/allowed"]))
+    #expect(unsafe rename(path, "\(directory.path)/moved") == 0)
     _ = try LocalStorage.create(path: path)
     let bytes = ObjectBytes.of(.archive)
     #expect(try client.ask(.put(try named(.archive, bytes), bytes)).isRefusal)
     #expect(try LocalStorage(path: path).list(.archive).isEmpty)
   }
 
-  @Test func `a missing folder is told when the repository is opened`() throws {
-    TemporaryFolder.remove("\(path)/archives")
+  @Test func `a missing directory is told when the repository is opened`() throws {
+    TemporaryDirectory.remove("\(path)/archives")
     let storage = try TestServer(path: path).storage()
-    #expect(try storage.missingFolders() == ["archives"])
-    #expect(throws: StorageError.missingFolder("\(path)/archives")) { try storage.list(.archive) }
+    #expect(try storage.missingDirectories() == ["archives"])
+    #expect(throws: StorageError.missingDirectory("\(path)/archives")) {
+      try storage.list(.archive)
+    }
     for policy in [ServePolicy(isAppendOnly: true), ServePolicy(isReadOnly: true)] {
       // Whoever may only add must not hide from the owner that something is gone.
-      #expect(try attacker(policy).ask(.makeMissingFolders).isRefusal)
+      #expect(try attacker(policy).ask(.makeMissingDirectories).isRefusal)
     }
     #expect(try LocalFile.status("\(path)/archives") == nil)
-    try storage.makeMissingFolders()
-    #expect(try storage.missingFolders().isEmpty)
+    try storage.makeMissingDirectories()
+    #expect(try storage.missingDirectories().isEmpty)
     #expect(try storage.list(.archive).isEmpty)
   }
 
@@ -284,9 +289,10 @@ import Testing
       #expect(try client.ask(request).isRefusal)
     }
     #expect(try isUntouched())
-    #expect(try folder.names(in: "allowed/repository/tmp").isEmpty)
+    #expect(try directory.names(in: "allowed/repository/tmp").isEmpty)
     #expect(
-      try open("\(folder.path)/allowed/new", ServePolicy(isReadOnly: true), makes: true).isRefusal)
+      try open("\(directory.path)/allowed/new", ServePolicy(isReadOnly: true), makes: true)
+        .isRefusal)
   }
 
   @Test func `a quota is kept, by several connections at once as well`() throws {
@@ -340,7 +346,7 @@ import Testing
     }
     #expect(try local.list(kind).count == 1)
     #expect(try client.ask(.put(name, whole)).isDone)
-    #expect(try folder.names(in: "allowed/repository/tmp").isEmpty)
+    #expect(try directory.names(in: "allowed/repository/tmp").isEmpty)
   }
 
   @Test(arguments: ObjectName.Kind.allCases)
@@ -386,7 +392,7 @@ import Testing
       #expect(try client.ask(.commit(name), id: 9).isRefusal, "\(bytes.prefix(16))")
     }
     #expect(try local.list(kind).count == 1)
-    #expect(try folder.names(in: "allowed/repository/tmp").isEmpty)
+    #expect(try directory.names(in: "allowed/repository/tmp").isEmpty)
     #expect(try client.ask(.put(try named(kind, good), good)).isDone)
     let other = ObjectBytes.of(kind, [1])
     let name = ObjectName.object(
@@ -420,8 +426,8 @@ import Testing
     #expect(try used <= quota)
   }
 
-  @Test func `a quota is that of all repositories below the permitted folders`() throws {
-    let allowed = "\(folder.path)/allowed"
+  @Test func `a quota is that of all repositories below the permitted directories`() throws {
+    let allowed = "\(directory.path)/allowed"
     let second = "\(allowed)/second"
     _ = try LocalStorage.create(path: second)
     let before = try QuotaMeter([allowed], quota: 0).usage()
@@ -445,17 +451,17 @@ import Testing
     #expect(try QuotaMeter([allowed], quota: 0).usage() <= before + 500_000)
   }
 
-  @Test func `folders that are in each other are counted once`() throws {
+  @Test func `directories that are in each other are counted once`() throws {
     #expect(
-      try QuotaMeter([path, "\(folder.path)/allowed", path], quota: 0).usage()
-        == QuotaMeter(["\(folder.path)/allowed"], quota: 0).usage())
+      try QuotaMeter([path, "\(directory.path)/allowed", path], quota: 0).usage()
+        == QuotaMeter(["\(directory.path)/allowed"], quota: 0).usage())
   }
 
-  @Test func `one client does not fill the folder of uploads`() throws {
+  @Test func `one client does not fill the directory of uploads`() throws {
     let client = try attacker(ServePolicy())
     for id: UInt32 in 1...200 { try client.channel.send(Request.begin.frame(id: id)) }
     #expect(try client.hear().isRefusal)
-    #expect(try folder.names(in: "allowed/repository/tmp").count <= 64)
+    #expect(try directory.names(in: "allowed/repository/tmp").count <= 64)
   }
 
   @Test func `frames that make no sense end the connection, and nothing else`() throws {

@@ -68,7 +68,7 @@ final class TestServer: Sendable {
     making: RemoteStorage.Making = .nothing, pauses: [Double] = [0.01, 0.01, 0.01]
   ) throws -> RemoteStorage {
     try RemoteStorage(
-      location: "test://\(path)", path: path, making: making, spoolFolder: "\(path).spool",
+      location: "test://\(path)", path: path, making: making, spoolDirectory: "\(path).spool",
       pauses: pauses
     ) { [self] () throws(ConnectionFailure) in (try connect(), {}) }
   }

@@ -8,7 +8,7 @@ private let target = unsafe getenv("FUZZ_TARGET").flatMap { name in
 
 /// The program's entry point.
 ///
-/// Without a target it names them all; with `FUZZ_SEEDS` it writes some valid inputs to that folder;
+/// Without a target it names them all; with `FUZZ_SEEDS` it writes some valid inputs to that directory;
 /// otherwise it fuzzes.
 @_cdecl("Fuzz_main")
 public func fuzzMain(
@@ -18,8 +18,8 @@ public func fuzzMain(
     for target in Target.all { print(target.name) }
     return 0
   }
-  if let folder = unsafe getenv("FUZZ_SEEDS") {
-    writeSeeds(of: target, to: unsafe String(cString: folder))
+  if let directory = unsafe getenv("FUZZ_SEEDS") {
+    writeSeeds(of: target, to: unsafe String(cString: directory))
     return 0
   }
   var (count, arguments) = unsafe (count, arguments)
@@ -33,10 +33,10 @@ public func testOneInput(_ data: UnsafePointer<UInt8>?, _ size: Int) -> CInt {
   return 0
 }
 
-private func writeSeeds(of target: Target, to folder: String) {
+private func writeSeeds(of target: Target, to directory: String) {
   for (number, seed) in target.seeds().enumerated() {
-    guard let file = unsafe fopen("\(folder)/\(target.name)-\(number)", "w") else {
-      unsafe perror(folder)
+    guard let file = unsafe fopen("\(directory)/\(target.name)-\(number)", "w") else {
+      unsafe perror(directory)
       exit(1)
     }
     _ = unsafe fwrite(seed, 1, seed.count, file)

@@ -3,8 +3,8 @@ import Glibc
 
 @testable import ChunkStore
 
-/// A folder that is gone, with all that is in it, when the test is over.
-final class TemporaryFolder: Sendable {
+/// A directory that is gone, with all that is in it, when the test is over.
+final class TemporaryDirectory: Sendable {
   let path: String
 
   init() throws {
@@ -13,9 +13,9 @@ final class TemporaryFolder: Sendable {
     try LocalFile.makePrivateDirectories(path)
   }
 
-  deinit { TemporaryFolder.remove(path) }
+  deinit { TemporaryDirectory.remove(path) }
 
-  /// Removes a file, or a folder with everything in it.
+  /// Removes a file, or a directory with everything in it.
   static func remove(_ path: String) {
     if unsafe unlink(path) == 0 { return }
     let names = (try? LocalFile.names(in: path)) ?? []
@@ -23,8 +23,8 @@ final class TemporaryFolder: Sendable {
     _ = unsafe rmdir(path)
   }
 
-  func names(in folder: String = "") throws -> [String] {
-    try LocalFile.names(in: folder.isEmpty ? path : "\(path)/\(folder)")
+  func names(in directory: String = "") throws -> [String] {
+    try LocalFile.names(in: directory.isEmpty ? path : "\(path)/\(directory)")
       .map { String(decoding: $0, as: UTF8.self) }.sorted()
   }
 

@@ -1,24 +1,24 @@
 import CLinux
 internal import Glibc
 
-/// Owns the descriptor of a folder; what is done in it is named relative to that.
+/// Owns the descriptor of a directory; what is done in it is named relative to that.
 ///
-/// A path may lead elsewhere at any time: to the folder beneath a mount point whose disk is gone.
-/// A descriptor stays with its folder. All system calls on names are here.
-final class LocalFolder: Sendable {
+/// A path may lead elsewhere at any time: to the directory beneath a mount point whose disk is gone.
+/// A descriptor stays with its directory. All system calls on names are here.
+final class LocalDirectory: Sendable {
   private let descriptor: Int32
-  /// The path that the folder was opened by: for messages.
+  /// The path that the directory was opened by: for messages.
   let path: String
 
-  /// The process's own folder, in which any path is a name.
-  static let working = LocalFolder(AT_FDCWD, path: "")
+  /// The process's own directory, in which any path is a name.
+  static let working = LocalDirectory(AT_FDCWD, path: "")
 
   private init(_ descriptor: Int32, path: String) {
     self.descriptor = descriptor
     self.path = path
   }
 
-  /// Opens a folder; nothing in it is read, so that no permission to do so is needed.
+  /// Opens a directory; nothing in it is read, so that no permission to do so is needed.
   convenience init(path: String) throws(StorageError) {
     while true {
       let descriptor = unsafe linux_open(path, linux_O_PATH | O_DIRECTORY | O_CLOEXEC, 0)
@@ -41,7 +41,7 @@ final class LocalFolder: Sendable {
     .last(operation, path(name))
   }
 
-  /// Opens a file or folder.
+  /// Opens a file or directory.
   func open(_ name: String, flags: Int32, mode: mode_t = 0) throws(StorageError) -> LocalFile {
     while true {
       let file = unsafe linux_openat(descriptor, name, flags | O_CLOEXEC, mode)
@@ -65,7 +65,7 @@ final class LocalFolder: Sendable {
     return try open(name, flags: O_RDONLY)
   }
 
-  /// What the system says of the folder itself.
+  /// What the system says of the directory itself.
   func status() throws(StorageError) -> LocalFile.Status {
     var info = stat()
     guard unsafe fstat(descriptor, &info) == 0 else { throw .last("stat", path) }
@@ -82,12 +82,12 @@ final class LocalFolder: Sendable {
     throw last("stat", name)
   }
 
-  /// Whether there is a folder of this name, or a link to one.
-  func isFolder(_ name: String) throws(StorageError) -> Bool {
+  /// Whether there is a directory of this name, or a link to one.
+  func isDirectory(_ name: String) throws(StorageError) -> Bool {
     try status(name)?.isDirectory == true
   }
 
-  /// Which file system the folder is on, as statfs(2) numbers them; `nil` if that cannot be said.
+  /// Which file system the directory is on, as statfs(2) numbers them; `nil` if that cannot be said.
   var fileSystemType: UInt64? {
     var type: UInt64 = 0
     return unsafe linux_file_system_type(descriptor, &type) == 0 ? type : nil
@@ -134,8 +134,8 @@ final class LocalFolder: Sendable {
   /// Removes a file of ours that nobody needs; one that stays is found as abandoned later.
   func discard(_ name: String) { _ = unsafe unlinkat(descriptor, name, 0) }
 
-  /// The same with a folder of ours, which is empty.
-  func discardFolder(_ name: String) { _ = unsafe unlinkat(descriptor, name, AT_REMOVEDIR) }
+  /// The same with a directory of ours, which is empty.
+  func discardDirectory(_ name: String) { _ = unsafe unlinkat(descriptor, name, AT_REMOVEDIR) }
 
   func rename(_ from: String, to: String) throws(StorageError) {
     guard unsafe renameat(descriptor, from, descriptor, to) == 0 else { throw last("rename", to) }
@@ -159,46 +159,46 @@ final class LocalFolder: Sendable {
     return true
   }
 
-  /// Makes a folder's entries survive a power cut.
+  /// Makes a directory's entries survive a power cut.
   func synchronize(_ name: String = ".") throws(StorageError) {
     try open(name, flags: O_RDONLY | O_DIRECTORY).synchronize()
   }
 
   // MARK: Listings
 
-  /// The names in a folder, as bytes, without `.` and `..`.
-  func names(in folder: String = ".") throws(StorageError) -> [[UInt8]] {
+  /// The names in a directory, as bytes, without `.` and `..`.
+  func names(in directory: String = ".") throws(StorageError) -> [[UInt8]] {
     var names: [[UInt8]] = []
-    try forEachName(in: folder) { name in names.append(Self.bytes(name)) }
+    try forEachName(in: directory) { name in names.append(Self.bytes(name)) }
     return names
   }
 
-  /// Calls `body` with each name in a folder, but `.` and `..`.
+  /// Calls `body` with each name in a directory, but `.` and `..`.
   func forEachName(
-    in folder: String, _ body: (_ name: Span<UInt8>) -> Void
+    in directory: String, _ body: (_ name: Span<UInt8>) -> Void
   ) throws(StorageError) {
-    try scan(folder) { _, name throws(StorageError) in body(name) }
+    try scan(directory) { _, name throws(StorageError) in body(name) }
   }
 
-  /// What is in a folder under the names that are wanted, links followed.
+  /// What is in a directory under the names that are wanted, links followed.
   ///
-  /// Asked relative to the folder, whose path need not be looked up for each entry. Without a
+  /// Asked relative to the directory, whose path need not be looked up for each entry. Without a
   /// status is what is there and cannot be looked at, such as a link to nothing.
   func entries(
-    in folder: String, where isWanted: ([UInt8]) -> Bool
+    in directory: String, where isWanted: ([UInt8]) -> Bool
   ) throws(StorageError) -> [(name: [UInt8], status: LocalFile.Status?)] {
     var entries: [(name: [UInt8], status: LocalFile.Status?)] = []
-    try scan(folder) { opened, name throws(StorageError) in
+    try scan(directory) { opened, name throws(StorageError) in
       let name = Self.bytes(name)
       guard isWanted(name) else { return }
       do throws(StorageError) {
-        entries.append((name, try status(name, in: opened, folder, followsLinks: true)))
+        entries.append((name, try status(name, in: opened, directory, followsLinks: true)))
       } catch {
         // Gone since it was listed, unless it is a link whose end is not there.
         var isThere = error.isOfOneObject
         if !isThere {
           do throws(StorageError) {
-            _ = try status(name, in: opened, folder, followsLinks: false)
+            _ = try status(name, in: opened, directory, followsLinks: false)
             isThere = true
           } catch .notFound {
             return
@@ -211,15 +211,15 @@ final class LocalFolder: Sendable {
     return entries
   }
 
-  /// Calls `body` with each name in a folder, and with what the system says of it, links not
+  /// Calls `body` with each name in a directory, and with what the system says of it, links not
   /// followed.
   func forEachEntry(
-    in folder: String, _ body: (_ name: [UInt8], _ status: LocalFile.Status) -> Void
+    in directory: String, _ body: (_ name: [UInt8], _ status: LocalFile.Status) -> Void
   ) throws(StorageError) {
-    try scan(folder) { opened, name throws(StorageError) in
+    try scan(directory) { opened, name throws(StorageError) in
       let name = Self.bytes(name)
       do throws(StorageError) {
-        body(name, try status(name, in: opened, folder, followsLinks: false))
+        body(name, try status(name, in: opened, directory, followsLinks: false))
       } catch .notFound {
         return  // Gone since it was listed.
       }
@@ -227,12 +227,12 @@ final class LocalFolder: Sendable {
   }
 
   private func status(
-    _ name: [UInt8], in opened: Int32, _ folder: String, followsLinks: Bool
+    _ name: [UInt8], in opened: Int32, _ directory: String, followsLinks: Bool
   ) throws(StorageError) -> LocalFile.Status {
     var info = stat()
     let terminated = name.map { CChar(bitPattern: $0) } + [0]
     guard unsafe fstatat(opened, terminated, &info, followsLinks ? 0 : AT_SYMLINK_NOFOLLOW) == 0
-    else { throw last("stat", "\(folder)/\(String(decoding: name, as: UTF8.self))") }
+    else { throw last("stat", "\(directory)/\(String(decoding: name, as: UTF8.self))") }
     return LocalFile.Status(info)
   }
 
@@ -244,13 +244,13 @@ final class LocalFolder: Sendable {
   }
 
   private func scan(
-    _ folder: String,
+    _ directory: String,
     _ body: (_ opened: Int32, _ name: Span<UInt8>) throws(StorageError) -> Void
   ) throws(StorageError) {
-    let opened = unsafe linux_openat(descriptor, folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0)
-    guard opened >= 0 else { throw last("open", folder) }
+    let opened = unsafe linux_openat(descriptor, directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0)
+    guard opened >= 0 else { throw last("open", directory) }
     guard let stream = unsafe fdopendir(opened) else {
-      let error = last("open", folder)
+      let error = last("open", directory)
       _ = close(opened)
       throw error
     }
@@ -259,7 +259,7 @@ final class LocalFolder: Sendable {
     while true {
       errno = 0
       guard let entry = unsafe readdir(stream) else {
-        if errno != 0 { throw last("readdir", folder) }
+        if errno != 0 { throw last("readdir", directory) }
         return
       }
       var failure: StorageError?

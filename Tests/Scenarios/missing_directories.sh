@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Folders of a repository that are missing: a disk that is unmounted, a copy that is not complete.
+# Directories of a repository that are missing: a disk that is unmounted, a copy that is not complete.
 source "$(dirname "$0")/lib.sh"
 need_root 'mounts file systems'
 
@@ -33,33 +33,33 @@ for round in 1 2 3 4 5; do
   status 0 archivist check --verify-data disk
 done
 
-# broken FOLDER: a repository without it, as another machine sees it.
+# broken DIRECTORY: a repository without it, as another machine sees it.
 broken() {
   rm -rf broken other && cp -a repo broken && mv "broken/$1" saved
   export ARCHIVIST_BASE_DIR=$work/other
 }
 mended() { mv saved "broken/$1" && status 0 archivist check --verify-data broken; }
 
-say 'a folder that is missing is damage, and never taken for an empty one'
+say 'a directory that is missing is damage, and never taken for an empty one'
 archivist init repo
 archivist create repo::one tree
 archivist create repo::two tree
-for folder in archives index segments removed doomed quarantine labels; do
-  broken $folder
+for directory in archives index segments removed doomed quarantine labels; do
+  broken $directory
   status 1 archivist list broken
-  says "$folder: this folder of the repository is missing" 'check --repair'
+  says "$directory: this directory of the repository is missing" 'check --repair'
   status 1 archivist check broken
-  says "$folder/: the folder is missing"
+  says "$directory/: the directory is missing"
   status 1 archivist check --storage-only broken
   for command in "compact broken" "prune --keep-last 1 broken" "delete -a * broken"; do
     read -ra words <<<"$command"
     found=0
     (set -f && exec "$ARCHIVIST" "${words[@]}") >out 2>err || found=$?
-    [ $found = 2 ] || fail "$folder: $command: exit status $found"
-    says "$folder"
+    [ $found = 2 ] || fail "$directory: $command: exit status $found"
+    says "$directory"
   done
-  [ ! -e "broken/$folder" ] || fail "$folder was made"
-  mended $folder
+  [ ! -e "broken/$directory" ] || fail "$directory was made"
+  mended $directory
   [ "$(archivist list --short broken | wc -l)" = 2 ] || fail "archives are gone"
 done
 
@@ -70,7 +70,7 @@ status 1 archivist create broken::three tree
 mended labels
 broken archives
 status 2 archivist create broken::three tree
-says 'archives: this folder'
+says 'archives: this directory'
 mended archives
 
 export ARCHIVIST_BASE_DIR=$work/of-the-copy
@@ -79,17 +79,17 @@ rm -rf copy && rsync -a --exclude=/tmp/ --exclude=/locks/ repo/ copy
 status 0 archivist list copy
 status 0 archivist check copy
 status 2 archivist create copy::three tree
-says 'locks: this folder' 'check --repair'
+says 'locks: this directory' 'check --repair'
 export ARCHIVIST_CHECK_I_KNOW_WHAT_I_AM_DOING=YES
 status 0 archivist check --repair copy
-prints 'make the missing folders anew, empty: tmp, locks'
+prints 'make the missing directories anew, empty: tmp, locks'
 status 0 archivist create copy::three tree
 
-say 'a copy without empty folders is repaired'
+say 'a copy without empty directories is repaired'
 rm -rf copy of-the-copy && rsync -a --prune-empty-dirs repo/ copy
 status 1 archivist check copy
 status 1 archivist check --repair copy
-prints 'make the missing folders anew'
+prints 'make the missing directories anew'
 status 0 archivist check --verify-data copy
 status 0 archivist create copy::three tree
 status 0 archivist compact copy

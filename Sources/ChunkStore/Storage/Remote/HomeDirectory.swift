@@ -1,32 +1,32 @@
 import CLinux
 internal import Glibc
 
-/// Home folders, and what `~` and `~name` at the beginning of a path stand for.
-package enum HomeFolder {
-  /// The path with a home folder in the place of `~` or `~name`; as it is, if there is none.
+/// Home directories, and what `~` and `~name` at the beginning of a path stand for.
+package enum HomeDirectory {
+  /// The path with a home directory in the place of `~` or `~name`; as it is, if there is none.
   static func expanding(_ path: String) -> String {
     guard path.hasPrefix("~") else { return path }
     let name = path.dropFirst().prefix { $0 != "/" }
     let home =
       name.isEmpty
-      ? own(unsafe getenv("HOME").map { unsafe String(cString: $0) }) : folder(of: String(name))
+      ? own(unsafe getenv("HOME").map { unsafe String(cString: $0) }) : directory(of: String(name))
     guard let home else { return path }
     return home + path.dropFirst(1 + name.count)
   }
 
-  /// The home folder of the user that this process runs as.
+  /// The home directory of the user that this process runs as.
   ///
-  /// - Parameter variable: The value of `HOME`. It counts unless that folder is somebody else's, as
+  /// - Parameter variable: The value of `HOME`. It counts unless that directory is somebody else's, as
   ///   it may be after `sudo` or `su`: then the user's own is where the system says.
-  /// - Returns: The folder; `nil` if there is none.
+  /// - Returns: The directory; `nil` if there is none.
   package static func own(_ variable: String?) -> String? {
     let user = geteuid()
-    guard let variable, !variable.isEmpty else { return folder(ofUser: user) }
+    guard let variable, !variable.isEmpty else { return directory(ofUser: user) }
     guard let owner = owner(of: variable), owner != user else { return variable }
-    return folder(ofUser: user) ?? variable
+    return directory(ofUser: user) ?? variable
   }
 
-  /// Whether a folder, or the nearest above it that is there, belongs to a user other than root and
+  /// Whether a directory, or the nearest above it that is there, belongs to a user other than root and
   /// the one that this process runs as.
   package static func isAnothers(_ path: String) -> Bool {
     var path = path
@@ -42,11 +42,11 @@ package enum HomeFolder {
     return unsafe stat(path, &info) == 0 ? info.st_uid : nil
   }
 
-  private static func folder(of name: String) -> String? {
+  private static func directory(of name: String) -> String? {
     unsafe find { unsafe getpwnam_r(name, $0, $1, $2, $3) }
   }
 
-  private static func folder(ofUser user: uid_t) -> String? {
+  private static func directory(ofUser user: uid_t) -> String? {
     unsafe find { unsafe getpwuid_r(user, $0, $1, $2, $3) }
   }
 
@@ -63,9 +63,9 @@ package enum HomeFolder {
     // What the entry points to is in the buffer.
     return unsafe buffer.withUnsafeMutableBufferPointer { buffer in
       guard let start = buffer.baseAddress, unsafe search(&entry, start, size, &found) == 0,
-        unsafe found != nil, let folder = unsafe entry.pw_dir
+        unsafe found != nil, let directory = unsafe entry.pw_dir
       else { return nil }
-      let text = unsafe String(cString: folder)
+      let text = unsafe String(cString: directory)
       return text.isEmpty ? nil : text
     }
   }
