@@ -29,6 +29,20 @@ archivist init --umask 027 masked
 status 2 archivist init --umask 0x7 wrong
 umask 022
 
+for mode in 700 750 770 2770; do
+  mkdir "shared-$mode" && chmod "$mode" "shared-$mode"
+  (
+    umask 077
+    archivist init "shared-$mode"
+    rmdir "shared-$mode/index"
+    ARCHIVIST_CHECK_I_KNOW_WHAT_I_AM_DOING=YES status 90 archivist check --repair "shared-$mode"
+    archivist create "shared-$mode::a" file
+  )
+  find "shared-$mode" -mindepth 1 -type d -not -perm "$mode" -print -o \
+    -type f -not -perm "$(printf %o $((0$mode & 0666)))" -print >other
+  [ ! -s other ] || fail "with a umask, not as the directory, $mode: $(head -3 other)"
+done
+
 mkdir -m 1777 everybodys
 archivist init everybodys
 [ "$(stat -c %a everybodys/index)" = 700 ] || fail "the group may use what stands where everybody may write"
