@@ -55,7 +55,7 @@ class Archivist(Program):
     sparse = ()
 
     def environment(self, home):
-        return {"ARCHIVIST_BASE_DIR": home, "ARCHIVIST_PASSPHRASE": "secret"}
+        return {"ARCHIVIST_BASE_DIR": home, "ARCHIVIST_PASSPHRASE": "a5dff4e8b0d13ac9662b1f0c8e7d9a34"}
 
 
 class Borg(Archivist):

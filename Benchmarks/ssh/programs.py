@@ -29,7 +29,7 @@ class Archivist(Program):
         return [self.binary, "extract", f"{url}::a"]
 
     def environment(self, home, ssh, runner):
-        return {"ARCHIVIST_BASE_DIR": home, "ARCHIVIST_PASSPHRASE": "secret",
+        return {"ARCHIVIST_BASE_DIR": home, "ARCHIVIST_PASSPHRASE": "a5dff4e8b0d13ac9662b1f0c8e7d9a34",
                 **self.way("ARCHIVIST", ssh, runner)}
 
     def way(self, prefix, ssh, runner):

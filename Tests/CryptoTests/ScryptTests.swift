@@ -91,8 +91,14 @@ import Testing
   }
 
   @Test func `accepts its own default`() throws {
-    try ScryptParameters.default.validate()
-    #expect(ScryptParameters.default == ScryptParameters(logN: 15, r: 8, p: 1))
+    for (parameters, logN, memory) in [
+      (ScryptParameters.default, UInt8(17), UInt64(128) << 20), (.quick, 15, 32 << 20),
+    ] {
+      try parameters.validate()
+      #expect(parameters == ScryptParameters(logN: logN, r: 8, p: 1))
+      #expect(parameters.memory == memory)
+    }
+    #expect(ScryptParameters(logN: 255, r: .max, p: 1).memory == .max)
   }
 
   @Test func `fails where memory does not suffice, and works again afterwards`() throws {

@@ -27,7 +27,7 @@ UNREAD = ("README", "reserve", "tmp", "locks")
 def environment(base):
     return {
         "PATH": os.environ["PATH"], "LC_ALL": "C", "ARCHIVIST_BASE_DIR": base,
-        "ARCHIVIST_PASSPHRASE": "secret",
+        "ARCHIVIST_PASSPHRASE": "a5dff4e8b0d13ac9662b1f0c8e7d9a34",
         "ARCHIVIST_UNKNOWN_UNENCRYPTED_REPO_ACCESS_IS_OK": "yes",
     }
 

@@ -60,7 +60,7 @@ class Place:
     def run(self, arguments, cwd=".", **more):
         environment = {
             "PATH": os.environ["PATH"], "LC_ALL": "C", "TZ": "UTC",
-            "ARCHIVIST_BASE_DIR": self.path("home"), "ARCHIVIST_PASSPHRASE": "secret",
+            "ARCHIVIST_BASE_DIR": self.path("home"), "ARCHIVIST_PASSPHRASE": "a5dff4e8b0d13ac9662b1f0c8e7d9a34",
             **self.faults, **more,
         }
         return subprocess.run(

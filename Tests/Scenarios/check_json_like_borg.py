@@ -57,8 +57,8 @@ def main():
     with tempfile.TemporaryDirectory(prefix="archivist-scenario.") as directory:
         environment = {
             "PATH": os.environ["PATH"], "LC_ALL": "C.UTF-8", "TZ": "CET-1CEST",
-            "ARCHIVIST_BASE_DIR": directory, "ARCHIVIST_PASSPHRASE": "secret", "BORG_BASE_DIR": directory,
-            "BORG_PASSPHRASE": "secret",
+            "ARCHIVIST_BASE_DIR": directory, "ARCHIVIST_PASSPHRASE": "a5dff4e8b0d13ac9662b1f0c8e7d9a34", "BORG_BASE_DIR": directory,
+            "BORG_PASSPHRASE": "a5dff4e8b0d13ac9662b1f0c8e7d9a34",
         }
 
         def run(program, *arguments, error=False):

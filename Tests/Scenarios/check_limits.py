@@ -260,7 +260,7 @@ def beside_a_good_one(number, log_n, p):
         costly_slots(repository, number, log_n, p)
         for name in os.listdir(os.path.join(repository.path, "keys")):
             os.utime(os.path.join(repository.path, "keys", name), (1, 1))
-        repository.named("keys", format.slot(format.bundle_fields(1), b"secret"))
+        repository.named("keys", format.slot(format.bundle_fields(1), b"a5dff4e8b0d13ac9662b1f0c8e7d9a34"))
     return case
 
 
@@ -297,7 +297,7 @@ def run(arguments, cwd, base, seconds):
     """Exit status, standard error, seconds of processors, and the most memory that it had."""
     environment = {
         "PATH": os.environ["PATH"], "LC_ALL": "C", "ARCHIVIST_BASE_DIR": base,
-        "ARCHIVIST_PASSPHRASE": "secret",
+        "ARCHIVIST_PASSPHRASE": "a5dff4e8b0d13ac9662b1f0c8e7d9a34",
         "ARCHIVIST_UNKNOWN_UNENCRYPTED_REPO_ACCESS_IS_OK": "yes",
     }
     with open(os.path.join(base, "err"), "w+b") as errors:

@@ -256,7 +256,7 @@ def run(seed):
     directory = tempfile.mkdtemp(prefix="archivist-random-", dir=os.environ.get("SCENARIO_TMPDIR"))
     environment = {
         "PATH": os.environ["PATH"], "ARCHIVIST_BASE_DIR": os.path.join(directory, "home"),
-        "ARCHIVIST_PASSPHRASE": "secret", "TZ": "UTC"}
+        "ARCHIVIST_PASSPHRASE": "a5dff4e8b0d13ac9662b1f0c8e7d9a34", "TZ": "UTC"}
 
     def archivist(*arguments, cwd=directory):
         result = subprocess.run(

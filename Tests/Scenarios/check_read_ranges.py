@@ -13,8 +13,8 @@ program = os.path.realpath(os.environ["ARCHIVIST"])
 work = tempfile.mkdtemp(prefix="archivist-scenario.", dir=os.environ.get("SCENARIO_TMPDIR"))
 environment = {name: value for name, value in os.environ.items()
                if not name.startswith(("ARCHIVIST_", "BORG_"))}
-environment.update(ARCHIVIST_BASE_DIR=f"{work}/home", ARCHIVIST_PASSPHRASE="secret", LC_ALL="C",
-                   ARCHIVIST_OTHER_PASSPHRASE="secret", ARCHIVIST_CHECK_I_KNOW_WHAT_I_AM_DOING="YES")
+environment.update(ARCHIVIST_BASE_DIR=f"{work}/home", ARCHIVIST_PASSPHRASE="a5dff4e8b0d13ac9662b1f0c8e7d9a34", LC_ALL="C",
+                   ARCHIVIST_OTHER_PASSPHRASE="a5dff4e8b0d13ac9662b1f0c8e7d9a34", ARCHIVIST_CHECK_I_KNOW_WHAT_I_AM_DOING="YES")
 granule = 1 << 16
 
 

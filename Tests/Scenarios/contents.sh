@@ -30,13 +30,13 @@ status 0 archivist create --content-from-command repo::nothing -- true
 
 say "together with a passphrase on standard input"
 unset ARCHIVIST_PASSPHRASE
-status 2 env ARCHIVIST_PASSPHRASE_FD=0 "$ARCHIVIST" create repo::both - <<<secret
+status 2 env ARCHIVIST_PASSPHRASE_FD=0 "$ARCHIVIST" create repo::both - <<<"$passphrase"
 says 'both the passphrase and .* standard input'
-ARCHIVIST_PASSPHRASE_FD=3 archivist create repo::fd - <numbers 3<<<secret
+ARCHIVIST_PASSPHRASE_FD=3 archivist create repo::fd - <numbers 3<<<"$passphrase"
 status 0 env ARCHIVIST_PASSPHRASE_FD=0 "$ARCHIVIST" create --content-from-command --list \
-  repo::command -- sh -c 'cat numbers; cat' <<<secret
+  repo::command -- sh -c 'cat numbers; cat' <<<"$passphrase"
 says '^i stdin$'
-export ARCHIVIST_PASSPHRASE=secret
+export ARCHIVIST_PASSPHRASE=$passphrase
 archivist extract --stdout repo::command | cmp - numbers
 archivist extract --stdout repo::fd | cmp - numbers
 

@@ -10,10 +10,10 @@ ln data/text data/hard
 ln -s text data/symbolic
 truncate -s 20M data/sparse
 printf middle | dd of=data/sparse bs=1 seek=9000000 conv=notrunc status=none
-export ARCHIVIST_PASSPHRASE=two ARCHIVIST_OTHER_PASSPHRASE=one
+export ARCHIVIST_PASSPHRASE=two-$passphrase ARCHIVIST_OTHER_PASSPHRASE=one-$passphrase
 
-ARCHIVIST_PASSPHRASE=one archivist init src
-backup() { ARCHIVIST_PASSPHRASE=one archivist create --timestamp "$2" "src::$1" data; }
+ARCHIVIST_PASSPHRASE=one-$passphrase archivist init src
+backup() { ARCHIVIST_PASSPHRASE=one-$passphrase archivist create --timestamp "$2" "src::$1" data; }
 backup first 2026-01-01T10:00:00
 cp -a data was
 seq 100000 >data/more
@@ -40,7 +40,7 @@ sources related first was
 sources related third data
 archivist check --verify-data related
 # The same metadata, item by item, and the same blocks: the same size, but for what is sealed anew.
-diff <(ARCHIVIST_PASSPHRASE=one archivist list --json-lines src::second) \
+diff <(ARCHIVIST_PASSPHRASE=one-$passphrase archivist list --json-lines src::second) \
   <(archivist list --json-lines related::second)
 of_source=$(bytes src/segments) of_copy=$(bytes related/segments)
 [ "$of_copy" -lt $((of_source + of_source / 10 + 100000)) ] ||
@@ -59,10 +59,10 @@ prints '^Copied 1 archive, 0 there already; new are 0 B'
 sources related first was
 
 say "an archive that came from there does not go back, and a copy of a copy is one of the first"
-status 0 env ARCHIVIST_PASSPHRASE=one ARCHIVIST_OTHER_PASSPHRASE=two "$ARCHIVIST" copy -s related src
+status 0 env ARCHIVIST_PASSPHRASE=one-$passphrase ARCHIVIST_OTHER_PASSPHRASE=two-$passphrase "$ARCHIVIST" copy -s related src
 prints '^Copied 0 archives, 3 there already'
 archivist init --like src third
-status 0 env ARCHIVIST_OTHER_PASSPHRASE=two "$ARCHIVIST" copy -s related third
+status 0 env ARCHIVIST_OTHER_PASSPHRASE=two-$passphrase "$ARCHIVIST" copy -s related third
 status 0 archivist copy -s src third
 prints '^Copied 0 archives, 3 there already'
 
@@ -71,7 +71,7 @@ archivist init --encryption chacha20-poly1305 stranger
 archivist copy --stats src stranger second first >out
 grep -q '^Copied 2 archives' out
 sources stranger first was
-diff <(ARCHIVIST_PASSPHRASE=one archivist list --json-lines src::second) \
+diff <(ARCHIVIST_PASSPHRASE=one-$passphrase archivist list --json-lines src::second) \
   <(archivist list --json-lines stranger::second)
 status 0 archivist copy -s src stranger
 prints '^Copied 1 archive, 2 there already; new are 0 B'
@@ -110,12 +110,12 @@ says 'archive first was not copied: archive first exists already'
 say "damage in the source fails the archives that need it, and no others"
 cp -a src spoiled
 # By another client: this one would miss that archive in the original.
-ARCHIVIST_BASE_DIR=$work/elsewhere ARCHIVIST_PASSPHRASE=one \
+ARCHIVIST_BASE_DIR=$work/elsewhere ARCHIVIST_PASSPHRASE=one-$passphrase \
   archivist create spoiled::docs data/docs
 segment=$(find spoiled/segments -type f -size +1000k -printf '%s %p\n' | sort -n | tail -1 | cut -d' ' -f2)
 printf XXXX | dd of="$segment" bs=1 seek=200000 conv=notrunc status=none
 archivist init --like src saved
-export ARCHIVIST_OTHER_PASSPHRASE=one
+export ARCHIVIST_OTHER_PASSPHRASE=one-$passphrase
 status 1 archivist copy spoiled saved
 says 'archive first was not copied: data/'
 archivist list --short saved | grep -qx docs || fail "docs was not copied"
@@ -133,8 +133,8 @@ archivist check --verify-data other
 say "what is interrupted goes on, and what is killed does no harm"
 mkdir big
 for number in $(seq 60); do head -c 4000000 /dev/urandom >"big/$number"; done
-export ARCHIVIST_PASSPHRASE=two ARCHIVIST_OTHER_PASSPHRASE=one
-ARCHIVIST_PASSPHRASE=one archivist create src::big big
+export ARCHIVIST_PASSPHRASE=two-$passphrase ARCHIVIST_OTHER_PASSPHRASE=one-$passphrase
+ARCHIVIST_PASSPHRASE=one-$passphrase archivist create src::big big
 archivist init --like src long
 archivist init long-stranger
 for destination in long long-stranger; do
@@ -164,7 +164,7 @@ for destination in long long-stranger; do
 done
 
 say "a repository is not copied to itself, and a wrong passphrase is that of the source"
-status 2 env ARCHIVIST_PASSPHRASE=one "$ARCHIVIST" copy src src
+status 2 env ARCHIVIST_PASSPHRASE=one-$passphrase "$ARCHIVIST" copy src src
 says 'the same repository'
 status 2 env ARCHIVIST_OTHER_PASSPHRASE=wrong "$ARCHIVIST" copy src related
 says 'src: the passphrase is wrong.*ARCHIVIST_OTHER_PASSPHRASE'

@@ -31,11 +31,11 @@ says "ARCHIVIST_PASSPHRASE_FD" "Bad file descriptor"
 status 2 env -u ARCHIVIST_PASSPHRASE ARCHIVIST_PASSPHRASE_FD=x "$ARCHIVIST" list repo
 status 2 env -u ARCHIVIST_PASSPHRASE ARCHIVIST_PASSCOMMAND=false "$ARCHIVIST" list repo
 says 'ARCHIVIST_PASSCOMMAND' 'status 1'
-status 0 env -u ARCHIVIST_PASSPHRASE BORG_PASSCOMMAND='echo secret' "$ARCHIVIST" list repo
+status 0 env -u ARCHIVIST_PASSPHRASE BORG_PASSCOMMAND="echo $passphrase" "$ARCHIVIST" list repo
 
 say "the passphrase reaches no child and no argument"
 status 0 env -u ARCHIVIST_PASSPHRASE ARCHIVIST_NEW_PASSPHRASE=hidden \
-  ARCHIVIST_PASSCOMMAND='sh -c "env >seen; echo secret"' "$ARCHIVIST" list repo
+  ARCHIVIST_PASSCOMMAND="sh -c 'env >seen; echo $passphrase'" "$ARCHIVIST" list repo
 grep -q hidden seen && fail "a new passphrase reached the command that asks for the old one"
 
 say "paths that cannot be meant"

@@ -11,7 +11,7 @@ archivist create repo::first tree
 
 say "add and list"
 status 0 env ARCHIVIST_NEW_PASSPHRASE=second "$ARCHIVIST" key add --note 'in the safe' repo
-opens secret && opens second
+opens $passphrase && opens second
 status 0 archivist key list repo
 [ "$(wc -l <out)" = 2 ]
 prints 'in the safe' 'scrypt N=2\^' '\(opened now\)'
@@ -27,11 +27,11 @@ opens second && fail "a removed passphrase still opens it"
 [ -z "$(ls repo/locks)" ]
 status 2 archivist key remove repo "$first"
 says 'last key slot'
-opens secret
+opens $passphrase
 
 say "change the passphrase"
 status 0 env ARCHIVIST_NEW_PASSPHRASE=third "$ARCHIVIST" key change-passphrase repo
-opens secret && fail "the old passphrase still opens it"
+opens $passphrase && fail "the old passphrase still opens it"
 opens third
 [ "$(ARCHIVIST_PASSPHRASE=third archivist key list repo | wc -l)" = 1 ]
 status 2 setsid env ARCHIVIST_PASSPHRASE=third "$ARCHIVIST" key change-passphrase repo </dev/null
@@ -40,6 +40,41 @@ printf 'from a pipe\n' | ARCHIVIST_PASSPHRASE=third ARCHIVIST_NEW_PASSPHRASE_FD=
   archivist key change-passphrase repo
 opens 'from a pipe'
 export ARCHIVIST_PASSPHRASE='from a pipe'
+
+say "what a guess costs"
+cost() { ARCHIVIST_PASSPHRASE=$1 archivist key list "$2" | sed -n 's/.*scrypt N=2^\([0-9]*\).*opened now.*/\1/p'; }
+before=$ARCHIVIST_PASSPHRASE
+export ARCHIVIST_PASSPHRASE=$passphrase
+status 0 archivist init cost
+[ -s err ] && fail "a passphrase that is long and random is no reason to say anything: $(cat err)"
+[ "$(cost $passphrase cost)" = 15 ]
+# At the same passphrase, and back.
+for number in 18 15; do
+  status 0 env ARCHIVIST_NEW_PASSPHRASE=$passphrase "$ARCHIVIST" key change-passphrase --kdf-cost $number cost
+  [ "$(cost $passphrase cost)" = $number ]
+done
+status 0 env ARCHIVIST_NEW_PASSPHRASE='correct horse' "$ARCHIVIST" key add cost
+says 'passphrase is weak: 25 bits by estimate'
+[ "$(cost 'correct horse' cost)" = 17 ]
+status 0 env ARCHIVIST_NEW_PASSPHRASE='correct horse battery staple' \
+  "$ARCHIVIST" key change-passphrase cost
+[ -s err ] && fail "it is not so weak: $(cat err)"
+[ "$(cost 'correct horse battery staple' cost)" = 17 ]
+status 0 env ARCHIVIST_PASSPHRASE=short "$ARCHIVIST" init --kdf-cost 2^16 --info cheap
+says 'is weak' 'N = 2\^16, 64 MiB'
+[ "$(cost short cheap)" = 16 ]
+status 2 archivist init --kdf-cost 14 never
+(ulimit -d 150000
+  status 0 env ARCHIVIST_PASSPHRASE='correct horse battery staple' "$ARCHIVIST" init little
+  says 'N = 2\^16 instead of 2\^17, because .* MiB of memory are available'
+  status 2 archivist init --kdf-cost 18 never
+  says '--kdf-cost 18 takes 256.* MiB of memory'
+  ulimit -d 100000
+  status 2 env ARCHIVIST_PASSPHRASE='correct horse battery staple' "$ARCHIVIST" list cost
+  says 'no memory to stretch the passphrase: its key slot takes 128 MiB')
+[ "$(cost 'correct horse battery staple' little)" = 16 ]
+[ ! -e never ]
+export ARCHIVIST_PASSPHRASE=$before
 
 say "an empty passphrase is refused unless it is asked for, and the error names where it came from"
 # Whoever has no terminal, and no other passphrase.

@@ -39,7 +39,10 @@ cd "$work"
 
 for name in ${!ARCHIVIST_@} ${!BORG_@}; do unset "$name"; done
 export ARCHIVIST_BASE_DIR=$work/home
-export ARCHIVIST_PASSPHRASE=secret
+# Long and random, so that it is stretched at the lower cost: most commands would take as long for a
+# short one as for all else that they do.
+passphrase=a5dff4e8b0d13ac9662b1f0c8e7d9a34
+export ARCHIVIST_PASSPHRASE=$passphrase
 
 archivist() { "$ARCHIVIST" "$@"; }
 

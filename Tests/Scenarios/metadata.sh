@@ -133,7 +133,7 @@ extract_in_chroot() { # DIRECTORY OPTIONS…
   local directory=$1
   shift
   mkdir -p "chroot/$directory"
-  env -i ARCHIVIST_PASSPHRASE=secret ARCHIVIST_BASE_DIR=/home python3 - "$work/disk/chroot" "$directory" "$@" <<'PYTHON'
+  env -i ARCHIVIST_PASSPHRASE=$passphrase ARCHIVIST_BASE_DIR=/home python3 - "$work/disk/chroot" "$directory" "$@" <<'PYTHON'
 import os, sys
 os.chroot(sys.argv[1])
 os.chdir("/" + sys.argv[2])

@@ -104,13 +104,13 @@ for round in $(seq "$rounds"); do
   find repo/segments -type f -exec touch -d '1 hour ago' {} +
   rm -rf copy && mkdir copy
   export -f in_any_order fetch fail
-  export work ARCHIVIST gone
+  export work ARCHIVIST gone passphrase
   # The deletion is in the middle; what it makes superfluous stays until the rsync has ended.
   clean() {
     [ ! -e cleaned ] || return 0
     touch cleaned
     # No child gets the passphrase that opened the repository.
-    export ARCHIVIST_PASSPHRASE=secret
+    export ARCHIVIST_PASSPHRASE=$passphrase
     "$ARCHIVIST" delete "repo::$gone" && "$ARCHIVIST" compact --threshold 0 repo
   }
   export -f clean

@@ -25,10 +25,10 @@ cd "$1"
 world=$PWD/world repo=$PWD/world/repo scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
 export ARCHIVIST_BASE_DIR=$world/home ARCHIVIST_UNKNOWN_UNENCRYPTED_REPO_ACCESS_IS_OK=yes
-export ARCHIVIST_PASSPHRASE=one
+export ARCHIVIST_PASSPHRASE=one-a5dff4e8b0d13ac9662b1f0c8e7d9a34
 exec 2>&1
 declare -A must=() may=() either=()
-made= passphrases=(one)
+made= passphrases=(one-a5dff4e8b0d13ac9662b1f0c8e7d9a34)
 while read -r what first second; do
   case $what in
     initialized) made=yes ;;
@@ -107,7 +107,7 @@ begin() {
 # traced ARGUMENT… COMMAND…: strace with these arguments; what it sees is added to the history.
 traced() {
   local found=0
-  { ARCHIVIST_BASE_DIR=$world/home ARCHIVIST_PASSPHRASE=one \
+  { ARCHIVIST_BASE_DIR=$world/home ARCHIVIST_PASSPHRASE=one-a5dff4e8b0d13ac9662b1f0c8e7d9a34 \
     strace -f --seccomp-bpf -y -xx -s 100000000 -e trace="$calls" -o part "$@" >out 2>err ||
     found=$?; } 2>killed
   cat part >>"$history.trace"
@@ -282,9 +282,9 @@ record <<'HISTORY'
 "$ARCHIVIST" init "$repo"
 mark initialized
 create a 1
-mark changing one two
-ARCHIVIST_NEW_PASSPHRASE=two "$ARCHIVIST" key change-passphrase "$repo"
-mark changed one two
+mark changing {one,two}-a5dff4e8b0d13ac9662b1f0c8e7d9a34
+ARCHIVIST_NEW_PASSPHRASE=two-a5dff4e8b0d13ac9662b1f0c8e7d9a34 "$ARCHIVIST" key change-passphrase "$repo"
+mark changed {one,two}-a5dff4e8b0d13ac9662b1f0c8e7d9a34
 HISTORY
 analyse keys $((POWER_CUT_IMAGES / 20)) || { head -40 keys.[01].losses >&2; fail "losses"; }
 say "$(total images) different states: nothing lost"

@@ -61,7 +61,7 @@ ssh_config=$("$services/pull-sshd.sh" start sshd "$remote")
 
 # pass: the password manager.
 mkdir bin
-printf '#!/bin/sh\n[ "$*" = "show backup" ] && printf "a passphrase\\n"\n' >bin/pass
+printf '#!/bin/sh\n[ "$*" = "show backup" ] && printf "a5dff4e8b0d13ac9662b1f0c8e7d9a34\\n"\n' >bin/pass
 chmod +x bin/pass
 PATH=$work/bin:$PATH
 unset ARCHIVIST_PASSPHRASE

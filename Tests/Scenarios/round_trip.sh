@@ -4,14 +4,14 @@ source "$(dirname "$0")/lib.sh"
 need_root "owners and devices are part of the comparison"
 
 unset ARCHIVIST_PASSPHRASE
-printf secret | ARCHIVIST_PASSPHRASE_FD=0 archivist init repo
-printf secret | ARCHIVIST_PASSPHRASE_FD=0 archivist create repo::name /etc /usr/share
+printf %s "$passphrase" | ARCHIVIST_PASSPHRASE_FD=0 archivist init repo
+printf %s "$passphrase" | ARCHIVIST_PASSPHRASE_FD=0 archivist create repo::name /etc /usr/share
 
 mkdir restored
 cd restored
-printf 'secret\n' | ARCHIVIST_PASSPHRASE_FD=0 archivist extract ../repo::name
+printf '%s\n' "$passphrase" | ARCHIVIST_PASSPHRASE_FD=0 archivist extract ../repo::name
 cd ..
-export ARCHIVIST_PASSPHRASE=secret
+export ARCHIVIST_PASSPHRASE=$passphrase
 
 same /etc restored/etc
 same /usr/share restored/usr/share

@@ -18,15 +18,15 @@ user=$(id -un) host=$(hostname) # Short ones turn up by chance.
 
 for mode in aes256-gcm chacha20-poly1305; do
   repo=repo-$mode
-  ARCHIVIST_PASSPHRASE=conspicuous-passphrase archivist init -e $mode "$repo"
+  ARCHIVIST_PASSPHRASE=conspicuous-passphrase-$passphrase archivist init -e $mode "$repo"
   for compression in none lz4; do
-    ARCHIVIST_PASSPHRASE=conspicuous-passphrase archivist create -C $compression \
+    ARCHIVIST_PASSPHRASE=conspicuous-passphrase-$passphrase archivist create -C $compression \
       --comment conspicuous-comment "$repo::conspicuous-archive-$compression" tree
     echo "$compression" >>tree/conspicuous-directory/conspicuous-name-1
   done
-  ARCHIVIST_PASSPHRASE=conspicuous-passphrase archivist rename \
+  ARCHIVIST_PASSPHRASE=conspicuous-passphrase-$passphrase archivist rename \
     "$repo::conspicuous-archive-none" conspicuous-renamed
-  ARCHIVIST_PASSPHRASE=conspicuous-passphrase ARCHIVIST_NEW_PASSPHRASE=conspicuous-2 \
+  ARCHIVIST_PASSPHRASE=conspicuous-passphrase-$passphrase ARCHIVIST_NEW_PASSPHRASE=conspicuous-2-$passphrase \
     archivist key add --note conspicuous-note "$repo"
 
   find "$repo" -type f -exec strings -a -n 4 {} + >dump

@@ -38,6 +38,8 @@ struct Init: ParsableCommand {
       valueName: "repository"))
   var like: BytesArgument?
 
+  @OptionGroup var cost: KeyCostOptions
+
   @Flag(help: "Make the directories above the repository as well.")
   var makeParentDirs = false
 
@@ -64,13 +66,15 @@ struct Init: ParsableCommand {
     // First its passphrase, then the new one.
     let relative = try like.map { try session.openSlots($0, as: .other).slots }
     try relative?.checkSharing(with: encryption.suite)
-    let passphrase =
-      encryption.suite == .none ? nil : try session.newPassphrase(usesExisting: true)
+    let key =
+      encryption.suite == .none
+      ? nil : try session.newKey(usesExisting: true, cost: cost.kdfCost)
     let storage = try session.makeStorage(
       at: path, makesParents: makeParentDirs,
       mode: permissions?.mode ?? umask?.mode)
     let repository = try Repository.create(
-      in: storage, suite: encryption.suite, passphrase: passphrase,
+      in: storage, suite: encryption.suite, passphrase: key?.passphrase,
+      parameters: key?.parameters ?? .default,
       keyPlace: encryption.isKeyWithClient ? .client : .repository,
       keep: { try PrivateFile.write($0, to: Array(session.directories.keyFile($1).utf8)) },
       like: relative, cacheDirectory: session.directories.cache)

@@ -83,11 +83,14 @@ struct KeyAdd: ParsableCommand {
   @Option(help: "What the slot is for; shown by `key list`.")
   var note = ""
 
+  @OptionGroup var cost: KeyCostOptions
+
   func run() throws {
     let session = Session(global)
     let (slots, _) = try session.openSlots(location)
+    let key = try session.newKey(usesExisting: false, cost: cost.kdfCost)
     let id = try slots.add(
-      passphrase: try session.newPassphrase(usesExisting: false), note: note)
+      passphrase: key.passphrase, note: note, parameters: key.parameters)
     try session.output.write("Added key slot \(id.hex.prefix(16)).\n")
     try session.output.finish()
   }
@@ -126,8 +129,9 @@ struct KeyChangePassphrase: ParsableCommand {
     commandName: "change-passphrase", abstract: "Give the slot that you open another passphrase.",
     discussion: """
       archivist key change-passphrase /backup/repo
+      archivist key change-passphrase --kdf-cost 18 /backup/repo
 
-      The new passphrase comes from ARCHIVIST_NEW_PASSPHRASE, ARCHIVIST_NEW_PASSCOMMAND or \
+      The new passphrase may be the old one, to change what a guess of it costs. It comes from ARCHIVIST_NEW_PASSPHRASE, ARCHIVIST_NEW_PASSCOMMAND or \
       ARCHIVIST_NEW_PASSPHRASE_FD, else from the terminal. An empty one is an error, unless \
       ARCHIVIST_EMPTY_PASSPHRASE_IS_OK=yes is set.
       """)
@@ -137,10 +141,13 @@ struct KeyChangePassphrase: ParsableCommand {
   @Argument(help: .repository)
   var location: BytesArgument?
 
+  @OptionGroup var cost: KeyCostOptions
+
   func run() throws {
     let session = Session(global)
     let (slots, repository) = try session.openSlots(location)
-    let new = try slots.changePassphrase(to: try session.newPassphrase(usesExisting: false))
+    let key = try session.newKey(usesExisting: false, cost: cost.kdfCost)
+    let new = try slots.changePassphrase(to: key.passphrase, parameters: key.parameters)
     if let new {
       try PrivateFile.write(new, to: Array(session.directories.keyFile(repository.id).utf8))
     }

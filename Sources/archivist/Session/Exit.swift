@@ -38,6 +38,12 @@ enum Exit {
   static func describe(_ error: any Error) -> (Message, ExitStatus) {
     switch error {
     case let error as PassphraseError: ("\(error)", error.exitStatus)
+    case CryptoError.noMemory(let bytes):
+      (
+        "there is no memory to stretch the passphrase: its key slot takes "
+          + "\(HumanText.size(bytes, precision: 0, iec: true)). Where there is more, `archivist key add` makes a slot that "
+          + "takes less: --kdf-cost 15, with a passphrase that is long and random", .failure(.other)
+      )
     case let error as KeyError: describe(error)
     case let error as StorageError: describe(error)
     case let error as RepositoryError: describe(error)

@@ -1,0 +1,68 @@
+import ArgumentParser
+import Crypto
+
+/// What a guess of a passphrase is to cost.
+enum KeyCost: Equatable, ExpressibleByArgument {
+  /// What the passphrase needs, and the memory of this machine allows.
+  case automatic
+  /// This binary logarithm of scrypt's N.
+  case logN(UInt8)
+
+  init?(argument: String) {
+    if argument == "auto" {
+      self = .automatic
+      return
+    }
+    let digits = argument.hasPrefix("2^") ? argument.dropFirst(2) : argument[...]
+    guard let number = UInt8(digits), ScryptParameters.accepted.contains(number) else { return nil }
+    self = .logN(number)
+  }
+
+  /// What was decided.
+  struct Choice: Equatable {
+    var parameters: ScryptParameters
+    /// What the passphrase needs, if there was no memory for that.
+    var wanted: ScryptParameters?
+  }
+
+  /// Not so much memory.
+  struct NotEnoughMemory: Error, Equatable, CustomStringConvertible {
+    let parameters: ScryptParameters
+    let available: UInt64
+
+    var description: String {
+      "--kdf-cost \(parameters.logN) takes \(HumanText.size(parameters.memory, iec: true)) of memory, and "
+        + "\(HumanText.size(available, iec: true)) are available"
+    }
+  }
+
+  /// Decides.
+  ///
+  /// - Parameters:
+  ///   - strength: How hard the passphrase is to guess.
+  ///   - available: The memory that can be had, if that is known.
+  /// - Returns: The parameters.
+  /// - Throws: `NotEnoughMemory`, if a cost is asked for that cannot be paid here.
+  func choice(
+    for strength: PassphraseStrength, available: UInt64?
+  ) throws(NotEnoughMemory) -> Choice {
+    let memory = available ?? .max
+    switch self {
+    case .logN(let logN):
+      let parameters = ScryptParameters(logN: logN, r: 8, p: 1)
+      guard parameters.memory <= memory else {
+        throw NotEnoughMemory(parameters: parameters, available: memory)
+      }
+      return Choice(parameters: parameters)
+    case .automatic:
+      if strength.isSufficient { return Choice(parameters: .quick) }
+      var parameters = ScryptParameters.default
+      // As much again for everything else, now and when it is opened.
+      while parameters.logN > ScryptParameters.quick.logN, 2 * parameters.memory > memory {
+        parameters.logN -= 1
+      }
+      return Choice(
+        parameters: parameters, wanted: parameters == .default ? nil : ScryptParameters.default)
+    }
+  }
+}
