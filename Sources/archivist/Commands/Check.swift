@@ -56,6 +56,9 @@ struct Check: ParsableCommand {
   @Flag(name: [.long, .customShort("n")], help: "With --repair: say what would be done.")
   var dryRun = false
 
+  @Flag(help: "Print what was found as one JSON document, instead of all other output.")
+  var json = false
+
   func validate() throws {
     if repositoryOnly, archivesOnly || selection.isGiven {
       throw ValidationError("--repository-only leaves no archives to be checked")
@@ -91,7 +94,7 @@ struct Check: ParsableCommand {
       // A check names key slots that cannot be used among all that is wrong.
       let repository = try session.open(path, namesSlots: false)
       if repair {
-        try RepairCommand(session: session, repository: repository, isDryRun: dryRun)
+        try RepairCommand(session: session, repository: repository, isDryRun: dryRun, isJSON: json)
           .run(try checkOptions(repository, session), meter)
       } else {
         try check(repository, session, meter)
@@ -129,12 +132,21 @@ struct Check: ParsableCommand {
     progress?.finish()
     if let place, let end = found.verifiedUpTo { save(end, place, report) }
     var count = found.problemCount
-    for problem in found.problems { report.warning(.damage, "\(name: Array(problem.utf8))") }
+    var problems = found.problems
+    for problem in problems { report.warning(.damage, "\(name: Array(problem.utf8))") }
     if !repositoryOnly, let vanished = try session.vanished(from: repository) {
       count += 1
+      problems.append("\(vanished)")
       report.warning(.various, "\(vanished)")
     }
     if !repositoryOnly { try session.noteReturnedArchives(in: repository) }
+    if json {
+      return try session.output.write(
+        CommandJSON.check(
+          found, problems: problems, readsContents: verifiesData,
+          of: try ArchiveJSON.repository(repository)
+        ).lines() + [0x0a])
+    }
     guard !global.quiet else { return }
     var text =
       "Checked \(HumanText.count(found.segments, "segment")) and "
@@ -168,6 +180,9 @@ struct Check: ParsableCommand {
     let found = try StorageCheck.run(try session.storage(at: path), meter: meter)
     progress?.finish()
     for problem in found.problems { session.report.warning(.damage, "\(problem)") }
+    if json {
+      return try session.output.write(CommandJSON.storageCheck(found).lines() + [0x0a])
+    }
     guard !global.quiet else { return }
     try session.output.write(
       "Read \(HumanText.count(found.objects, "object")), \(HumanText.size(found.bytes)): "

@@ -20,6 +20,9 @@ struct Compact: ParsableCommand {
   @Option(help: "Rewrite a segment if at least this many percent of it are unused.")
   var threshold = 10
 
+  @Flag(help: "Print what was done as one JSON document, instead of all other output.")
+  var json = false
+
   func validate() throws {
     if !(0...99).contains(threshold) { throw ValidationError("--threshold: 0 to 99 percent") }
   }
@@ -52,7 +55,10 @@ struct Compact: ParsableCommand {
         .various,
         "\(lease). Until then it counts as a running operation, and what that may need is kept")
     }
-    if !global.quiet {
+    if json {
+      try session.output.write(
+        CommandJSON.compaction(report, of: try ArchiveJSON.repository(repository)).lines() + [0x0a])
+    } else if !global.quiet {
       var text =
         report.waitingSegments > 0 ? "Nothing can be freed yet" : "There is nothing to free"
       if report.removedSegments > 0 {

@@ -34,6 +34,9 @@ struct Delete: ParsableCommand {
   @Flag(help: "Give up an archive that cannot be read any more, named by its whole id.")
   var damaged = false
 
+  @Flag(help: "Print what was done as one JSON document, instead of all other output.")
+  var json = false
+
   func run() throws {
     let session = Session(global)
     let location = try session.location(self.location)
@@ -54,11 +57,16 @@ struct Delete: ParsableCommand {
       try demandThatAllAreMeant(selected, of: all)
       chosen += selected.filter { !known.contains($0.id) }
     }
-    for archive in chosen where list || dryRun {
+    let description = try ArchiveJSON.repository(repository)
+    for archive in chosen where (list || dryRun) && !json {
       let verb = dryRun ? "Would delete archive: " : "Deleting archive: "
       try session.output.write("\(verb)\(name: Array(archive.name.utf8))\n" as Message)
     }
     if !dryRun { try session.delete(chosen, in: repository) }
+    if json {
+      try session.output.write(
+        CommandJSON.deletion(chosen, from: description, isDryRun: dryRun).lines() + [0x0a])
+    }
     try session.output.finish()
   }
 }
@@ -94,15 +102,23 @@ extension Delete {
   private func giveUp(
     _ names: [[UInt8]], _ repository: Repository, _ session: Session
   ) throws {
+    var givenUp: [Digest256] = []
     for name in names {
       guard name.starts(with: Array("id:".utf8)), let id = Digest256(hex: name.dropFirst(3)) else {
         throw CommandFailure("--damaged: name the archive by its whole id, as id:64 digits")
       }
-      if list || dryRun {
+      givenUp.append(id)
+      if list || dryRun, !json {
         let verb = dryRun ? "Would give up archive: " : "Giving up archive: "
         try session.output.write("\(verb)\(name: name)\n" as Message)
       }
       if !dryRun { try repository.giveUp(id) }
+    }
+    if json {
+      try session.output.write(
+        CommandJSON.givenUp(
+          givenUp, from: try ArchiveJSON.repository(repository), isDryRun: dryRun
+        ).lines() + [0x0a])
     }
     try session.output.finish()
   }

@@ -34,6 +34,9 @@ struct Prune: ParsableCommand {
   @Flag(name: [.long, .customShort("s")], help: "Print figures at the end.")
   var stats = false
 
+  @Flag(help: "Print what was done as one JSON document, instead of all other output.")
+  var json = false
+
   func validate() throws {
     // Without this, a forgotten option would remove every archive.
     if rules.rules.isEmpty {
@@ -52,7 +55,8 @@ struct Prune: ParsableCommand {
       all.filter { $0.manifest.kind == .archive }, session, of: isOfAll ? .all : .asNamed)
     let plan = try rules.plan(for: archives, in: repository, keepsNewest: !allowNone)
     say(plan, archives, session)
-    if list {
+    let description = try ArchiveJSON.repository(repository)
+    if list, !json {
       for group in plan.groups {
         if plan.groups.count > 1 {
           try session.output.write(group.identity.heading + ":\n")
@@ -64,7 +68,10 @@ struct Prune: ParsableCommand {
       try session.delete(plan.removed.map(\.id), in: repository)
       try repository.removeCheckpoints(Parent.superseded(all))
     }
-    if stats {
+    if json {
+      try session.output.write(
+        CommandJSON.pruning(plan, of: description, isDryRun: dryRun).lines() + [0x0a])
+    } else if stats {
       let verb = dryRun ? "Would delete" : "Deleted"
       try session.output.write(
         "\(verb) \(HumanText.count(plan.removed.count, "archive")), kept \(plan.kept.count).\n"

@@ -6,6 +6,8 @@ struct RepairCommand {
   let session: Session
   let repository: Repository
   let isDryRun: Bool
+  /// Whether a document is printed instead of text.
+  let isJSON: Bool
 
   func run(_ options: CheckOptions, _ meter: Meter) throws {
     let report = session.report
@@ -29,6 +31,13 @@ struct RepairCommand {
     if isDryRun { try show(found, "Would do") }
     for text in found.remaining { report.warning(.damage, "\(text)") }
     for text in found.lost { report.warning(.damage, "\(name: Array(text.utf8))") }
+    if isJSON {
+      return try session.output.write(
+        CommandJSON.repair(
+          found, readsContents: options.verifyData, isDryRun: isDryRun,
+          of: try ArchiveJSON.repository(repository)
+        ).lines() + [0x0a])
+    }
     guard !session.options.quiet else { return }
     if found.check.isClean {
       try session.output.write("No problems found: there is nothing to repair.\n")
@@ -44,7 +53,7 @@ struct RepairCommand {
     for problem in plan.check.problems {
       session.report.warning(.damage, "\(name: Array(problem.utf8))")
     }
-    guard !plan.actions.isEmpty else { return }
+    guard !plan.actions.isEmpty, !isJSON else { return }
     try session.output.write("\(title):\n" + plan.actions.map { "  \($0)\n" }.joined())
   }
 
@@ -53,9 +62,10 @@ struct RepairCommand {
     if let answer = session.environment.text(variable, "BORG_CHECK_I_KNOW_WHAT_I_AM_DOING") {
       return answer == "YES"
     }
-    guard isatty(STDIN_FILENO) != 0 else {
+    guard isatty(STDIN_FILENO) != 0, !isJSON else {
+      let obstacle = isJSON ? "--json leaves no room for that" : "there is no terminal"
       throw CommandFailure(
-        "--repair asks first, and there is no terminal: set \(variable)=YES to agree",
+        "--repair asks first, and \(obstacle): set \(variable)=YES to agree",
         status: .failure(.cancelled))
     }
     try session.output.write("Type YES to go on: ")

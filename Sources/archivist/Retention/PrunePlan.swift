@@ -45,7 +45,8 @@ struct KeepReason: Equatable, CustomStringConvertible {
   /// As borg's listing has it: `daily #3`, `weekly[oldest] #2`.
   var description: String { "\(name)\(isOldest ? "[oldest]" : "") #\(number)" }
 
-  private var name: String {
+  /// The rule, as `--list` and programs have it.
+  var name: String {
     switch rule {
     case .within: "within"
     // borg has one rule for both, and programs know it by this name.

@@ -86,7 +86,7 @@ enum ArchiveJSON {
       + (Double(manifest.end.nanoseconds) - Double(manifest.start.nanoseconds)) / 1e9
   }
 
-  private static func time(_ time: Timestamp) -> String {
+  static func time(_ time: Timestamp) -> String {
     TimeText.json(CivilTime(time, in: .local))
   }
 

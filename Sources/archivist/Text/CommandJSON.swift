@@ -1,0 +1,126 @@
+import ChunkStore
+import Crypto
+
+/// The documents that commands print which change or check a repository, with `--json`.
+///
+/// borg has none for these. docs/usage/json.md names every member; none is ever renamed.
+enum CommandJSON {
+  /// What `delete` has deleted, or would.
+  static func deletion(
+    _ archives: [Archive], from repository: (String, JSON), isDryRun: Bool
+  ) -> JSON {
+    .object([
+      ("archives", .array(archives.map { .object(members(of: $0)) })),
+      ("deleted", .unsigned(UInt64(archives.count))), ("dry_run", .bool(isDryRun)), repository,
+    ])
+  }
+
+  /// The archives that `delete --damaged` has given up, of which nothing but the id is known.
+  static func givenUp(
+    _ archives: [Digest256], from repository: (String, JSON), isDryRun: Bool
+  ) -> JSON {
+    .object([
+      ("archives", .array(archives.map { .object([("id", .string($0.hex))]) })),
+      ("deleted", .unsigned(UInt64(archives.count))), ("dry_run", .bool(isDryRun)), repository,
+    ])
+  }
+
+  /// What `prune` has kept and deleted, or would.
+  static func pruning(
+    _ plan: PrunePlan<Archive>, of repository: (String, JSON), isDryRun: Bool
+  ) -> JSON {
+    let archives = plan.groups.flatMap { group in
+      group.decisions.map { JSON.object(members(of: $0, in: group.identity)) }
+    }
+    return .object([
+      ("archives", .array(archives)), ("deleted", .unsigned(UInt64(plan.removed.count))),
+      ("dry_run", .bool(isDryRun)), ("kept", .unsigned(UInt64(plan.kept.count))), repository,
+    ])
+  }
+
+  private static func members(
+    of decision: PrunePlan<Archive>.Decision, in group: ArchiveGroup
+  ) -> [(String, JSON)] {
+    let shared = group.values.map { value in
+      (value.key.rawValue, JSON.array(value.texts.map { .string(NameText.replacingInvalid($0)) }))
+    }
+    let rule: JSON =
+      decision.reason.map { reason in
+        .object([
+          ("name", .string(reason.name)), ("number", .unsigned(UInt64(reason.number))),
+          ("oldest", .bool(reason.isOldest)),
+        ])
+      } ?? .null
+    return [
+      ("deleted", .bool(decision.reason == nil)), ("group", .object(shared)),
+    ] + members(of: decision.archive.id) + [("rule", rule)]
+  }
+
+  private static func members(of archive: Archive) -> [(String, JSON)] {
+    [
+      ("hostname", .string(archive.manifest.hostname)), ("id", .string(archive.id.hex)),
+      ("name", .string(archive.name)), ("start", .string(ArchiveJSON.time(archive.manifest.start))),
+    ]
+  }
+
+  /// What `compact` has freed.
+  static func compaction(_ report: CompactionReport, of repository: (String, JSON)) -> JSON {
+    .object([
+      ("damaged_segments", .array(report.damagedSegments.sorted().map { .string($0.hex) })),
+      ("freed_bytes", .integer(Int64(report.freedBytes))),
+      ("kept_segments", .integer(Int64(report.keptSegments))),
+      ("moved_bytes", .integer(Int64(report.movedBytes))),
+      ("removed_bytes", .integer(Int64(report.removedBytes))),
+      ("removed_segments", .integer(Int64(report.removedSegments))), repository,
+      ("waiting_segments", .integer(Int64(report.waitingSegments))),
+      ("waits_for", .array(report.waitsFor.map { .string($0) })),
+    ])
+  }
+
+  /// What `check` has looked at and found.
+  ///
+  /// - Parameters:
+  ///   - report: What was found.
+  ///   - problems: The same in words, with what the client itself has found.
+  ///   - readsContents: Whether it was a check with `--verify-data`.
+  ///   - repository: The repository.
+  /// - Returns: The document.
+  static func check(
+    _ report: CheckReport, problems: [String], readsContents: Bool, of repository: (String, JSON)
+  ) -> JSON {
+    .object([
+      ("archives", .integer(Int64(report.archives))), ("contents_read", .bool(readsContents)),
+      ("problem_count", .integer(Int64(problems.count + report.untold))),
+      ("problems", .array(problems.map { .string($0) })),
+      ("quarantined_segments", .integer(Int64(report.quarantined))), repository,
+      ("segments", .integer(Int64(report.segments))),
+      ("verified_bytes", .integer(Int64(report.verifiedBytes))),
+      ("verified_chunks", .integer(Int64(report.verifiedChunks))),
+    ])
+  }
+
+  /// What `check --storage-only` has read and found.
+  static func storageCheck(_ report: StorageCheck.Report) -> JSON {
+    .object([
+      ("objects", .integer(Int64(report.objects))),
+      ("problem_count", .integer(Int64(report.problems.count))),
+      ("problems", .array(report.problems.map { .string($0) })),
+      ("verified_bytes", .integer(Int64(report.bytes))),
+    ])
+  }
+
+  /// What `check --repair` has found and done, or would do.
+  static func repair(
+    _ report: RepairReport, readsContents: Bool, isDryRun: Bool, of repository: (String, JSON)
+  ) -> JSON {
+    .object([
+      ("actions", .array(report.actions.map { .string($0) })),
+      ("contents_read", .bool(readsContents)), ("dry_run", .bool(isDryRun)),
+      ("lost", .array(report.lost.map { .string($0) })),
+      ("problem_count", .integer(Int64(report.check.problemCount))),
+      ("problems", .array(report.check.problems.map { .string($0) })),
+      ("remaining", .array(report.remaining.map { .string($0) })), repository,
+      ("salvaged_blocks", .integer(Int64(report.salvagedBlocks))),
+    ])
+  }
+}
