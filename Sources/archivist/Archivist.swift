@@ -37,7 +37,10 @@ struct Archivist: ParsableCommand {
     OutputWriter.ignoreSignals()
     OpenFiles.raiseLimit()
     do {
-      let arguments = ArgumentBytes.encode(all: try CommandLineBytes.all().dropFirst())
+      let words = try CommandLineBytes.all()
+      let style = try CommandStyle.of(program: words.first ?? [], environment: .process)
+      CommandStyle.process.withLock { $0 = style }
+      let arguments = ArgumentBytes.encode(all: try understood(words.dropFirst(), style))
       if let page = try HelpTopic.page(for: arguments) {
         let output = OutputWriter()
         try output.write(page + "\n")
@@ -58,5 +61,22 @@ struct Archivist: ParsableCommand {
       if isRequest, failure != 0 { Exit.end(OutputError(failure)) }
       Exit.leave(isRequest ? .success : .failure(.commandLine))
     }
+  }
+
+  /// The arguments as archivist's own, whatever style they are in.
+  private static func understood(
+    _ words: ArraySlice<[UInt8]>, _ style: CommandStyle
+  ) throws -> [[UInt8]] {
+    guard style == .borg else { return Array(words) }
+    Exit.readStyle(.process)
+    let line = try BorgCommandLine(Array(words))
+    if line.asksForVersion {
+      let output = OutputWriter()
+      try output.write("borg \(CommandStyle.borgVersion)\n")
+      try output.finish()
+      Exit.leave(.success)
+    }
+    BorgRun.begin(line)
+    return line.arguments
   }
 }

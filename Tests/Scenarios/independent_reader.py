@@ -799,6 +799,7 @@ def decode_archive(body):
             1: text, 2: byte, 3: text, 4: text, 5: text, 6: Reader.timestamp,
             7: Reader.timestamp, 8: tree, 9: blobs, 11: text, 13: roots, 15: text, 17: text,
             19: figures, 21: text, 23: lambda reader: (reader.digest(), reader.digest()),
+            25: Reader.rest,
         },
     )
     need(archive, 2, 4, 6)

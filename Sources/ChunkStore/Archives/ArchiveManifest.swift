@@ -27,6 +27,8 @@ public struct ArchiveManifest: Hashable, Sendable {
   public var comment = ""
   /// The command that made it, argument by argument, as bytes.
   public var commandLine: [[UInt8]] = []
+  /// The directory that it was made in, which relative paths are relative to; empty if not recorded.
+  public var workingDirectory: [UInt8] = []
   /// What this archive is the next one of: archives of a series follow each other.
   public var series = ""
   /// The directories that were archived.
@@ -125,10 +127,13 @@ public struct ArchiveManifest: Hashable, Sendable {
     static let statistics: UInt64 = 19
     static let program: UInt64 = 21
     static let origin: UInt64 = 23
+    static let workingDirectory: UInt64 = 25
   }
 
   /// Arguments behind this many bytes are left out of the record.
   private static let commandLineLimit = 256 << 10
+  /// A path of more bytes is not recorded.
+  private static let workingDirectoryLimit = 64 << 10
   /// Roots behind this many bytes are left out; without its root a file is never taken as settled.
   private static let rootsLimit = 512 << 10
 
@@ -177,6 +182,9 @@ public struct ArchiveManifest: Hashable, Sendable {
         field.digest(origin.repository)
         field.digest(origin.archive)
       }
+    }
+    if !workingDirectory.isEmpty, workingDirectory.count <= Self.workingDirectoryLimit {
+      writer.field(Field.workingDirectory) { $0.raw(workingDirectory) }
     }
     guard writer.count < Limits.archiveSize - Padding.minimum else {
       throw .limitExceeded(
@@ -235,6 +243,7 @@ public struct ArchiveManifest: Hashable, Sendable {
       case Field.origin:
         manifest.origin = Origin(
           repository: try value.digest(), archive: try value.digest())
+      case Field.workingDirectory: manifest.workingDirectory = Array(value.rest())
       default:
         try FieldReader.passOver(number)
         continue

@@ -44,18 +44,35 @@ extension Repository {
   public func figures(
     of archive: Archive, problem: (any Error) -> Void
   ) throws -> ArchiveFigures {
+    try figures(ofAll: [archive], problem: problem)
+  }
+
+  /// Adds up what archives refer to, each of them by itself, and what only they refer to together.
+  ///
+  /// - Parameters:
+  ///   - archives: The archives.
+  ///   - problem: Told of archives, and of nodes of their trees, that cannot be had: the figures
+  ///     are without them.
+  /// - Returns: Their figures, as of now.
+  /// - Throws: Errors of the storage.
+  public func figures(
+    ofAll archives: [Archive], problem: (any Error) -> Void
+  ) throws -> ArchiveFigures {
     var figures = ArchiveFigures()
-    figures.files = archive.manifest.statistics.files
-    figures.originalSize = archive.manifest.statistics.originalSize
     var sums = try SubtreeSums(self)
-    figures.compressedSize = try sums.sum(archive.manifest.tree, problem).compressedSize
-    // First everything that the others refer to; what is new after that is only this one's.
+    for archive in archives {
+      figures.files += archive.manifest.statistics.files
+      figures.originalSize += archive.manifest.statistics.originalSize
+      figures.compressedSize += try sums.sum(archive.manifest.tree, problem).compressedSize
+    }
+    // First everything that the others refer to; what is new after that is only theirs.
+    let own = Set(archives.map(\.id))
     let marker = try Marker(self)
-    for other in try archives(whatever: problem) where other.id != archive.id {
+    for other in try self.archives(whatever: problem) where !own.contains(other.id) {
       try marker.mark(other.manifest.tree) { _ in }
     }
     let before = marker.marks.contentSize()
-    try marker.mark(archive.manifest.tree) { _ in }
+    for archive in archives { try marker.mark(archive.manifest.tree) { _ in } }
     figures.deduplicatedSize = marker.marks.contentSize() - before
     return figures
   }

@@ -13,6 +13,8 @@ struct NewArchive: Sendable {
   let user: String
   let comment: String
   let commandLine: [[UInt8]]
+  /// What relative paths are relative to.
+  let workingDirectory: [UInt8]
   let series: String
   let roots: [ArchiveManifest.Root]
 
@@ -25,6 +27,7 @@ struct NewArchive: Sendable {
     manifest.username = user
     manifest.comment = comment
     manifest.commandLine = commandLine
+    manifest.workingDirectory = workingDirectory
     manifest.series = series
     manifest.program = "archivist \(Archivist.version)"
     manifest.roots = roots

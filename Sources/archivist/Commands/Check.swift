@@ -147,6 +147,7 @@ struct Check: ParsableCommand {
           of: try ArchiveJSON.repository(repository)
         ).lines() + [0x0a])
     }
+    guard session.style == .native || global.info || global.debug else { return }
     guard !global.quiet else { return }
     var text =
       "Checked \(HumanText.count(found.segments, "segment")) and "
@@ -183,6 +184,7 @@ struct Check: ParsableCommand {
     if json {
       return try session.output.write(CommandJSON.storageCheck(found).lines() + [0x0a])
     }
+    guard session.style == .native || global.info || global.debug else { return }
     guard !global.quiet else { return }
     try session.output.write(
       "Read \(HumanText.count(found.objects, "object")), \(HumanText.size(found.bytes)): "

@@ -58,7 +58,7 @@ struct Compact: ParsableCommand {
     if json {
       try session.output.write(
         CommandJSON.compaction(report, of: try ArchiveJSON.repository(repository)).lines() + [0x0a])
-    } else if !global.quiet {
+    } else if !global.quiet, session.style == .native || global.info || global.debug {
       var text =
         report.waitingSegments > 0 ? "Nothing can be freed yet" : "There is nothing to free"
       if report.removedSegments > 0 {

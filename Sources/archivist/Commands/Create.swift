@@ -107,7 +107,9 @@ struct Create: ParsableCommand {
     }
     // One of another machine is not met on the walk.
     let identity = try (session.storage(at: path) as? LocalStorage)?.identity()
-    let listing = Listing(session.report, isOn: output.list, filter: output.filter)
+    let listing = Listing(
+      session.report, isOn: output.list, filter: output.filter,
+      sources: session.style == .borg && listed == nil ? SourcePaths(roots) : nil)
     let counters = Progress.isShown(session) && !dryRun ? BackupCounters() : nil
     var run = runOptions(
       rules, skip: identity.map { FileIdentity(device: $0.device, inode: $0.inode) }, start)
@@ -132,6 +134,7 @@ struct Create: ParsableCommand {
       name: name, start: start, time: try archiveTime(start), isTimeGiven: timestamp != nil,
       hostname: String(decoding: placeholders.hostname, as: UTF8.self), user: user,
       comment: expandedComment, commandLine: try CommandLineBytes.all(),
+      workingDirectory: WalkRoot.workingDirectory() ?? [],
       series: try series ?? Parent.series(template: template, user: user, roots: roots),
       roots: (listed == nil ? roots.map(\.given) : [Array("/".utf8)]).map {
         ArchiveManifest.Root(path: $0, settledBefore: FileClocks.settledBefore(start))
@@ -194,10 +197,15 @@ struct Create: ParsableCommand {
         ("archive", ArchiveJSON.archive(archive, figures, long: false)),
         ArchiveJSON.cache(
           session.directories, repository, try repository.totals(problem: session.warn(about:))),
-        ArchiveJSON.encryption(repository), try ArchiveJSON.repository(repository),
+        ArchiveJSON.encryption(repository, session), try ArchiveJSON.repository(repository),
       ])
       try session.output.write(document.lines() + [0x0a])
     } else {
+      guard session.style == .native else {
+        let totals = try repository.totals(problem: session.warn(about:))
+        return try session.print(
+          BorgFigures.created(archive, figures, totals, in: repository), about: .stats)
+      }
       let rule = Array(ArchiveText.rule.utf8)
       try session.output.write(rule + ArchiveText.figures(archive, figures) + rule)
     }

@@ -31,6 +31,15 @@ struct Delete: ParsableCommand {
   @Flag(help: "Print the archives that are deleted.")
   var list = false
 
+  @Flag(
+    help: ArgumentHelp(
+      "Select archives that borg's clients have named NAME.checkpoint as well.",
+      visibility: .hidden))
+  var considerCheckpoints = false
+
+  @Flag(name: [.long, .customShort("s")], help: "Print figures at the end.")
+  var stats = false
+
   @Flag(help: "Give up an archive that cannot be read any more, named by its whole id.")
   var damaged = false
 
@@ -52,20 +61,30 @@ struct Delete: ParsableCommand {
     var chosen = try named.map { try session.archive($0, in: repository, for: .deletion) }
     if selection.isGiven {
       let known = Set(chosen.map(\.id))
-      let all = try repository.archives().filter { $0.manifest.kind == .archive }
+      let all = try repository.archives().filter {
+        considerCheckpoints && $0.manifest.kind == .archive || session.isShown($0)
+      }
       let selected = try selection.select(all, session, of: .asNamed)
       try demandThatAllAreMeant(selected, of: all)
       chosen += selected.filter { !known.contains($0.id) }
     }
     let description = try ArchiveJSON.repository(repository)
-    for archive in chosen where (list || dryRun) && !json {
+    for (number, archive) in chosen.enumerated() where (list || dryRun) && !json {
       let verb = dryRun ? "Would delete archive: " : "Deleting archive: "
-      try session.output.write("\(verb)\(name: Array(archive.name.utf8))\n" as Message)
+      let line: Message =
+        session.style == .native
+        ? "\(verb)\(name: Array(archive.name.utf8))"
+        : "\(verb)\(ArchiveText.entry(archive)) (\(number + 1)/\(chosen.count))"
+      try session.print([line], about: .list)
     }
+    var figures = DeletionFigures(session, repository, isWanted: stats && !dryRun && !json)
+    try figures.begin(chosen)
     if !dryRun { try session.delete(chosen, in: repository) }
     if json {
       try session.output.write(
         CommandJSON.deletion(chosen, from: description, isDryRun: dryRun).lines() + [0x0a])
+    } else {
+      try figures.finish()
     }
     try session.output.finish()
   }

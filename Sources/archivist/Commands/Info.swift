@@ -25,17 +25,16 @@ struct Info: ParsableCommand {
     let location = try session.location(self.location)
     let repository = try session.open(location.path)
     try repository.reading("info", problem: session.note) {
-      var archives: [Archive] = []
+      // Without any, figures of the whole repository would be taken for theirs.
+      var archives: [Archive]?
       if let name = location.archive, !name.isEmpty {
         archives = [try session.archive(name, in: repository)]
       } else if selection.isGiven {
         archives = try selection.select(
-          try session.archives(in: repository).filter { $0.manifest.kind == .archive }, session,
+          try session.archives(in: repository).filter(session.isShown), session,
           unmatched: .warning)
-        // Without any, figures of the whole repository would be taken for theirs.
-        if archives.isEmpty, !json { return }
       }
-      let figures = try archives.map {
+      let figures = try archives?.map {
         ($0, try repository.figures(of: $0, problem: session.warn(about:)))
       }
       if json {
@@ -48,10 +47,10 @@ struct Info: ParsableCommand {
   }
 
   private func printJSON(
-    _ archives: [(Archive, ArchiveFigures)], _ repository: Repository, _ session: Session
+    _ archives: [(Archive, ArchiveFigures)]?, _ repository: Repository, _ session: Session
   ) throws {
     var members: [(String, JSON)] = []
-    if !archives.isEmpty {
+    if let archives {
       members.append(
         (
           "archives",
@@ -61,22 +60,30 @@ struct Info: ParsableCommand {
     members += [
       ArchiveJSON.cache(
         session.directories, repository, try repository.totals(problem: session.warn(about:))),
-      ArchiveJSON.encryption(repository), try ArchiveJSON.repository(repository),
+      ArchiveJSON.encryption(repository, session), try ArchiveJSON.repository(repository),
     ]
-    if archives.isEmpty { members.append(("security_dir", .string(session.directories.config))) }
+    if archives == nil { members.append(("security_dir", .string(session.directories.config))) }
     try session.output.write(JSON.object(members).lines() + [0x0a])
   }
 
   private func printText(
-    _ archives: [(Archive, ArchiveFigures)], _ repository: Repository, _ session: Session
+    _ archives: [(Archive, ArchiveFigures)]?, _ repository: Repository, _ session: Session
   ) throws {
-    for (archive, figures) in archives {
+    if session.style == .borg {
+      let totals = try repository.totals(problem: session.warn(about:))
+      let lines =
+        archives.map { BorgFigures.archives($0, totals) }
+        ?? BorgFigures.repository(repository, session, totals)
+      for line in lines { try session.output.write(line.bytes + [0x0a]) }
+      return
+    }
+    for (archive, figures) in archives ?? [] {
       try session.output.write(ArchiveText.figures(archive, figures))
       try session.output.write(
         Message("Command line: ").bytes + NameText.commandLine(archive.manifest.commandLine)
           + Array("\n\n".utf8))
     }
-    guard archives.isEmpty else { return }
+    guard archives == nil else { return }
     let totals = try repository.totals(problem: session.warn(about:))
     let count = try session.archives(in: repository).filter { $0.manifest.kind == .archive }.count
     let lines: [Message] = [

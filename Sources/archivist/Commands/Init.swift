@@ -72,6 +72,14 @@ struct Init: ParsableCommand {
     let storage = try session.makeStorage(
       at: path, makesParents: makeParentDirs,
       mode: permissions?.mode ?? umask?.mode)
+    // A key that is there is another repository's.
+    if let file = session.directories.onlyKeyFile, encryption.isKeyWithClient,
+      try PrivateFile.read(Array(file.utf8)) != nil
+    {
+      throw CommandFailure(
+        "\(name: Array(file.utf8)): BORG_KEY_FILE names a file that is there already: its key would be "
+          + "lost", status: .failure(.other))
+    }
     let repository = try Repository.create(
       in: storage, suite: encryption.suite, passphrase: key?.passphrase,
       parameters: key?.parameters ?? .default,

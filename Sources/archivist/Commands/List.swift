@@ -81,7 +81,7 @@ struct List: ParsableCommand {
     }
     try session.noteReturnedArchives(in: repository)
     let all = try session.archives(in: repository).filter {
-      considerCheckpoints || $0.manifest.kind == .archive
+      considerCheckpoints || session.isShown($0)
     }
     var bound: Timestamp?
     if let asOf {
@@ -97,7 +97,7 @@ struct List: ParsableCommand {
     if json {
       let document = JSON.object([
         ("archives", .array(archives.map(lines.json))),
-        ArchiveJSON.encryption(repository), try ArchiveJSON.repository(repository),
+        ArchiveJSON.encryption(repository, session), try ArchiveJSON.repository(repository),
       ])
       try session.output.write(document.lines() + [0x0a])
       return

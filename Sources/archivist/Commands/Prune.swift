@@ -57,13 +57,19 @@ struct Prune: ParsableCommand {
     say(plan, archives, session)
     let description = try ArchiveJSON.repository(repository)
     if list, !json {
+      var number = 0
       for group in plan.groups {
-        if plan.groups.count > 1 {
-          try session.output.write(group.identity.heading + ":\n")
+        if plan.groups.count > 1, session.style == .native {
+          try session.print([group.identity.heading + ":"], about: .list)
         }
-        for decision in group.decisions { try print(decision, session) }
+        for decision in group.decisions {
+          if decision.reason == nil { number += 1 }
+          try print(decision, number, of: plan.removed.count, session)
+        }
       }
     }
+    var figures = DeletionFigures(session, repository, isWanted: stats && !dryRun && !json)
+    try figures.begin(plan.removed.map(\.id))
     if !dryRun {
       try session.delete(plan.removed.map(\.id), in: repository)
       try repository.removeCheckpoints(Parent.superseded(all))
@@ -71,7 +77,10 @@ struct Prune: ParsableCommand {
     if json {
       try session.output.write(
         CommandJSON.pruning(plan, of: description, isDryRun: dryRun).lines() + [0x0a])
-    } else if stats {
+    } else {
+      try figures.finish()
+    }
+    if stats, !json, session.style == .native {
       let verb = dryRun ? "Would delete" : "Deleted"
       try session.output.write(
         "\(verb) \(HumanText.count(plan.removed.count, "archive")), kept \(plan.kept.count).\n"
@@ -100,19 +109,19 @@ struct Prune: ParsableCommand {
 
   /// As borg prints it: what happens, then name, time and id.
   private func print(
-    _ decision: PrunePlan<Archive>.Decision, _ session: Session
+    _ decision: PrunePlan<Archive>.Decision, _ number: Int, of count: Int, _ session: Session
   ) throws {
     let archive = decision.archive.id
     let what: String
     if let reason = decision.reason {
       what = "Keeping archive (rule: \(reason)):"
     } else {
-      what = dryRun ? "Would prune:" : "Pruning archive:"
+      let place = session.style == .borg ? " (\(number)/\(count))" : ""
+      what = dryRun ? "Would prune:" : "Pruning archive\(place):"
     }
     let column = what + String(repeating: " ", count: max(0, 40 - what.utf8.count))
-    let name = archive.name + String(repeating: " ", count: max(0, 36 - archive.name.count))
-    let time = TimeText.list(CivilTime(archive.start, in: .local))
-    try session.output.write(
-      "\(column) \(name: Array(name.utf8)) \(time) [\(archive.id.hex)]\n" as Message)
+    // borg has four columns more.
+    let space = session.style == .borg ? "    " : ""
+    try session.print(["\(column)\(space) \(ArchiveText.entry(archive))"], about: .list)
   }
 }

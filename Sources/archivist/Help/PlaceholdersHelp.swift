@@ -17,6 +17,12 @@ enum PlaceholdersHelp {
       {archivist_version}       the version of archivist; {version} is the same
       {archivist_major}  {archivist_minor}  {archivist_patch}
                                 its parts
+      {borgversion}  {borgmajor}  {borgminor}  {borgpatch}
+                                the version of borg that borg's clients are told,
+                                and 1, 1.4 and 1.4.5 of it
+      {hostname:.8}  {user:>10}  {pid:x}  {unixtime:015d}
+                                any of them cut, filled or as another number, in
+                                the form of Python's formats
       {{  }}                    the braces themselves
 
       archivist create 'repo::{hostname}-{now:%Y-%m-%dT%H:%M}' /etc

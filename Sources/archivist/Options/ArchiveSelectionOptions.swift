@@ -92,6 +92,7 @@ struct ArchiveNameOptions: ParsableArguments {
     let hint = "\(what) (\(option)): `archivist list --short` shows all names" as Message
     switch unmatched {
     case .failure: throw CommandFailure(hint, status: .failure(.archiveMissing))
+    case .warning where session.style == .borg: session.report.info(hint)
     case .warning: session.report.warning(.patternNeverMatched, hint)
     }
     return []

@@ -11,7 +11,9 @@ struct RemoteShell: Sendable {
   var download: RateLimit?
 
   /// From the options, else the environment.
-  init(_ options: GlobalOptions, environment: Environment) throws {
+  init(
+    _ options: GlobalOptions, environment: Environment, style: CommandStyle = .native
+  ) throws {
     let line =
       options.rsh.map { Array($0.utf8) } ?? environment.nonEmpty("ARCHIVIST_RSH", "BORG_RSH")
       ?? Array("ssh".utf8)
@@ -22,7 +24,9 @@ struct RemoteShell: Sendable {
     }
     guard !words.isEmpty else { throw CommandFailure("--rsh: names no program") }
     remotePath =
-      options.remotePath ?? environment.text("ARCHIVIST_REMOTE_PATH") ?? "archivist"
+      options.remotePath ?? environment.text("ARCHIVIST_REMOTE_PATH")
+      // Otherwise what borg's variable names is borg.
+      ?? (style == .borg ? environment.text("BORG_REMOTE_PATH") : nil) ?? "archivist"
     upload = options.uploadRatelimit.flatMap { RateLimit(kibibytesPerSecond: $0) }
     download = options.downloadRatelimit.flatMap { RateLimit(kibibytesPerSecond: $0) }
   }

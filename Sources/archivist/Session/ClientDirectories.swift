@@ -12,29 +12,44 @@ import Glibc
 struct ClientDirectories: Sendable {
   /// Disposable: deleting it costs time.
   let cache: String
-  /// Key files, and what this client remembers of repositories.
+  /// What this client remembers of repositories, and key files, unless they are elsewhere.
   let config: String
+  /// Where key files are.
+  private let keys: String
+  /// The one key file, if there is to be no other.
+  let onlyKeyFile: String?
 
-  init(_ environment: Environment) {
+  /// Finds the directories.
+  ///
+  /// - Parameters:
+  ///   - environment: Names them.
+  ///   - style: borg's variables count in borg's style alone: otherwise borg's own files are in there.
+  init(_ environment: Environment, style: CommandStyle = .native) {
+    func text(_ own: String, _ borgs: String? = nil) -> String? {
+      environment.text(own) ?? (style == .borg ? borgs.flatMap { environment.text($0) } : nil)
+    }
+    let base = text("ARCHIVIST_BASE_DIR", "BORG_BASE_DIR")
     // Without a home, what Debian gives as one: it is never there.
     let home =
-      environment.text("ARCHIVIST_BASE_DIR") ?? HomeDirectory.own(environment.text("HOME"))
+      base ?? HomeDirectory.own(environment.text("HOME"))
       ?? (geteuid() == 0 ? "/root" : "/nonexistent")
-    func directory(_ own: String, _ xdg: String, _ standard: String) -> String {
-      if let directory = environment.text(own) { return directory }
-      if environment.text("ARCHIVIST_BASE_DIR") == nil, let base = environment.text(xdg),
-        !HomeDirectory.isAnothers(base)
-      {
+    func directory(_ kind: String, _ xdg: String, _ standard: String) -> String {
+      if let directory = text("ARCHIVIST_\(kind)_DIR", "BORG_\(kind)_DIR") { return directory }
+      if base == nil, let base = environment.text(xdg), !HomeDirectory.isAnothers(base) {
         return "\(base)/archivist"
       }
       return "\(home)/\(standard)/archivist"
     }
-    cache = directory("ARCHIVIST_CACHE_DIR", "XDG_CACHE_HOME", ".cache")
-    config = directory("ARCHIVIST_CONFIG_DIR", "XDG_CONFIG_HOME", ".config")
+    let settings = directory("CONFIG", "XDG_CONFIG_HOME", ".config")
+    cache = directory("CACHE", "XDG_CACHE_HOME", ".cache")
+    let isBorg = style == .borg
+    config = isBorg ? environment.text("BORG_SECURITY_DIR") ?? settings : settings
+    keys = isBorg ? environment.text("BORG_KEYS_DIR") ?? "\(settings)/keys" : "\(settings)/keys"
+    onlyKeyFile = isBorg ? environment.text("BORG_KEY_FILE") : nil
   }
 
   /// Where the key slot of a repository is, if the client keeps it.
-  func keyFile(_ id: RepositoryID) -> String { "\(config)/keys/\(id.hex)" }
+  func keyFile(_ id: RepositoryID) -> String { onlyKeyFile ?? "\(keys)/\(id.hex)" }
 }
 
 extension Environment {

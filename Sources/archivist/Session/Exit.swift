@@ -13,6 +13,16 @@ enum Exit {
   /// Where this client keeps what is its own.
   static let clientDirectories = Mutex<[String]>([])
 
+  /// What is done with the status at the very end, before the shell is told.
+  static let lastWords = Mutex<(@Sendable (ExitStatus, Int32) -> Void)?>(nil)
+
+  /// Decides which numbers the shell gets, by an option or else by the environment.
+  static func readStyle(_ environment: Environment, _ option: ExitStatus.Style? = nil) {
+    let variable = environment.text("ARCHIVIST_EXIT_CODES", "BORG_EXIT_CODES")
+    let wanted = option ?? variable.flatMap(ExitStatus.Style.init(rawValue:)) ?? .classic
+    style.withLock { $0 = wanted }
+  }
+
   /// A status that is no error in itself: what warnings make of a run.
   struct WithStatus: Error {
     let status: ExitStatus
@@ -31,7 +41,9 @@ enum Exit {
 
   static func leave(_ status: ExitStatus) -> Never {
     SignalWatch.process.waitIfDying()
-    exit(status.code(style.withLock { $0 }))
+    let code = status.code(style.withLock { $0 })
+    lastWords.withLock { $0 }?(status, code)
+    exit(code)
   }
 
   /// What an error means for the person who reads it, and for the shell.
@@ -58,7 +70,7 @@ enum Exit {
     case let error as RepositoryLocation.Invalid: ("\(error)", .failure(.commandLine))
     case let error as ClientMemory.Mismatch: ("\(error)", .failure(.repositoryReplayed))
     case let error as WalkRootError: (describe(error), .failure(.commandLine))
-    case let error as PlaceholderError: ("\(error)", .failure(.unknownPlaceholder))
+    case let error as PlaceholderError: ("\(error)", .failure(error.failure))
     case let error as FormatTemplateError: ("\(error)", .failure(.template))
     case let error as TimeSelector.NotATime: ("\(error)", .failure(.commandLine))
     case let error as SystemError:

@@ -16,6 +16,9 @@ struct GlobalOptions: ParsableArguments {
   @Flag(help: "Write messages as JSON, one object per line.")
   var logJson = false
 
+  @Flag(help: "Show sizes in powers of 1024: KiB, MiB, GiB.")
+  var iec = false
+
   @Option(help: "Exit codes: classic (0, 1, 2) or modern (one for each cause).")
   var exitCodes: ExitStatus.Style?
 
@@ -51,6 +54,7 @@ struct GlobalOptions: ParsableArguments {
   /// Options that may stand in front of the command as well, as with borg.
   static let flags: Set<String> = [
     "--info", "--verbose", "-v", "--debug", "--quiet", "-q", "--log-json", "--progress", "-p",
+    "--iec",
   ]
   static let options: Set<String> = [
     "--exit-codes", "--lock-wait", "--rsh", "--remote-path", "--upload-ratelimit",

@@ -6,6 +6,11 @@ import Glibc
 enum PrivateFile {
   private static let slash = UInt8(ascii: "/")
 
+  /// Whether there is something of this name.
+  static func isThere(_ path: [UInt8]) -> Bool {
+    unsafe withCString(path) { unsafe access($0, F_OK) } == 0
+  }
+
   /// The bytes of a file; `nil` if there is none.
   static func read(_ path: [UInt8]) throws(SystemError) -> [UInt8]? {
     let number = open(path, O_RDONLY)

@@ -7,6 +7,8 @@ import Synchronization
 /// One run of the program: its messages, its passphrases, its directories.
 final class Session {
   let options: GlobalOptions
+  /// Whose manners this run has.
+  let style: CommandStyle
   let report: Report
   let environment: Environment
   let directories: ClientDirectories
@@ -22,16 +24,16 @@ final class Session {
     let environment = Environment.process
     self.options = options
     self.environment = environment
-    directories = ClientDirectories(environment)
+    style = CommandStyle.process.withLock { $0 }
+    directories = ClientDirectories(environment, style: style)
     let level: Report.Level =
-      options.debug ? .debug : options.info ? .info : options.quiet ? .error : .notice
-    report = Report(minimum: level, format: options.logJson ? .json : .text)
+      options.debug
+      ? .debug : options.info ? .info : options.quiet ? .error : style == .borg ? .warning : .notice
+    report = Report(minimum: level, format: options.logJson ? .json : .text, style: style)
     output = OutputWriter(report: report)
     passphrases = PassphraseSources(environment: environment)
-    Exit.style.withLock { style in
-      let variable = environment.text("ARCHIVIST_EXIT_CODES", "BORG_EXIT_CODES")
-      style = options.exitCodes ?? variable.flatMap(ExitStatus.Style.init(rawValue:)) ?? .classic
-    }
+    Exit.readStyle(environment, options.exitCodes)
+    if options.iec { HumanText.usesPowersOf1024.store(true, ordering: .relaxed) }
     Exit.report.withLock { $0 = report }
     Exit.clientDirectories.withLock { $0 = [directories.cache, directories.config] }
   }
@@ -120,7 +122,7 @@ final class Session {
     guard let address = RemoteAddress(path) else {
       throw RepositoryLocation.Invalid.unsupported(path)
     }
-    let shell = try RemoteShell(options, environment: environment)
+    let shell = try RemoteShell(options, environment: environment, style: style)
     return try RemoteStorage(
       location: path, path: address.path, making: making,
       spoolDirectory: "\(directories.cache)/uploads"

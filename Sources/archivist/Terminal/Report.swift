@@ -46,13 +46,18 @@ final class Report: Sendable {
   private let descriptor: Int32
   private let minimum: Level
   private let format: Format
+  private let style: CommandStyle
   private let state = Mutex(State())
 
   /// Whether people see this on a screen.
   let isTerminal: Bool
 
   /// Reports what is at least of level `minimum` to `descriptor`.
-  init(to descriptor: Int32 = STDERR_FILENO, minimum: Level = .notice, format: Format = .text) {
+  init(
+    to descriptor: Int32 = STDERR_FILENO, minimum: Level = .notice, format: Format = .text,
+    style: CommandStyle = .native
+  ) {
+    self.style = style
     self.descriptor = descriptor
     self.minimum = minimum
     self.format = format
@@ -119,8 +124,37 @@ final class Report: Sendable {
   func item(path: [UInt8]) {
     switch format {
     case .text: line(NameText.display(path))
-    case .json: line(record(.info, Message("\(name: path)"), logger: "archivist.output.list"))
+    case .json: line(record(.info, Message("\(name: path)"), logger: logger(.list)))
     }
+  }
+
+  /// What output that was asked for is about; programs tell it apart by the name of its logger.
+  enum Topic: String, Sendable {
+    case list
+    case stats
+    case showVersion = "show-version"
+    case showStatus = "show-rc"
+  }
+
+  /// Lines of output that were asked for, which are shown whatever level messages have.
+  ///
+  /// - Parameters:
+  ///   - lines: The lines, each without its end.
+  ///   - topic: What they are about.
+  ///   - level: How much they matter, for programs.
+  func output(_ lines: [Message], about topic: Topic, level: Level = .info) {
+    for text in lines {
+      switch format {
+      case .text: line(text.bytes)
+      case .json: line(record(level, text, logger: logger(topic)))
+      }
+    }
+  }
+
+  private func logger(_ topic: Topic?) -> String {
+    let program = style == .borg ? "borg" : "archivist"
+    guard let topic else { return style == .borg ? "borg.archiver" : program }
+    return "\(program).output.\(topic.rawValue)"
   }
 
   /// A line of output that is no message, such as an object for programs.
@@ -200,7 +234,7 @@ final class Report: Sendable {
         }
       return Array(prefix.utf8) + message.bytes + [UInt8(ascii: "\n")]
     case .json:
-      return record(level, message, logger: "archivist", messageID) + [UInt8(ascii: "\n")]
+      return record(level, message, logger: logger(nil), messageID) + [UInt8(ascii: "\n")]
     }
   }
 

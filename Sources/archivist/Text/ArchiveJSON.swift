@@ -10,6 +10,9 @@ enum ArchiveJSON {
     if long { members.append(("chunker_params", chunker(manifest.chunker))) }
     members.append(("command_line", commandLine(manifest)))
     if long { members.append(("comment", .string(manifest.comment))) }
+    if !manifest.workingDirectory.isEmpty {
+      members += JSON.members("cwd", manifest.workingDirectory)
+    }
     members += [
       ("duration", .number(duration(manifest))),
       ("end", .string(time(manifest.end))),
@@ -55,8 +58,20 @@ enum ArchiveJSON {
     )
   }
 
-  static func encryption(_ repository: Repository) -> (String, JSON) {
-    ("encryption", .object([("mode", .string(repository.suite.name))]))
+  /// How a repository is encrypted: in borg's style in borg's word, with the cipher beside it.
+  static func encryption(_ repository: Repository, _ session: Session) -> (String, JSON) {
+    let name = repository.suite.name
+    guard session.style == .borg, repository.suite.encrypts else {
+      return ("encryption", .object([("mode", .string(name))]))
+    }
+    let file = session.directories.keyFile(repository.id)
+    var members: [(String, JSON)] = [("cipher", .string(name))]
+    if PrivateFile.isThere(Array(file.utf8)) {
+      members += [("keyfile", .string(file)), ("mode", .string("keyfile"))]
+    } else {
+      members.append(("mode", .string("repokey")))
+    }
+    return ("encryption", .object(members))
   }
 
   static func cache(

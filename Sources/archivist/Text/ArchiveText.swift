@@ -35,5 +35,12 @@ enum ArchiveText {
     return lines.flatMap { $0.bytes + [0x0a] }
   }
 
+  /// Name, time and id in columns, as lists show an archive.
+  static func entry(_ archive: Archive) -> Message {
+    let name = archive.name + String(repeating: " ", count: max(0, 36 - archive.name.count))
+    let time = TimeText.list(CivilTime(archive.start, in: .local))
+    return "\(name: Array(name.utf8)) \(time) [\(archive.id.hex)]"
+  }
+
   static func size(_ bytes: UInt64) -> String { HumanText.size(Int64(clamping: bytes)) }
 }

@@ -1,11 +1,16 @@
 import Glibc
+import Synchronization
 
 /// Numbers as people read them, in borg's forms.
 enum HumanText {
+  /// Whether sizes are shown in powers of 1024 where nothing else is said; set once, at the start.
+  static let usesPowersOf1024 = Atomic(false)
+
   /// A number of bytes: `999 B`, `1.23 kB`, `12.34 MB`; with `iec` in powers of 1024, `1.21 KiB`.
   static func size(
-    _ bytes: some BinaryInteger, precision: Int = 2, iec: Bool = false, sign: Bool = false
+    _ bytes: some BinaryInteger, precision: Int = 2, iec: Bool? = nil, sign: Bool = false
   ) -> String {
+    let iec = iec ?? usesPowersOf1024.load(ordering: .relaxed)
     let units =
       iec
       ? ["", "Ki", "Mi", "Gi", "Ti", "Pi", "Ei", "Zi", "Yi"]

@@ -8,6 +8,8 @@ import Glibc
 ///     {hostname} {fqdn} {reverse-fqdn}
 ///     {user} {pid} {uuid4}
 ///     {version} {archivist_version} {archivist_major} {archivist_minor} {archivist_patch}
+///     {borgversion} {borgmajor} {borgminor} {borgpatch}
+///     {hostname:.8} {pid:x}     any of them with a format, as Python has it
 ///     {{ }}                     the braces themselves
 struct Placeholders {
   /// The moment of `{now}`.
@@ -71,8 +73,19 @@ struct Placeholders {
     default: break
     }
     guard let value = plainValue(of: text) else { throw .unknown(name) }
-    guard format.isEmpty else { throw .noFormat(name) }
-    return value
+    guard !format.isEmpty else { return value }
+    var result: [UInt8] = []
+    guard let layout = FormatLayout(format),
+      Self.number(text, value).map({ layout.append(number: $0, to: &result) })
+        ?? layout.append(text: value, to: &result)
+    else { throw .invalidFormat(name, format) }
+    return result
+  }
+
+  /// The value of a placeholder that is a number; `nil` if it is text.
+  private static func number(_ name: String, _ value: [UInt8]) -> UInt64? {
+    guard name == "pid" || name == "unixtime" else { return nil }
+    return UInt64(String(decoding: value, as: UTF8.self))
   }
 
   private func plainValue(of name: String) -> [UInt8]? {
@@ -90,9 +103,19 @@ struct Placeholders {
     case "archivist_major": versionPart(0)
     case "archivist_minor": versionPart(1)
     case "archivist_patch": versionPart(2)
+    case "borgversion": Array(CommandStyle.borgVersion.utf8)
+    case "borgmajor": Self.borgVersion(1)
+    case "borgminor": Self.borgVersion(2)
+    case "borgpatch": Self.borgVersion(3)
     case "uuid4": Array(Self.uuid4().utf8)
     default: nil
     }
+  }
+
+  /// The first parts of the version of borg whose manners are known.
+  private static func borgVersion(_ parts: Int) -> [UInt8] {
+    Array(
+      CommandStyle.borgVersion.split(separator: ".").prefix(parts).joined(separator: ".").utf8)
   }
 
   private func versionPart(_ place: Int) -> [UInt8] {
@@ -131,8 +154,8 @@ struct Placeholders {
 enum PlaceholderError: Error, Equatable, CustomStringConvertible {
   /// The name between the braces is none of ours.
   case unknown([UInt8])
-  /// A format where only `{now}` and `{utcnow}` take one.
-  case noFormat([UInt8])
+  /// A format that does not fit the value, or is none.
+  case invalidFormat([UInt8], [UInt8])
   /// The format makes an endless text.
   case formatTooLong([UInt8])
   /// A brace that opens nothing or closes nothing.
@@ -142,10 +165,22 @@ enum PlaceholderError: Error, Equatable, CustomStringConvertible {
     func shown(_ bytes: [UInt8]) -> String { NameText.replacingInvalid(NameText.display(bytes)) }
     return switch self {
     case .unknown(let name): "unknown placeholder \"{\(shown(name))}\"; write {{ and }} for braces"
-    case .noFormat(let name): "the placeholder {\(shown(name))} takes no format"
+    case .invalidFormat(let name, let format):
+      "the placeholder {\(shown(name))} does not take the format \"\(shown(format))\""
     case .formatTooLong(let format): "the time format \"\(shown(format))\" makes too long a text"
     case .unmatchedBrace(let template):
       "a brace without its counterpart in \"\(shown(template))\"; write {{ and }} for braces"
+    }
+  }
+}
+
+extension PlaceholderError {
+  /// How a run ends because of it: a template that is wrong, or a name that is.
+  var failure: ExitStatus.Failure {
+    switch self {
+    case .unknown(let name): name.isEmpty ? .template : .unknownPlaceholder
+    case .invalidFormat: .template
+    case .formatTooLong, .unmatchedBrace: .unknownPlaceholder
     }
   }
 }

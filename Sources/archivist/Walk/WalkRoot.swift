@@ -107,7 +107,8 @@ struct WalkRoot: Hashable, Sendable {
     try place + inner.components.dropFirst(path.components.count)
   }
 
-  private static func workingDirectory() -> [UInt8]? {
+  /// The directory that relative paths are relative to; `nil` if it is gone.
+  static func workingDirectory() -> [UInt8]? {
     guard let path = unsafe getcwd(nil, 0) else { return nil }
     defer { unsafe free(path) }
     return unsafe Array(UnsafeRawBufferPointer(start: path, count: strlen(path)))

@@ -182,6 +182,7 @@ extension PseudoRandomBytes {
     manifest.statistics.newChunks = number()
     if once(in: 2) { manifest.tree = ItemTreeRoot(id: chunkID(), itemCount: number() | 1) }
     manifest.program = text()
+    if once(in: 2) { manifest.workingDirectory = bytes(int(1...20)) }
     return manifest
   }
 }

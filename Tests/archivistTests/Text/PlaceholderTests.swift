@@ -34,6 +34,15 @@ import Testing
     #expect(try placeholders.expand([0xC3, 0x7B, 0x7B]) == [0xC3, 0x7B])
   }
 
+  @Test(arguments: [
+    ("{hostname:.1}", "v"), ("{hostname:>4}|{hostname:<4}|{hostname:*^6}", "  vm|vm  |**vm**"),
+    ("{pid:x} {pid:05d} {unixtime:015d} {pid:6}", "11 00017 000001795232712     17"),
+    ("{borgversion} {borgmajor} {borgminor} {borgpatch}", "1.4.5 1 1.4 1.4.5"),
+  ])
+  func `values take Python's formats`(text: String, expected: String) throws {
+    #expect(try expand(text) == expected)
+  }
+
   @Test func `a UUID is random and of version 4`() throws {
     let text = try expand("{uuid4}")
     #expect(text.count == 36)
@@ -49,7 +58,10 @@ import Testing
   @Test(arguments: [
     ("{bad}", PlaceholderError.unknown(Array("bad".utf8))), ("{}", .unknown([])),
     ("{now.year}", .unknown(Array("now.year".utf8))), ("{now!r}", .unknown(Array("now!r".utf8))),
-    ("{hostname:>20}", .noFormat(Array("hostname".utf8))), ("{", .unmatchedBrace([0x7B])),
+    ("{hostname:d}", .invalidFormat(Array("hostname".utf8), Array("d".utf8))),
+    ("{pid:.3}", .invalidFormat(Array("pid".utf8), Array(".3".utf8))),
+    ("{pid:99999}", .invalidFormat(Array("pid".utf8), Array("99999".utf8))),
+    ("{", .unmatchedBrace([0x7B])),
     ("}", .unmatchedBrace([0x7D])), ("{now:{pid}}", .unmatchedBrace(Array("{now:{pid}}".utf8))),
     ("{now:%99999d}", .formatTooLong(Array("%99999d".utf8))),
   ])

@@ -1,0 +1,41 @@
+import Synchronization
+
+/// The beginning and the end of a run in borg's style.
+enum BorgRun {
+  /// Says what was replaced, and arranges for the last words.
+  static func begin(_ line: BorgCommandLine) {
+    let report = Report(
+      minimum: line.level == .error ? .error : .notice,
+      format: line.arguments.contains(Array("--log-json".utf8)) ? .json : .text, style: .borg)
+    if line.settings.showsVersion {
+      report.output(["borgbackup version \(CommandStyle.borgVersion)"], about: .showVersion)
+    }
+    for notice in line.notices { report.notice(notice) }
+    guard line.settings.showsStatus else { return }
+    Exit.lastWords.withLock { words in
+      words = { status, code in
+        report.output(
+          ["terminating with \(word(status)) status, rc \(code)"], about: .showStatus,
+          level: level(status))
+      }
+    }
+  }
+
+  private static func word(_ status: ExitStatus) -> String {
+    switch status {
+    case .success: "success"
+    case .warning: "warning"
+    case .failure: "error"
+    case .signal: "signal"
+    case .command(let code): code == 0 ? "success" : "abnormal"
+    }
+  }
+
+  private static func level(_ status: ExitStatus) -> Report.Level {
+    switch status {
+    case .success: .info
+    case .warning: .warning
+    case .failure, .signal, .command: .error
+    }
+  }
+}
