@@ -56,7 +56,7 @@ struct Archivist: ParsableCommand {
       guard isRequest || code == .validationFailure || error is CleanExit else { Exit.end(error) }
       // The parser's own words: help, the version, or what is wrong with the arguments.
       let message = HelpText.arranged(Archivist.fullMessage(for: error))
-      let text = ArgumentBytes.decode(message) + [0x0a]
+      let text = NameText.withoutControls(ArgumentBytes.decode(message)) + [0x0a]
       let failure = writeAll(text, to: isRequest ? STDOUT_FILENO : STDERR_FILENO)
       if isRequest, failure != 0 { Exit.end(OutputError(failure)) }
       Exit.leave(isRequest ? .success : .failure(.commandLine))

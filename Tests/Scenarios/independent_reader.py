@@ -172,7 +172,7 @@ def rest(reader):
 # 3 Names
 
 
-class Directory:
+class StoredObjects:
     """The objects of a repository in a directory."""
 
     HEX = re.compile(r"[0-9a-f]{64}\Z")
@@ -335,7 +335,7 @@ def open_slot(data, repository_id, passphrase, stretched=None):
     try:
         plaintext = AESGCM(both[:32]).decrypt(bytes(12), reader.rest(), data[:112])
     except InvalidTag:
-        raise Refused("is damaged or forged") from None
+        raise Refused("failed authentication") from None
     inner = Reader(plaintext)
     bundle = decode_bundle(inner.take(inner.integer(4)))
     demand(bundle[4] == repository_id, "holds the keys of another repository")
@@ -406,10 +406,10 @@ def open_sealed(suite, key, nonce, associated, sealed):
         try:
             return cipher.decrypt(nonce, sealed, associated)
         except InvalidTag:
-            raise Refused("is damaged or forged") from None
+            raise Refused("failed authentication") from None
     plaintext, tag = sealed[:-16], sealed[-16:]
     demand(
-        hmac.compare_digest(mac(key, nonce, associated, plaintext), tag), "is damaged or forged"
+        hmac.compare_digest(mac(key, nonce, associated, plaintext), tag), "failed authentication"
     )
     return plaintext
 
@@ -885,7 +885,7 @@ def parse_exported_key(page):
 
 class Repository:
     def __init__(self, path, passphrase, client_slots=()):
-        self.directory = Directory(path)
+        self.directory = StoredObjects(path)
         self.problems = []
         repository_id = identify(self.directory)
         self.keys = Keys(self.find_bundle(repository_id, passphrase, client_slots))

@@ -43,7 +43,7 @@ struct Adopt: ParsableCommand {
         only
         ? "; \(others) need not be there any more" : "; \(others) only in another copy"
     }
-    try session.output.write("\(name: Array(text.utf8)).\n" as Message)
+    try session.output.write("\(line: text).\n" as Message)
     try session.output.finish()
   }
 }

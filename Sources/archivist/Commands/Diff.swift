@@ -46,7 +46,7 @@ struct Diff: ParsableCommand {
       let format = try DifferenceFormat(
         repository, contentOnly: contentOnly, numericIDs: numericIds,
         sameChunker: old.manifest.chunker == new.manifest.chunker,
-        isForPeople: session.output.isTerminal && !jsonLines)
+        names: jsonLines ? .exact : session.output.names)
       try repository.differences(
         between: old, and: new,
         lost: { lost, archive in

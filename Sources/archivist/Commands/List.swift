@@ -93,7 +93,7 @@ struct List: ParsableCommand {
     }
     let lines = try ArchiveFormat(
       wanted(ArchiveFormat.standard, short: ArchiveFormat.short),
-      isForPeople: session.output.isTerminal)
+      names: json ? .exact : session.output.names)
     if json {
       let document = JSON.object([
         ("archives", .array(archives.map(lines.json))),
@@ -110,7 +110,7 @@ struct List: ParsableCommand {
   ) throws {
     var lines = try ItemFormat(
       wanted(ItemFormat.standard, short: ItemFormat.short), archive: archive,
-      repository: repository, isForPeople: session.output.isTerminal && !jsonLines)
+      repository: repository, names: jsonLines ? .exact : session.output.names)
     var selection = try Selection(
       paths: paths.map(\.bytes), rules: patterns.rules())
     let mayLack = repository.hasKnownDamage

@@ -30,7 +30,7 @@ struct RepairCommand {
     }
     if isDryRun { try show(found, "Would do") }
     for text in found.remaining { report.warning(.damage, "\(text)") }
-    for text in found.lost { report.warning(.damage, "\(name: Array(text.utf8))") }
+    for text in found.lost { report.warning(.damage, "\(line: text)") }
     if isJSON {
       return try session.output.write(
         CommandJSON.repair(
@@ -51,7 +51,7 @@ struct RepairCommand {
 
   private func show(_ plan: RepairReport, _ title: String) throws {
     for problem in plan.check.problems {
-      session.report.warning(.damage, "\(name: Array(problem.utf8))")
+      session.report.warning(.damage, "\(line: problem)")
     }
     guard !plan.actions.isEmpty, !isJSON else { return }
     try session.output.write("\(title):\n" + plan.actions.map { "  \($0)\n" }.joined())

@@ -16,18 +16,18 @@ struct ArchiveFormat {
   ]
 
   private let template: FormatTemplate
-  /// Whether names are shown to people, in their safe form.
-  private let isForPeople: Bool
+  /// The form of names.
+  private let names: NameText.Form
 
   /// Understands a format.
   ///
   /// - Parameters:
   ///   - format: With fields in braces.
-  ///   - isForPeople: Whether names go to a terminal, and must not do harm there.
+  ///   - names: The form of names.
   /// - Throws: `FormatTemplateError`.
-  init(_ format: [UInt8], isForPeople: Bool) throws(FormatTemplateError) {
+  init(_ format: [UInt8], names: NameText.Form) throws(FormatTemplateError) {
     template = try FormatTemplate(format, keys: Array(Self.keys.joined()))
-    self.isForPeople = isForPeople
+    self.names = names
   }
 
   /// An archive as the format has it.
@@ -52,7 +52,7 @@ struct ArchiveFormat {
   private func value(_ key: String, _ archive: Archive) -> FormatValue {
     let manifest = archive.manifest
     func shown(_ text: String) -> FormatValue {
-      .text(isForPeople ? NameText.display(Array(text.utf8)) : Array(text.utf8))
+      .text(NameText.shown(Array(text.utf8), names))
     }
     switch key {
     case "archive", "name": return shown(archive.name)

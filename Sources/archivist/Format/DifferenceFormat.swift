@@ -7,8 +7,8 @@ struct DifferenceFormat {
   private let contentOnly: Bool
   private let numericIDs: Bool
   private let sameChunker: Bool
-  /// Whether names are shown to people, in their safe form.
-  private let isForPeople: Bool
+  /// The form of names.
+  private let names: NameText.Form
   private let contents: ItemContents
 
   /// Chunks of longer contents are not compared one by one, which would take memory for all.
@@ -21,17 +21,17 @@ struct DifferenceFormat {
   ///   - contentOnly: Whether metadata that differ are passed over.
   ///   - numericIDs: Whether owners count by their numbers, and not by their names.
   ///   - sameChunker: Whether equal contents of the two archives consist of equal chunks.
-  ///   - isForPeople: Whether names go to a terminal, and must not do harm there.
+  ///   - names: The form of names.
   /// - Throws: Errors of libcrypto.
   init(
     _ repository: Repository, contentOnly: Bool, numericIDs: Bool, sameChunker: Bool,
-    isForPeople: Bool
+    names: NameText.Form
   ) throws {
     self.repository = repository
     self.contentOnly = contentOnly
     self.numericIDs = numericIDs
     self.sameChunker = sameChunker
-    self.isForPeople = isForPeople
+    self.names = names
     contents = try ItemContents(repository, algorithms: [.sha256])
   }
 
@@ -72,7 +72,7 @@ struct DifferenceFormat {
     var line = Array(changes.map(\.text).joined(separator: [UInt8(ascii: " ")]))
     line += Array(repeating: UInt8(ascii: " "), count: max(0, Self.width - line.count))
     let path = path.bytes.isEmpty ? [UInt8(ascii: ".")] : path.bytes
-    return line + [UInt8(ascii: " ")] + (isForPeople ? NameText.display(path) : path) + [0x0a]
+    return line + [UInt8(ascii: " ")] + NameText.shown(path, names) + [0x0a]
   }
 
   /// The same as JSON.
@@ -188,7 +188,7 @@ struct DifferenceFormat {
   }
 
   private func between(_ old: [UInt8], _ new: [UInt8]) -> [UInt8] {
-    let shown = [old, new].map { isForPeople ? NameText.display($0) : $0 }
+    let shown = [old, new].map { NameText.shown($0, names) }
     return Array("[".utf8) + shown[0] + Array(" -> ".utf8) + shown[1] + Array("]".utf8)
   }
 

@@ -34,8 +34,8 @@ struct ItemFormat {
   private var lastMode: (mode: UInt32, text: [UInt8]) = (0, Array(HumanText.mode(0).utf8))
   private let archive: Archive
   private let contents: ItemContents
-  /// Whether names are shown to people, in their safe form.
-  private let isForPeople: Bool
+  /// The form of names.
+  private let names: NameText.Form
 
   /// Understands a format.
   ///
@@ -43,16 +43,16 @@ struct ItemFormat {
   ///   - format: With fields in braces.
   ///   - archive: Whose items are printed.
   ///   - repository: Where it is.
-  ///   - isForPeople: Whether names go to a terminal, and must not do harm there.
+  ///   - names: The form of names.
   /// - Throws: `FormatTemplateError`, and errors of libcrypto.
   init(
-    _ format: [UInt8], archive: Archive, repository: Repository, isForPeople: Bool
+    _ format: [UInt8], archive: Archive, repository: Repository, names: NameText.Form
   ) throws {
     template = try FormatTemplate(
       format, keys: Array(Self.keys.joined()), unavailable: Self.unavailable)
     steps = template.parts.map(Step.init)
     self.archive = archive
-    self.isForPeople = isForPeople
+    self.names = names
     contents = try ItemContents(
       repository, algorithms: template.keys.compactMap(MessageDigest.Algorithm.init(rawValue:)))
   }
@@ -108,12 +108,14 @@ struct ItemFormat {
     switch field {
     case .mode where item.hardLinkGroup == nil:
       return layout.append(text: lastMode.text, to: &result)
-    case .user where !item.user.isEmpty: return layout.append(text: item.user, to: &result)
-    case .group where !item.group.isEmpty: return layout.append(text: item.group, to: &result)
+    case .user where !item.user.isEmpty:
+      return layout.append(text: shown(item.user), to: &result)
+    case .group where !item.group.isEmpty:
+      return layout.append(text: shown(item.group), to: &result)
     case .size where item.linkTarget == nil:
       return layout.append(number: item.content?.size ?? 0, to: &result)
-    case .path where !isForPeople && !item.path.bytes.isEmpty:
-      return layout.append(text: item.path.bytes, to: &result)
+    case .path where !item.path.bytes.isEmpty:
+      return layout.append(text: shown(item.path.bytes), to: &result)
     case .extra where item.linkTarget == nil && item.hardLinkGroup == nil:
       return layout.append(text: [], to: &result)
     default: return false
@@ -176,8 +178,8 @@ struct ItemFormat {
     case .mode: return .text(shownMode(item))
     case .uid: return .number(UInt64(item.uid))
     case .gid: return .number(UInt64(item.gid))
-    case .user: return Self.owner(item.user, item.uid)
-    case .group: return Self.owner(item.group, item.gid)
+    case .user: return owner(item.user, item.uid)
+    case .group: return owner(item.group, item.gid)
     case .path: return .text(shown(Self.path(item)))
     case .bpath: return .text(Self.path(item))
     case .source, .linktarget: return .text(shown(Self.source(item)))
@@ -198,7 +200,9 @@ struct ItemFormat {
     }
   }
 
-  private func shown(_ name: [UInt8]) -> [UInt8] { isForPeople ? NameText.display(name) : name }
+  private func shown(_ name: [UInt8]) -> [UInt8] {
+    NameText.shown(name, names)
+  }
 
   /// The path; `.` for the root.
   static func path(_ item: Item) -> [UInt8] {
@@ -231,7 +235,7 @@ struct ItemFormat {
     item.hardLinkGroup.map { $0 != item.path } ?? false
   }
 
-  private static func owner(_ name: [UInt8], _ id: UInt32) -> FormatValue {
-    name.isEmpty ? .number(UInt64(id)) : .text(name)
+  private func owner(_ name: [UInt8], _ id: UInt32) -> FormatValue {
+    name.isEmpty ? .number(UInt64(id)) : .text(shown(name))
   }
 }

@@ -28,8 +28,8 @@ enum FormatHelp {
 
     \(indented([FormatTemplate.fixed.map(\.key)]))
 
-    path, source and names of archives are shown in a safe form on a terminal;
-    bpath and barchive never are. extra is " -> " or " link to " with the target of
+    Names with control characters are quoted as $'…', and on a terminal those that
+    are not UTF-8 as well; bpath, barchive and bcomment never are. extra is " -> " or " link to " with the target of
     a link. csize is what the content takes up, compressed. Digests read the
     content of every file that is listed. With --json or --json-lines, --format
     says what is there in addition.

@@ -18,8 +18,14 @@ struct Message: ExpressibleByStringInterpolation, Equatable, Sendable {
 
     mutating func appendLiteral(_ text: String) { bytes += text.utf8 }
 
+    /// Appends a text; control characters that names of others have brought into it are escaped.
     mutating func appendInterpolation(_ value: some CustomStringConvertible) {
-      bytes += value.description.utf8
+      bytes += NameText.withoutControls(Array(value.description.utf8))
+    }
+
+    /// Appends a text of somebody else, such as a server, that must not look like several lines.
+    mutating func appendInterpolation(line text: String) {
+      bytes += NameText.onOneLine(Array(text.utf8))
     }
 
     mutating func appendInterpolation(_ message: Message) { bytes += message.bytes }

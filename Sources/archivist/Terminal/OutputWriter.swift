@@ -32,6 +32,9 @@ final class OutputWriter {
     for number in [SIGPIPE, SIGXFSZ] { _ = signal(number, SIG_IGN) }
   }
 
+  /// The form of names in listings that are written here.
+  var names: NameText.Form { isTerminal ? .terminal : .lines }
+
   /// Appends bytes.
   func write(_ bytes: some Collection<UInt8>) throws(OutputError) {
     buffer += bytes
@@ -40,12 +43,9 @@ final class OutputWriter {
     }
   }
 
-  /// Appends text.
-  func write(_ text: String) throws(OutputError) { try write(text.utf8) }
-
-  /// Appends a name: in its safe form on a terminal, else as it is.
-  func write(name: [UInt8]) throws(OutputError) {
-    try write(isTerminal ? NameText.display(name) : name)
+  /// Appends text; control characters that names of others have brought into it are escaped.
+  func write(_ text: String) throws(OutputError) {
+    try write(NameText.withoutControls(Array(text.utf8)))
   }
 
   /// Hands over what is buffered.

@@ -83,10 +83,14 @@ enum JSON {
       case "\n": output += "\\n".utf8
       case "\r": output += "\\r".utf8
       case "\t": output += "\\t".utf8
-      // JSON allows the controls from U+007F on; whoever prints it on a terminal does not.
-      case "\0"..<" ", "\u{7F}"..<"\u{A0}":
-        let digits = String(scalar.value, radix: 16)
-        output += ("\\u" + String(repeating: "0", count: 4 - digits.count) + digits).utf8
+      // JSON allows these as they are. On a terminal they would act, or reorder what is shown.
+      case "\0"..<" ", "\u{7F}"..<"\u{A0}", "\u{200B}", "\u{200E}", "\u{200F}",
+        "\u{2028}"..."\u{202E}", "\u{2060}"..."\u{206F}", "\u{FEFF}",
+        "\u{E0000}"..."\u{E007F}":
+        for unit in String(scalar).utf16 {
+          let digits = String(unit, radix: 16)
+          output += ("\\u" + String(repeating: "0", count: 4 - digits.count) + digits).utf8
+        }
       default: output += UTF8.encode(scalar).map { Array($0) } ?? []
       }
     }

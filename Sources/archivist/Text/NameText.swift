@@ -7,10 +7,73 @@ enum NameText {
   ///
   /// It is shown as it is, or, if anything in it could deceive or is not UTF-8, as the `$'…'` of
   /// a shell, with escapes. No two names look the same because of it.
-  static func display(_ name: [UInt8]) -> [UInt8] {
+  static func display(_ name: [UInt8]) -> [UInt8] { quoted(name) { isUnsafe($0) } }
+
+  /// A name for a program that reads lines, or for a file that somebody may look at later.
+  ///
+  /// Bytes that are not UTF-8 stay as they are, since programs can handle them. Characters that act
+  /// on a terminal or end a line are escaped as in `display`.
+  static func piped(_ name: [UInt8]) -> [UInt8] { quoted(name) { isUnsafe($0) && !$0.isInvalid } }
+
+  /// The form of names in a listing, which depends on who reads it.
+  enum Form {
+    /// For people at a terminal: `display`.
+    case terminal
+    /// For a pipe or a file, line by line: `piped`.
+    case lines
+    /// For a format that escapes by itself, such as JSON: as they are.
+    case exact
+  }
+
+  /// A name in a listing.
+  static func shown(_ name: [UInt8], _ form: Form) -> [UInt8] {
+    switch form {
+    case .terminal: display(name)
+    case .lines: piped(name)
+    case .exact: name
+    }
+  }
+
+  /// Text with names of others in it: control characters are escaped, lines stay lines.
+  static func withoutControls(_ text: [UInt8]) -> [UInt8] {
+    escaped(text) { $0.value == 0x09 || $0.value == 0x0A }
+  }
+
+  /// Text with names of others in it, as a part of one line: control characters are escaped.
+  static func onOneLine(_ text: [UInt8]) -> [UInt8] { escaped(text) { _ in false } }
+
+  /// Text whose unsafe characters are escaped where they stand, without quotes around it.
+  private static func escaped(
+    _ text: [UInt8], except isAllowed: (CharacterUnit) -> Bool
+  ) -> [UInt8] {
+    if isPlain(text) { return text }
+    var result: [UInt8] = []
+    var position = 0
+    for unit in CharacterUnit.units(of: text) {
+      let bytes = text[position..<(position + unit.length)]
+      position += unit.length
+      if isUnsafe(unit), !isAllowed(unit) {
+        for byte in bytes { result += octal(byte) }
+      } else {
+        result += bytes
+      }
+    }
+    return result
+  }
+
+  /// Whether there are only printable ASCII characters: most names are such, and need no more.
+  private static func isPlain(_ text: [UInt8]) -> Bool {
+    text.allSatisfy { (0x20..<0x7F).contains($0) }
+  }
+
+  private static func quoted(
+    _ name: [UInt8], where isUnsafe: (CharacterUnit) -> Bool
+  ) -> [UInt8] {
+    let isMarked = name.starts(with: Self.mark)
+    if !isMarked, isPlain(name) { return name }
     let units = CharacterUnit.units(of: name)
-    if !units.contains(where: isUnsafe), !name.starts(with: Array("$'".utf8)) { return name }
-    var result = Array("$'".utf8)
+    if !isMarked, !units.contains(where: isUnsafe) { return name }
+    var result = Self.mark
     var position = 0
     for unit in units {
       let bytes = name[position..<(position + unit.length)]
@@ -69,6 +132,9 @@ enum NameText {
   static func isText(_ name: [UInt8]) -> Bool {
     !CharacterUnit.units(of: name).contains(where: \.isInvalid)
   }
+
+  /// The beginning of a name that is quoted.
+  private static let mark = Array("$'".utf8)
 
   private static func isUnsafe(_ unit: CharacterUnit) -> Bool {
     switch unit.value {

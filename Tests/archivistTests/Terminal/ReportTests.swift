@@ -136,7 +136,7 @@ final class Pipe {
     #expect(!output.isTerminal)
     try output.write("abc")
     try output.write([0x64, 0x65])
-    try output.write(name: Array("\nf".utf8))
+    try output.write(Array("\nf".utf8))
     try output.finish()
     #expect(pipe.text() == "abcde\nf")
   }
