@@ -20,9 +20,11 @@ struct BreakLock: ParsableCommand {
   func run() throws {
     let session = Session(global)
     let repository = try session.open(try session.repositoryLocation(location).path)
-    for operation in try repository.breakLeases(all: true) {
-      try session.output.write("Ended the lease of \(operation).\n")
+    let ended = try repository.breakLeases(all: true)
+    for operation in ended {
+      try session.output.write("Ended the lease of \(line: "\(operation)").\n" as Message)
     }
+    if ended.isEmpty { session.conclude(.noLeases) }
     try session.output.finish()
   }
 }

@@ -31,13 +31,13 @@ struct Check: ParsableCommand {
 
   @Option(
     help: ArgumentHelp(
-      "Verify data for so many seconds, from where the last such check has ended.",
+      "Stop verifying after this many seconds; the next such check goes on from there.",
       valueName: "seconds"))
   var maxDuration: Double?
 
   @Option(
     help: ArgumentHelp(
-      "Verify so much of the data, from where the last such check has ended.",
+      "Verify this share of the data; the next such check goes on from there.",
       valueName: "percent"))
   var sample: Double?
 
@@ -133,7 +133,7 @@ struct Check: ParsableCommand {
     if let place, let end = found.verifiedUpTo { save(end, place, report) }
     var count = found.problemCount
     var problems = found.problems
-    for problem in problems { report.warning(.damage, "\(name: Array(problem.utf8))") }
+    for problem in problems { report.warning(.damage, "\(line: problem)") }
     if !repositoryOnly, let vanished = try session.vanished(from: repository) {
       count += 1
       problems.append("\(vanished)")
@@ -180,7 +180,7 @@ struct Check: ParsableCommand {
     defer { progress?.finish() }
     let found = try StorageCheck.run(try session.storage(at: path), meter: meter)
     progress?.finish()
-    for problem in found.problems { session.report.warning(.damage, "\(problem)") }
+    for problem in found.problems { session.report.warning(.damage, "\(line: problem)") }
     if json {
       return try session.output.write(CommandJSON.storageCheck(found).lines() + [0x0a])
     }

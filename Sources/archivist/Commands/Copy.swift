@@ -38,12 +38,12 @@ struct Copy: ParsableCommand {
 
   @Option(
     name: [.long, .customShort("C")],
-    help: "Compress so: none, lz4, zstd[,LEVEL], auto,lz4 or auto,zstd[,LEVEL]; else as it is.",
+    help: "Recompress with none, lz4, zstd[,LEVEL], auto,lz4 or auto,zstd[,LEVEL].",
     transform: { try Compression(parsing: $0) })
   var compression: Compression?
 
   @Option(
-    help: "Cut contents so: buzhash,MIN_EXP,MAX_EXP,MASK_BITS,WINDOW or fixed,SIZE; else as it is.",
+    help: "Rechunk with buzhash,MIN_EXP,MAX_EXP,MASK_BITS,WINDOW or fixed,SIZE.",
     transform: { try ChunkerParameters(parsing: $0) })
   var chunkerParams: ChunkerParameters?
 
@@ -99,7 +99,11 @@ struct Copy: ParsableCommand {
             + "same command goes on from there", status: .signal(signals.signal ?? SIGTERM))
       }
       progress?.finish()
-      if stats { try session.output.write(run.figures) }
+      if stats {
+        try session.output.write(run.figures + "\n")
+      } else {
+        session.conclude(.copied(run.figures))
+      }
     }
     try session.output.finish()
   }
@@ -193,6 +197,6 @@ private struct CopyRun {
         text
         + "; new are \(HumanText.size(stored.newSize)), stored as \(HumanText.size(stored.storedSize))"
     }
-    return text + ".\n"
+    return text + "."
   }
 }

@@ -151,7 +151,11 @@ struct Create: ParsableCommand {
     let archive = try maker.run { archives, memory in
       try parents(archives, repository, series: new.series, memory, now: start)
     }
-    if output.json || output.stats { try printFigures(archive, repository, session) }
+    if output.json || output.stats {
+      try printFigures(archive, repository, session)
+    } else {
+      session.conclude(.created(archive, warnings: session.report.warningCount))
+    }
     try session.output.finish()
   }
 

@@ -85,6 +85,9 @@ struct Delete: ParsableCommand {
         CommandJSON.deletion(chosen, from: description, isDryRun: dryRun).lines() + [0x0a])
     } else {
       try figures.finish()
+      if !dryRun {
+        session.conclude(.deleted(archives: chosen.count, path: location.path))
+      }
     }
     try session.output.finish()
   }

@@ -56,6 +56,7 @@ struct Extract: ParsableCommand {
       report.caution("\(vanished)")
     }
     let signals = SignalWatch.process
+    var done: Restored?
     try repository.reading("extract", problem: session.note) {
       let progress = try RestoreProgress(
         session, archive, in: repository,
@@ -64,9 +65,10 @@ struct Extract: ParsableCommand {
       if stdout {
         try writeContents(of: archive, repository, &selection, session, progress)
       } else if dryRun {
-        try verify(archive, repository, &selection, session, progress)
+        let items = try verify(archive, repository, &selection, session, progress)
+        done = Restored(items: items, failed: nil, bytes: progress.meter.reading?.done ?? 0)
       } else {
-        try restore(archive, repository, &selection, session, progress, signals)
+        done = try restore(archive, repository, &selection, session, progress, signals)
       }
     }
     try session.output.finish()
@@ -74,14 +76,33 @@ struct Extract: ParsableCommand {
     for path in selection.neverMatched {
       report.warning(
         .patternNeverMatched,
-        "\(name: path): never matched: nothing has this path, or patterns come before it")
+        "\(name: path): no match in the archive; `list` shows its paths, wildcards need `fm:` or "
+          + "`sh:` in front")
     }
+    if let done { session.conclude(summary(done, warnings: report.warningCount)) }
+  }
+
+  /// The figures of a restore that came to its end, or of a dry run.
+  private struct Restored {
+    var items: Int
+    /// Items that could not be restored; `nil` for a dry run.
+    var failed: Int?
+    var bytes: UInt64
+  }
+
+  private func summary(_ done: Restored, warnings: Int) -> Summary {
+    guard let failed = done.failed else {
+      return .verified(items: done.items, bytes: done.bytes, warnings: warnings)
+    }
+    return .restored(
+      items: done.items, failed: failed, bytes: done.bytes,
+      directory: AbsolutePath.of([UInt8(ascii: ".")]), warnings: warnings)
   }
 
   private func restore(
     _ archive: Archive, _ repository: Repository, _ selection: inout Selection,
     _ session: Session, _ progress: RestoreProgress, _ signals: SignalWatch
-  ) throws {
+  ) throws -> Restored? {
     let report = session.report
     let paths = try paths(of: archive, repository, selection, session)
     var options = metadata.restoreOptions
@@ -111,7 +132,10 @@ struct Extract: ParsableCommand {
         report.error(
           "nothing was restored: \(HumanText.count(failed, "item")) chosen, and none of them could be",
           report.exitStatus == .warning(.damage) ? .integrity : .other)
+        return nil
       }
+      return Restored(
+        items: chosen, failed: failed, bytes: progress.meter.reading?.done ?? 0)
     } catch let failure as TargetFailure {
       let (message, status) = disk.describe(failure)
       throw CommandFailure(message, status: status)
@@ -150,12 +174,13 @@ struct Extract: ParsableCommand {
     return paths
   }
 
-  /// Reads and verifies every chunk of what is selected.
+  /// Reads and verifies every chunk of what is selected, and returns how many items that is.
   private func verify(
     _ archive: Archive, _ repository: Repository, _ selection: inout Selection,
     _ session: Session, _ progress: RestoreProgress
-  ) throws {
+  ) throws -> Int {
     let reader = try ContentReader(repository)
+    var count = 0
     var items = SelectedItems(try repository.items(of: archive), selection)
     func pass(_ lost: LostItems) {
       session.report.lost(lost)
@@ -164,6 +189,7 @@ struct Extract: ParsableCommand {
     while let item = try items.next(passing: pass) {
       guard selection.contains(item.path) else { continue }
       visit(item, session, progress)
+      count += 1
       guard let content = item.content else { continue }
       do {
         var chunks = try repository.chunks(of: content)
@@ -181,6 +207,7 @@ struct Extract: ParsableCommand {
         }
       }
     }
+    return count
   }
 
   /// Writes the contents of the selected files one after the other.

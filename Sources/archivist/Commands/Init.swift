@@ -88,6 +88,8 @@ struct Init: ParsableCommand {
       like: relative, cacheDirectory: session.directories.cache)
     try ClientMemory(session).verify(repository, isNew: true)
     session.report.info("Made repository \(repository.id.hex) in \(name: Array(path.utf8))")
+    let keyFile = encryption.isKeyWithClient ? session.directories.keyFile(repository.id) : nil
+    session.conclude(.made(repository, path: path, keyFile: keyFile))
     if encryption.isKeyWithClient {
       session.report.info(
         "Its key is in \(session.directories.keyFile(repository.id)): "

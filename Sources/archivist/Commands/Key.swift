@@ -121,6 +121,7 @@ struct KeyRemove: ParsableCommand {
     let session = Session(global)
     // Who removes what cannot be used need not be warned of it.
     try session.openSlots(location, namesSlots: false).slots.remove(slot)
+    session.conclude(.removedSlot(slot))
   }
 }
 
@@ -151,6 +152,7 @@ struct KeyChangePassphrase: ParsableCommand {
     if let new {
       try PrivateFile.write(new, to: Array(session.directories.keyFile(repository.id).utf8))
     }
+    session.conclude(.changedPassphrase)
   }
 }
 
@@ -184,6 +186,7 @@ struct KeyExport: ParsableCommand {
     let text = try paper ? PaperKey.page(slot, repository: repository.id.hex) : PaperKey.file(slot)
     if let path {
       try PrivateFile.export(text, to: path.bytes)
+      session.conclude(.exportedKey(to: path.bytes))
     } else {
       try session.output.write(text)
     }
@@ -230,5 +233,7 @@ struct KeyImport: ParsableCommand {
     } else {
       _ = try KeySlots.import(slot, into: storage)
     }
+    session.conclude(
+      .importedKey(keyFile: keyfile ? session.directories.keyFile(repository) : nil))
   }
 }

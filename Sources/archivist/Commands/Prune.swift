@@ -80,6 +80,12 @@ struct Prune: ParsableCommand {
     } else {
       try figures.finish()
     }
+    if !stats, !json {
+      session.conclude(
+        .pruned(
+          archives: plan.removed.count, kept: plan.kept.count, isDryRun: dryRun,
+          path: repository.location))
+    }
     if stats, !json, session.style == .native {
       let verb = dryRun ? "Would delete" : "Deleted"
       try session.output.write(

@@ -22,7 +22,8 @@ struct Rename: ParsableCommand {
       throw CommandFailure("\(name: expanded): the name of an archive has to be UTF-8")
     }
     let repository = try session.open(path)
-    try repository.rename(
-      try session.archive(name, in: repository), to: new, problem: session.warn)
+    let archive = try session.archive(name, in: repository)
+    try repository.rename(archive, to: new, problem: session.warn)
+    session.conclude(.renamed(from: Array(archive.name.utf8), to: Array(new.utf8)))
   }
 }

@@ -64,6 +64,9 @@ final class Report: Sendable {
     isTerminal = isatty(descriptor) == 1
   }
 
+  /// Whether a person at a terminal reads what everybody is told.
+  var speaksToPeople: Bool { isTerminal && format == .text && minimum <= .notice }
+
   /// Whether anybody looks for a fault.
   var isDebugging: Bool { minimum <= .debug }
 
