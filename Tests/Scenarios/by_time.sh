@@ -26,7 +26,7 @@ says '^Archive web-01, id:[0-9a-f]{16}$'
 prints 'src/file'
 
 status 2 archivist extract repo::@2026-10-01
-says 'no archive is as old as that' 'the oldest one is web-01'
+says 'no archive before' 'the oldest is web-01'
 status 2 archivist list 'repo::mail-*@now'
 says 'no archive has a name that matches mail-\*'
 status 2 archivist list repo::@yesterday

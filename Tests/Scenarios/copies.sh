@@ -23,7 +23,7 @@ done
 [ "$(memory | grep -c '^made ')" = 18 ] || fail "$(memory | grep -c '^made ') of 18 are remembered"
 rm "many/archives/$(ls many/archives | head -1)"
 status 1 archivist list many
-says '1 archive that this client made is gone'
+says '1 archive that this client made is missing'
 rm -rf many home
 
 if command -v strace >/dev/null && strace -o /dev/null true 2>/dev/null; then
@@ -76,7 +76,7 @@ mkdir old && cp -a safe/a old/a
 mv safe/a usb/repo && archivist create usb/repo::a9 data && mv usb/repo safe/a
 mv old/a usb/repo
 status 2 archivist prune --keep-last 5 usb/repo
-says '1 archive that this client made is gone' 'archivist adopt usb/repo'
+says '1 archive that this client made is missing' 'archivist adopt usb/repo'
 rm -rf usb/repo
 ARCHIVIST_BASE_DIR=$work/other "$ARCHIVIST" init usb/repo
 status 2 archivist create usb/repo::c1 data
@@ -152,7 +152,7 @@ done
 [ "$(archives copy)" = "both in-copy 1 2" ] || fail "$(archives copy)"
 rm "repo/archives/$(archivist list --format '{id}{NL}' repo | tail -1)"
 status 2 archivist prune --keep-last 9 repo
-says '1 archive that this client made is gone'
+says '1 archive that this client made is missing'
 status 0 archivist prune --keep-last 9 copy
 
 say "or they are merged, by copying what each of them lacks"

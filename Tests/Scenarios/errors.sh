@@ -69,7 +69,7 @@ says 'plain' 'empty'
 status 2 archivist init repo
 status 10 archivist init repo --exit-codes modern
 ARCHIVIST_RSH=/bin/false status 2 archivist list user@host:repo
-says 'the server could not be started'
+says 'could not start archivist on the server'
 status 2 env -u ARCHIVIST_REPO "$ARCHIVIST" list
 says 'ARCHIVIST_REPO'
 status 0 env ARCHIVIST_REPO=repo "$ARCHIVIST" list ::first

@@ -258,7 +258,7 @@ for number in $(seq 35); do forge alike; done
 for number in $(seq 20); do echo "$number" >"hostile/keys/$(printf '%064x' "$number")"; done
 mkdir -m 0 "hostile/keys/$(printf '%064x' 0)"
 status 1 archivist create hostile::second tree
-says 'damaged or forged'
+says 'failed authentication'
 status 1 archivist extract --dry-run hostile::second
 status 2 env ARCHIVIST_PASSPHRASE=wrong "$ARCHIVIST" list hostile
 says 'passphrase is wrong'

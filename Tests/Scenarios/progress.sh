@@ -20,7 +20,7 @@ on_terminal() {
 }
 
 on_terminal 60 "$ARCHIVIST" create --list -C zstd,15 repo::a src
-grep -qaE $'\r\e\\[K[0-9.]+ [kMG]?B  .* new  [0-9]+ files?' screen || fail "no progress line"
+grep -qaE $'\r\e\\[Kread [0-9.]+ [kMG]?B, .* new  [0-9]+ files?' screen || fail "no progress line"
 grep -qa 'src/' screen || fail "no path"
 ! grep -qaF $'\e[2J' screen || fail "a name did something to the terminal"
 python3 - screen <<'PYTHON'
@@ -62,7 +62,7 @@ on_terminal 100 "$ARCHIVIST" create --quiet repo::quiet src
 status 0 archivist create repo::c src
 [ ! -s err ] || fail "progress on a pipe"
 status 0 archivist create --progress repo::d src
-says '^44\.00 MB  0 B new  3 files'
+says '^read 44\.00 MB, 0 B new  3 files'
 status 0 archivist check --progress --verify-data repo
 says '^Verifying data  100\.0%'
 mkdir restored

@@ -181,7 +181,7 @@ def extracted(answer):
             found.add(unquoted(line["message"]))
         elif line.get("type") == "file_status" or "path" in line:
             found.add(path_of(line))
-        elif match := re.search(r"(?s)^Include pattern '(.*)' never matched|^(.*): never matched", line.get("message", "")):
+        elif match := re.search(r"(?s)^Include pattern '(.*)' never matched|^(.*): no match in the archive", line.get("message", "")):
             # borg leaves out the style.
             found.add(("never", match[1] if match[2] is None else re.sub("^(fm|sh|pp|re):", "", unquoted(match[2]))))
     if not objects(answer[1]):

@@ -42,7 +42,7 @@ tidy() {
 }
 # kept N: a checkpoint was made of so many files.
 kept() {
-  grep -q "there is no archive x. Kept are $1 file" said || fail "it says: $(cat said)"
+  grep -q "there is no archive x. $1 file" said || fail "it says: $(cat said)"
   tidy
 }
 # fresh: the repository without what the last run has left.
@@ -91,7 +91,7 @@ for signal in INT TERM HUP; do
   for whom in it group; do
     fresh
     ended SIG$signal $whom 1.5 create -C zstd,19 "$url::x" tree
-    grep -q 'there is no archive x. Kept are [0-9]* files*,' said || fail "it says: $(cat said)"
+    grep -q 'there is no archive x. [0-9]* files*,' said || fail "it says: $(cat said)"
     tidy
     status 0 archivist check repo
     archivist list --consider-checkpoints --short repo | grep -qx 'x.checkpoint' ||

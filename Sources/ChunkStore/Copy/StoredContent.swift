@@ -17,7 +17,7 @@ struct StoredContent: ContentSource {
 
   func open() throws -> any ContentStream { try StoredStream(self) }
 
-  /// It is what it is.
+  /// Never: stored content cannot change.
   func isWorthReading(afterAttempt attempt: Int) -> Bool { false }
 }
 

@@ -60,7 +60,7 @@ extension FormatError: CustomStringConvertible {
     case .unsafePath: "holds a path that could lead out of its directory"
     case .unsortedPaths: "holds entries out of order"
     case .authenticationFailed:
-      "is damaged or forged: its bytes do not match what vouches for them"
+      "failed authentication: damaged or tampered with"
     case .corruptCompression: "is damaged: it does not decompress"
     case .inconsistent(let what): "contradicts itself: \(what)"
     }

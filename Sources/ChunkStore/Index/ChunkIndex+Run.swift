@@ -2,7 +2,7 @@ import Crypto
 import Synchronization
 
 extension ChunkIndex {
-  /// What a segment is worth.
+  /// Whether a segment may be read or referenced.
   enum Standing: Sendable {
     /// It is not there.
     case absent
@@ -42,7 +42,7 @@ extension ChunkIndex {
       self.sizes = sizes
     }
 
-    /// What a segment is worth, by its row in the table of segments.
+    /// Whether a segment may be read or referenced, by its row in the table of segments.
     func standing(_ segment: Int) -> Standing {
       let listed = listed[segment]
       guard let sizes, !listed.isDamage else { return listed }

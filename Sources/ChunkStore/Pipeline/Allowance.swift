@@ -1,4 +1,4 @@
-/// A number of things that may exist at the same time; whoever wants one more has to wait.
+/// A counting semaphore.
 ///
 /// Sendable: all state is touched under the monitor.
 package final class Allowance: @unchecked Sendable {

@@ -1,4 +1,4 @@
-/// Elements on their way from some threads to others; whoever is too fast has to wait.
+/// A blocking FIFO bounded by total cost.
 ///
 /// Each element has a cost; the queue holds elements of `capacity` in all, or a single one that
 /// costs more. Sendable: all state is touched under the monitor.

@@ -322,7 +322,7 @@ final class ChunkWriter: Sendable {
   }
 }
 
-/// One thread's way into a `ChunkWriter`: gives chunks their ids, and collects small ones that
+/// Per-thread front end of a `ChunkWriter`: gives chunks their ids, and collects small ones that
 /// are new into blocks that they share.
 final class ChunkLane {
   /// New chunks of one piece of a content have a block of their own from this size on.

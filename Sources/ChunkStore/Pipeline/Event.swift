@@ -1,6 +1,6 @@
 import Synchronization
 
-/// Something that happens once; threads may wait for it.
+/// A one-shot latch.
 final class Event: Sendable {
   private let monitor = Monitor()
   private let hasHappened = Atomic(false)

@@ -1,6 +1,6 @@
 internal import Glibc
 
-/// A lock with a condition: what threads wait for each other with.
+/// A mutex with condition variables.
 ///
 /// pthread objects must not move, hence the allocation; it lives as long as the monitor.
 /// Sendable, because being used from several threads at once is what they are for.

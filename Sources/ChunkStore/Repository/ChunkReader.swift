@@ -24,7 +24,7 @@ struct ChunkReader: ~Copyable {
     try find(id, namespace: namespace, repository: repository).bytes
   }
 
-  /// The same, where it lies in its block.
+  /// Returns the chunk as a range of its block, uncopied.
   mutating func find(
     _ id: ChunkID, namespace: KeyRing.Namespace, repository: Repository
   ) throws -> PlacedBytes {

@@ -21,7 +21,7 @@ public final class ContentReader {
     try chunk(reference).bytes
   }
 
-  /// The same, where it lies in its block.
+  /// Returns the chunk as a range of its block, uncopied.
   public func chunk(_ reference: ChunkReference) throws -> PlacedBytes {
     try repository.chunk(reference, &reader)
   }

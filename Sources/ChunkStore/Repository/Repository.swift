@@ -333,7 +333,7 @@ public final class Repository: Sendable {
   }
 }
 
-/// What a repository refuses, or cannot do.
+/// Errors thrown by repository operations.
 public enum RepositoryError: Error, Sendable {
   /// It uses features that this version does not know.
   case unknownFeatures(String, [String])

@@ -1,6 +1,6 @@
 public import Crypto
 
-/// A place for objects: bytes under a name, written once and whole.
+/// A store of immutable, named objects: bytes under a name, written once and whole.
 ///
 /// Every storage keeps these promises, and one suite of tests holds each one to them:
 ///
@@ -25,8 +25,7 @@ public protocol Storage: Sendable {
   /// Promises nothing, and never waits for an answer.
   func announce(_ name: ObjectName, range: Range<Int>)
 
-  /// How many bytes of what was announced are held here until somebody reads them, at most; zero
-  /// where announcing is not worth the trouble.
+  /// Maximum bytes of prefetched data held; 0 if not prefetching.
   var announcedSize: Int { get }
 
   /// Publishes an object.
@@ -57,10 +56,10 @@ public protocol Storage: Sendable {
   /// objects, and people find it. One that is not there is no error.
   func setAside(_ name: ObjectName) throws(StorageError)
 
-  /// Makes durable what others have put and what anybody has deleted, of these kinds.
+  /// Flushes the kinds' directories, so that listed objects and deletions survive a power cut.
   ///
-  /// For whoever is about to rely on it: to refer to a segment of another writer, or to delete
-  /// what a deleted archive referred to.
+  /// Needed before a segment of another writer is referred to, and before what a deleted archive
+  /// referred to is deleted.
   func settle(_ kinds: [ObjectName.Kind]) throws(StorageError)
 
   /// Removes what crashed uploads left behind, if it has lain there longer than a day by the
@@ -178,7 +177,7 @@ public enum StorageError: Error, Equatable, Sendable {
   case damaged(String, String)
   /// The storage does not permit it: what, and why.
   case refused(String)
-  /// What may be stored here is used up.
+  /// The quota is exhausted.
   case quotaExceeded(String)
   /// The server cannot be talked to.
   case connection(ConnectionFailure)

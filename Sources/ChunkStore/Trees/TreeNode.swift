@@ -173,7 +173,7 @@ private struct PathDecoder {
   }
 }
 
-/// The other direction.
+/// Encodes paths as prefix differences.
 struct PathEncoder {
   private var last: [UInt8] = []
 

@@ -115,13 +115,15 @@ struct ArchiveMaker {
         if let failure = backup.sources.failure(
           items: manifest.statistics.items, isComplete: isComplete)
         {
-          throw isComplete ? failure : interrupted(nil)
+          throw isComplete ? failure : interrupted(nil, stored: builder.storedSoFar().storedSize)
         }
         new.describe(&manifest)
       }
       sayStages()
       try Self.remember(archive, of: repository, memory, report, as: recognition)
-      if archive.manifest.kind == .checkpoint { throw interrupted(archive) }
+      if archive.manifest.kind == .checkpoint {
+        throw interrupted(archive, stored: builder.storedSoFar().storedSize)
+      }
       backup.sources.say(report)
       try repository.removeCheckpoints(
         archives.filter { old in
@@ -182,12 +184,12 @@ struct ArchiveMaker {
     }
   }
 
-  private func interrupted(_ checkpoint: Archive?) -> CommandFailure {
+  private func interrupted(_ checkpoint: Archive?, stored: UInt64) -> CommandFailure {
     let figures = checkpoint?.manifest.statistics ?? ArchiveManifest.Statistics()
     return CommandFailure(
-      "interrupted by a signal: there is no archive \(name: Array(new.name.utf8)). Kept are "
-        + "\(HumanText.count(figures.files, "file")), \(HumanText.size(Int(clamping: figures.originalSize))): the "
-        + "same command goes on from there",
+      "interrupted by a signal: there is no archive \(name: Array(new.name.utf8)). "
+        + "\(HumanText.count(figures.files, "file")), \(HumanText.size(figures.originalSize)), are complete, "
+        + "and \(HumanText.size(stored)) already stored will be reused: run the same command again",
       status: .signal(signals.signal ?? SIGTERM))
   }
 

@@ -17,56 +17,62 @@ struct KeepOptions: ParsableArguments {
 
   @Option(
     name: .customLong("keep-secondly"), parsing: .unconditional,
-    help: ArgumentHelp("Keep that many archives, one for each second.", valueName: "n"))
+    help: ArgumentHelp(
+      "Keep the newest archive of each of the last N seconds that have one.", valueName: "n"))
   var secondly: Int?
 
   @Option(
     name: .customLong("keep-minutely"), parsing: .unconditional,
-    help: ArgumentHelp("Keep that many archives, one for each minute.", valueName: "n"))
+    help: ArgumentHelp(
+      "Keep the newest archive of each of the last N minutes that have one.", valueName: "n"))
   var minutely: Int?
 
   @Option(
     name: [.customShort("H", allowingJoined: true), .customLong("keep-hourly")],
     parsing: .unconditional,
-    help: ArgumentHelp("Keep that many archives, one for each hour.", valueName: "n"))
+    help: ArgumentHelp(
+      "Keep the newest archive of each of the last N hours that have one.", valueName: "n"))
   var hourly: Int?
 
   @Option(
     name: [.customShort("d", allowingJoined: true), .customLong("keep-daily")],
     parsing: .unconditional,
-    help: ArgumentHelp("Keep that many archives, one for each day.", valueName: "n"))
+    help: ArgumentHelp(
+      "Keep the newest archive of each of the last N days that have one.", valueName: "n"))
   var daily: Int?
 
   @Option(
     name: [.customShort("w", allowingJoined: true), .customLong("keep-weekly")],
     parsing: .unconditional,
-    help: ArgumentHelp("Keep that many archives, one for each week.", valueName: "n"))
+    help: ArgumentHelp(
+      "Keep the newest archive of each of the last N weeks that have one.", valueName: "n"))
   var weekly: Int?
 
   @Option(
     name: [.customShort("m", allowingJoined: true), .customLong("keep-monthly")],
     parsing: .unconditional,
-    help: ArgumentHelp("Keep that many archives, one for each month.", valueName: "n"))
+    help: ArgumentHelp(
+      "Keep the newest archive of each of the last N months that have one.", valueName: "n"))
   var monthly: Int?
 
   @Option(
     name: .customLong("keep-13weekly"), parsing: .unconditional,
     help: ArgumentHelp(
-      "Keep that many archives, one for each quarter of 13 weeks.", valueName: "n"))
+      "Keep the newest archive of each of the last N quarters of 13 weeks.", valueName: "n"))
   var quarterly13Weekly: Int?
 
   @Option(
     name: .customLong("keep-3monthly"), parsing: .unconditional,
     help: ArgumentHelp(
-      "Keep that many archives, one for each quarter of 3 months.", valueName: "n"))
+      "Keep the newest archive of each of the last N quarters of 3 months.", valueName: "n"))
   var quarterly3Monthly: Int?
 
   @Option(
     name: [.customShort("y", allowingJoined: true), .customLong("keep-yearly")],
     parsing: .unconditional,
     help: ArgumentHelp(
-      "Keep that many archives, one for each year. A negative number has no limit.",
-      valueName: "n"))
+      "Keep the newest archive of each of the last N years that have one. A negative number has no "
+        + "limit.", valueName: "n"))
   var yearly: Int?
 
   @Option(

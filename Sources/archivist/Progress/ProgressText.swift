@@ -24,7 +24,7 @@ enum ProgressText {
     switch state.kind {
     case .backup(let backup):
       return
-        "\(size(backup.originalSize))  \(size(backup.storedSize)) new  \(HumanText.count(backup.files, "file"))"
+        "read \(size(backup.originalSize)), \(size(backup.storedSize)) new  \(HumanText.count(backup.files, "file"))"
     case .stage(let reading):
       guard reading.total > 0 else { return reading.stage.rawValue }
       let done = min(reading.done, reading.total)

@@ -4,7 +4,7 @@ import Glibc
 
 /// The directory that items are restored into.
 ///
-/// An archive is taken for hostile. What it names is reached from the target through one directory
+/// Archives are treated as untrusted. What they name is reached from the target through one directory
 /// after the other, so nothing outside of the target is ever changed.
 ///
 /// 1. What stands in the way of an item is replaced: a link at once, a regular file as soon as the

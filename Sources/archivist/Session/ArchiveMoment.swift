@@ -52,7 +52,7 @@ struct ArchiveMoment {
     candidates = candidates.filter { $0.start <= bound }
     guard let newest = candidates.last else {
       throw CommandFailure(
-        "no archive is as old as that (\(until)): the oldest one is "
+        "no archive before \(until); the oldest is "
           + "\(name: Array(oldest.name.utf8)), of \(TimeText.list(CivilTime(oldest.start, in: .local)))",
         status: .failure(.archiveMissing))
     }

@@ -66,19 +66,19 @@ extension ClientMemory.Mismatch.Vanished: CustomStringConvertible {
       "\(HumanText.count(archives.count, "archive")) that this client made \(many ? "are" : "is")"
     let them = many ? "them" : "it"
     if !unreadable.isEmpty {
-      return "\(location): \(these) gone (\(some)). Whether somebody with the key has deleted "
-        + "\(them) is not known, because records of that cannot be read:"
+      return "\(location): \(these) missing (\(some)). Whether a deletion was recorded is not "
+        + "known, because these records cannot be read:"
         + unreadable.prefix(20).map { "\n  \($0)" }.joined()
     }
     if let elsewhere {
-      return "\(location): \(these) not here but in \(elsewhere), and nobody with the key has "
-        + "deleted \(them): \(some). If these are two copies of one repository, they were written to apart "
-        + "from each other: `archivist adopt \(location)` keeps them apart, and `archivist copy "
-        + "\(elsewhere) \(location)` brings what is missing. Else it was taken away"
+      return "\(location): \(these) not here but in \(elsewhere), without a deletion record: "
+        + "\(some). If these are two copies of one repository, they were written to apart from each other: "
+        + "`archivist adopt \(location)` keeps them apart, and `archivist copy \(elsewhere) "
+        + "\(location)` brings what is missing. If not, somebody removed \(them)"
     }
-    return "\(location): \(these) gone, and nobody with the key has deleted \(them): \(some). "
-      + "Taken away, or another copy of the repository, an older one perhaps, was put in its place. If you "
-      + "did that, "
+    return "\(location): \(these) missing without a deletion record: \(some). Somebody removed "
+      + "\(them), or put another copy of the repository, perhaps an older one, in its place. If you did "
+      + "that, "
       + ClientMemory.Mismatch.adopt(location)
   }
 }

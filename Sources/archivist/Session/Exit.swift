@@ -6,7 +6,7 @@ import Synchronization
 
 /// How a run ends: what is said, and with which status.
 enum Exit {
-  /// Which numbers the shell gets.
+  /// Exit-code scheme.
   static let style = Mutex(ExitStatus.Style.classic)
   /// Where the last words go.
   static let report = Mutex<Report?>(nil)
@@ -200,69 +200,69 @@ enum Exit {
     switch error {
     case .notFound(let path):
       (
-        "\(path): is missing. Run `archivist check` to see what is affected",
+        "\(line: path): is missing. Run `archivist check` to see what is affected",
         .failure(.objectMissing)
       )
     case .missingDirectory(let path):
       (
-        "\(path): this directory of the repository is missing, and so is what was in it. Bring it back "
+        "\(line: path): this directory of the repository is missing, and so is what was in it. Bring it back "
           + "(is a disk not mounted, a copy not complete?); if it is lost, "
           + "`archivist check --repair` makes it anew", .failure(.objectMissing)
       )
     case .missingRepository(let path):
       (
-        "\(path): there is no repository here. `archivist init \(path)` makes one",
+        "\(line: path): there is no repository here. `archivist init \(line: path)` makes one",
         .failure(.repositoryMissing)
       )
     case .notARepository(let path):
       (
-        "\(path): this is not a repository of archivist, but something else",
+        "\(line: path): this is not a repository of archivist, but something else",
         .failure(.notARepository)
       )
     case .repositoryExists(let path):
-      ("\(path): there is a repository here already", .failure(.repositoryExists))
+      ("\(line: path): there is a repository here already", .failure(.repositoryExists))
     case .locationNotEmpty(let path):
       (
-        "\(path): is not an empty directory; a repository is made in a new or empty one",
+        "\(line: path): directory not empty: a repository needs a new or empty one",
         .failure(.pathExists)
       )
     case .missingParent(let path):
       (
-        "\(path): the directory in which the repository was to be made is not there (is a disk not "
+        "\(line: path): the directory in which the repository was to be made is not there (is a disk not "
           + "mounted?); `archivist init --make-parent-dirs` makes it as well",
         .failure(.parentDirectoryMissing)
       )
     case .insideRepository(let path, let outer):
       (
-        "\(path): is inside of the repository \(outer): make it elsewhere",
+        "\(line: path): is inside of the repository \(line: outer): make it elsewhere",
         .failure(.repositoryExists)
       )
     case .noSpace(let path) where isClients(path):
       (
-        "\(path): the disk is full that this client's own files are on. Nothing in the repository is "
+        "\(line: path): the disk is full that this client's own files are on. Nothing in the repository is "
           + "affected; make room there, or name other directories with ARCHIVIST_CACHE_DIR and "
           + "ARCHIVIST_CONFIG_DIR", .failure(.other)
       )
     case .noSpace(let path):
       (
-        "\(path): the repository's disk is full. Nothing that was backed up before is affected; "
+        "\(line: path): the repository's disk is full. Nothing that was backed up before is affected; "
           + "`archivist delete` or `prune`, then `compact`, make room even now",
         .failure(.noSpace)
       )
     case .system(let path, let operation, let code) where code == EACCES || code == EPERM:
       (
-        "\(path): \(StorageError.reason(code)) (\(operation)). This user may not do that here. If it "
+        "\(line: path): \(StorageError.reason(code)) (\(operation)). This user may not do that here. If it "
           + "is another user's repository, run archivist as that user, or give it to this one with "
           + "`chown -R`",
         .failure(.repositoryPermissionDenied)
       )
     case .system(let path, let operation, let code):
-      ("\(path): \(StorageError.reason(code)) (\(operation))", .failure(.other))
-    case .damaged(let path, let what): ("\(path): \(what)", .failure(.integrity))
-    case .refused(let what): ("\(what)", .failure(.pathNotAllowed))
+      ("\(line: path): \(StorageError.reason(code)) (\(operation))", .failure(.other))
+    case .damaged(let path, let what): ("\(line: path): \(line: what)", .failure(.integrity))
+    case .refused(let what): ("\(line: what)", .failure(.pathNotAllowed))
     case .quotaExceeded(let what):
       (
-        "the server's quota is used up: \(what). Nothing that was backed up before is affected",
+        "quota exceeded on the server: \(line: what). Nothing that was backed up before is affected",
         .failure(.quotaExceeded)
       )
     case .connection(let failure): describe(failure)
@@ -277,38 +277,38 @@ enum Exit {
     switch failure {
     case .lost(let why):
       (
-        "the connection to the server was lost: \(why). What had been stored is whole, and is "
+        "the connection to the server was lost: \(line: why). What had been stored is whole, and is "
           + "found again by the next run", .failure(.connectionClosed)
       )
     case .closedBeforeHello:
       (
-        "the server could not be started: what ssh says above tells why. `ssh HOST archivist "
+        "could not start archivist on the server (see ssh's message above). `ssh HOST archivist "
           + "--version` has to work without a question (--rsh and --remote-path name other "
           + "programs)", .failure(.connectionClosedWithHint)
       )
     case .noise(let bytes):
       (
-        "something else than `archivist serve` answered: \"\(name: bytes)\". If a shell prints "
+        "unexpected reply from the server: \"\(name: bytes)\". If a shell prints "
           + "this when it starts, silence it for sessions without a terminal: `ssh HOST true` "
           + "must print nothing", .failure(.connectionClosedWithHint)
       )
     case .serverOutdated(let server, let newest, let needed):
       (
-        "the server (\(server)) speaks version \(newest) of the protocol, and version \(needed) is "
+        "the server (\(line: server)) speaks version \(newest) of the protocol, and version \(needed) is "
           + "needed: upgrade archivist on the server", .failure(.serverOutdated)
       )
     case .clientOutdated(let server, let oldest, _):
       (
-        "the server (\(server)) speaks version \(oldest) of the protocol and later ones, which this "
+        "the server (\(line: server)) speaks version \(oldest) of the protocol and later ones, which this "
           + "program does not know: upgrade archivist on this machine", .failure(.serverOutdated)
       )
     case .malformed(let what):
       (
-        "the server and this program do not understand each other: \(what)",
+        "the server and this program do not understand each other: \(line: what)",
         .failure(.malformedResponse)
       )
     case .unknownRequest(let what):
-      ("\(what): upgrade archivist on the server", .failure(.unknownRequest))
+      ("\(line: what): upgrade archivist on the server", .failure(.unknownRequest))
     }
   }
 

@@ -43,12 +43,12 @@ struct GlobalOptions: ParsableArguments {
   var remotePath: String?
 
   @Option(
-    help: ArgumentHelp("Send at most so many KiB a second to the server.", valueName: "rate"))
+    help: ArgumentHelp("Limit uploads to the server to this many KiB/s.", valueName: "rate"))
   var uploadRatelimit: Int?
 
   @Option(
     help: ArgumentHelp(
-      "Receive at most so many KiB a second from the server.", valueName: "rate"))
+      "Limit downloads from the server to this many KiB/s.", valueName: "rate"))
   var downloadRatelimit: Int?
 
   /// Options that may stand in front of the command as well, as with borg.

@@ -3,7 +3,7 @@ import ChunkStore
 import Glibc
 import Synchronization
 
-/// Turns the signals that end a program into a wish to end in good order.
+/// Turns the signals that end a program into a request to shut down cleanly.
 ///
 /// They are blocked in the first thread before there is another, so that they are blocked in all,
 /// and a thread of its own takes them: so a handler may do whatever a thread may, whichever threads

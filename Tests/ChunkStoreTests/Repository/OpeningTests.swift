@@ -233,7 +233,7 @@ import Testing
       let name = try put(Array(good[..<112]) + [UInt8](repeating: 7, count: 1040), age: age)
       let opened = try open()
       #expect(opened.id == test.repository.id)
-      #expect(reasons(opened)[name]?.contains("damaged or forged") == true)
+      #expect(reasons(opened)[name]?.contains("failed authentication") == true)
       #expect(opened.passedOverSlots.count == 1)
     }
   }

@@ -21,7 +21,7 @@ import Testing
   @Test func `show a backup's size, growth, files, rate and path`() {
     #expect(
       text(backup(bytes: 12_340_000, path: "etc/fstab"), rate: 2e6)
-        == "12.34 MB  1.00 MB new  12 files  2.00 MB/s  etc/fstab")
+        == "read 12.34 MB, 1.00 MB new  12 files  2.00 MB/s  etc/fstab")
   }
 
   @Test func `estimate the rest from the archive before, as long as it can be one`() {

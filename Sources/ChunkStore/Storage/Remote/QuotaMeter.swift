@@ -74,14 +74,28 @@ final class QuotaMeter: Sendable {
       }
       guard quota - state.used >= size else {
         throw .quotaExceeded(
-          "\(state.used) of \(quota) bytes are used below \(directories.joined(separator: ", ")), and "
-            + "\(size) more are too many")
+          "\(Self.text(state.used)) of \(Self.text(quota)) used below "
+            + "\(directories.joined(separator: ", ")), \(Self.text(size)) more needed")
       }
       state.used += size
     }
   }
 
-  // MARK: What is used
+  /// A number of bytes for people: `1.48 MB`, in powers of 1000.
+  static func text(_ bytes: Int) -> String {
+    let units = ["kB", "MB", "GB", "TB", "PB", "EB"]
+    var (value, unit) = (bytes, -1)
+    var rest = 0
+    while value >= 1000, unit < units.count - 1 {
+      (value, rest) = value.quotientAndRemainder(dividingBy: 1000)
+      unit += 1
+    }
+    if unit < 0 { return "\(value) B" }
+    let hundredths = rest / 10
+    return "\(value).\(hundredths < 10 ? "0" : "")\(hundredths) \(units[unit])"
+  }
+
+  // MARK: Usage
 
   /// The smallest unit that file systems give to a file.
   private static let block = 4096

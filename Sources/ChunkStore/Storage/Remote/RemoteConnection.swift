@@ -23,7 +23,7 @@ package final class RemoteConnection: Sendable {
   package struct Figures: Equatable, Sendable {
     /// Requests that were sent.
     package var requests = 0
-    /// Requests that were sent while no other was under way: each costs a journey there and back.
+    /// Requests that were sent while no other was under way: each costs a round trip.
     package var roundTrips = 0
 
     package static func + (a: Figures, b: Figures) -> Figures {

@@ -87,7 +87,7 @@ private final class Transfer: @unchecked Sendable {
     var sent = 0
   }
 
-  /// Whoever writes is no further ahead.
+  /// Maximum lead of the writer over the sender.
   private static let mostUnsent = 8 << 20
   /// What is shorter is copied: a page of a pipe holds a page of a file, or all that is short.
   private static let shortestUncopied = 16 << 10
