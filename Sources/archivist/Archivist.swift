@@ -12,17 +12,38 @@ struct Archivist: ParsableCommand {
     commandName: "archivist",
     abstract: "Deduplicating, encrypted backups.",
     discussion: """
-      archivist init /backup/repo
-      archivist create /backup/repo::{now:%Y-%m-%d} /etc /home
-      archivist list /backup/repo
-      archivist extract /backup/repo::2026-11-21 etc/fstab
+      archivist init /backup/repo                      make a repository, once
+      archivist create /backup/repo::{now} /etc /home  back up
+      archivist list /backup/repo                      show the backups there are
+      archivist extract /backup/repo::@now etc/fstab   restore one file, into here
+      archivist extract /backup/repo::@10d             restore all of ten days ago
+      archivist prune -d 14 -w 8 -m 12 /backup/repo    delete old backups …
+      archivist compact /backup/repo                   … and free their space
+      archivist key add /backup/repo                   add a second passphrase
+      archivist key export /backup/repo /usb/repo.key  keep a copy of the key
+      archivist help passphrase                        if a passphrase is lost
       """,
     version: "archivist \(version)",
-    subcommands: [
-      Init.self, Create.self, Extract.self, List.self, Info.self, Diff.self, Delete.self,
-      Rename.self, Prune.self, Compact.self, Copy.self, Check.self, Key.self, BreakLock.self,
-      WithLock.self, Adopt.self, Serve.self, Benchmark.self,
-    ])
+    groupedSubcommands: groups)
+
+  /// The commands, by what people want to do.
+  private static let groups = [
+    CommandGroup(
+      name: "Back Up and Restore",
+      subcommands: [
+        Init.self, Create.self, List.self, Extract.self, Diff.self, Info.self,
+      ]),
+    CommandGroup(
+      name: "Retention and Space",
+      subcommands: [Prune.self, Delete.self, Compact.self, Rename.self]),
+    CommandGroup(name: "Passphrases and Keys", subcommands: [Key.self]),
+    CommandGroup(
+      name: "Verify and Repair",
+      subcommands: [Check.self, Adopt.self, BreakLock.self]),
+    CommandGroup(
+      name: "Other Machines, Other Programs",
+      subcommands: [Copy.self, Serve.self, WithLock.self, Benchmark.self]),
+  ]
 }
 
 @main enum Main {
@@ -36,18 +57,21 @@ struct Archivist: ParsableCommand {
     linux_look_up_names_without_modules()
     OutputWriter.ignoreSignals()
     OpenFiles.raiseLimit()
+    var arguments: [String] = []
     do {
       let words = try CommandLineBytes.all()
       let style = try CommandStyle.of(program: words.first ?? [], environment: .process)
       CommandStyle.process.withLock { $0 = style }
-      let arguments = ArgumentBytes.encode(all: try understood(words.dropFirst(), style))
+      arguments = ArgumentBytes.encode(all: try understood(words.dropFirst(), style))
       if let page = try HelpTopic.page(for: arguments) {
         let output = OutputWriter()
         try output.write(page + "\n")
         try output.finish()
         Exit.leave(.success)
       }
-      var command = try Archivist.parseAsRoot(GlobalOptions.reordered(arguments))
+      let ordered = GlobalOptions.reordered(arguments)
+      try CommandWords.demandCommand(ordered)
+      var command = try Archivist.parseAsRoot(ordered)
       try command.run()
       Exit.leave(Exit.report.withLock { $0?.exitStatus ?? .success })
     } catch {
@@ -55,7 +79,9 @@ struct Archivist: ParsableCommand {
       let isRequest = code == .success
       guard isRequest || code == .validationFailure || error is CleanExit else { Exit.end(error) }
       // The parser's own words: help, the version, or what is wrong with the arguments.
-      let message = HelpText.arranged(Archivist.fullMessage(for: error))
+      let message = HelpText.arranged(
+        CommandWords.improved(
+          Archivist.fullMessage(for: error), for: GlobalOptions.reordered(arguments)))
       let text = NameText.withoutControls(ArgumentBytes.decode(message)) + [0x0a]
       let failure = writeAll(text, to: isRequest ? STDOUT_FILENO : STDERR_FILENO)
       if isRequest, failure != 0 { Exit.end(OutputError(failure)) }

@@ -7,7 +7,7 @@ struct Diff: ParsableCommand {
     abstract: "Show what is different between two archives of a repository.",
     discussion: """
       archivist diff /backup/repo::monday tuesday
-      archivist diff '/backup/repo::web-*@10D' 'web-*@now' etc
+      archivist diff '/backup/repo::web-*@10d' 'web-*@now' etc
       archivist diff --json-lines /backup/repo::monday tuesday
 
       What both archives have is not even read: the time it takes grows with the differences. \

@@ -54,7 +54,7 @@ struct KeyList: ParsableCommand {
       }
       let place = slot.isWithClient ? "client" : "repository"
       let mark = slot.isOpened ? " (opened now)" : ""
-      let date = slot.date.map { TimeText.list(CivilTime($0, in: .local)) } ?? ""
+      let date = slot.date.map { TimeText.rfc3339(CivilTime($0, in: .local)) } ?? ""
       var line: Message = "\(slot.id.hex.prefix(16))  \(place)  \(cost)\(mark)"
       if !date.isEmpty { line = line + "  \(date)" }
       if !slot.note.isEmpty { line = line + "  \(name: Array(slot.note.utf8))" }

@@ -9,8 +9,11 @@ struct List: ParsableCommand {
       archivist list /backup/repo
       archivist list --as-of 2026-11-01 --last 3 /backup/repo
       archivist list /backup/repo::2026-11-21 etc/ssh
-      archivist list --format '{sha256} {path}{NL}' '/backup/repo::web-*@10D'
+      archivist list --format '{sha256} {path}{NL}' '/backup/repo::web-*@10d'
       archivist list --json /backup/repo
+
+      On a terminal, archives are listed in columns that fit it, with ids as short as `id:…` takes \
+      them; elsewhere, and with --long, as borg lists them.
 
       `archivist help format` lists the fields of --format.
       """)
@@ -28,6 +31,10 @@ struct List: ParsableCommand {
 
   @Flag(help: "Print names or paths only.")
   var short = false
+
+  @Flag(
+    help: "Print whole names and ids of archives on a terminal as well, as wide as they are.")
+  var long = false
 
   @Option(help: "Print each archive or item like this, with fields in braces.")
   var format: BytesArgument?
@@ -102,7 +109,13 @@ struct List: ParsableCommand {
       try session.output.write(document.lines() + [0x0a])
       return
     }
-    for archive in archives { try session.output.write(try lines.text(archive)) }
+    if session.output.isTerminal, !short, !long, format == nil {
+      let table = ArchiveTable(archives, ids: all.map(\.id), width: session.output.width)
+      if !archives.isEmpty { try session.output.write(table.heading) }
+      for archive in archives { try session.output.write(table.line(archive)) }
+    } else {
+      for archive in archives { try session.output.write(try lines.text(archive)) }
+    }
   }
 
   private func listItems(

@@ -10,13 +10,16 @@ enum ArchivesHelp {
     Where an archive that exists is wanted, it may be named by a time:
 
       repo::@now                the newest archive
-      repo::@10D                the newest one as of ten days ago
-      repo::@1h30m              units: s, m, h, D, W, M (30 days), Y (365 days)
+      repo::@10d                the newest one as of ten days ago
+      repo::@1h30min            units: s, min, h, d, w, m (months), y (years)
       repo::@2026-11-01         as of the end of that day, in local time
       repo::@2026-11-01T12:00   as of the end of that minute
       repo::@2026-11-01T12:00Z  the same in UTC; or with an offset, +01:00
       repo::@1793534400         seconds since 1970
-      repo::web-*@10D           the same, where the name matches this pattern
+      repo::web-*@10d           the same, where the name matches this pattern
+
+    The units are those of `prune --keep-within`: m is a month of 31 days, as with
+    borg, y a year of 365 days. Capital letters mean the same.
 
     What counts is when the backup was begun. With the archives of several machines
     in a repository, the pattern has to say whose is meant; * takes the newest of

@@ -7,8 +7,15 @@ enum HelpText {
   static func arranged(_ text: String) -> String {
     var sections = text.split(separator: "\n\n", omittingEmptySubsequences: false)
     if text.hasPrefix("OVERVIEW: \(Archivist.configuration.abstract)\n") {
-      sections.insert("TOPICS:\n\(HelpTopic.list)", at: max(0, sections.count - 1))
-      return sections.joined(separator: "\n\n")
+      let topics = "TOPICS (archivist help TOPIC):\n\(HelpTopic.list)"
+      sections.insert(topics[...], at: max(0, sections.count - 1))
+      // The groups have names of their own: the parser's word behind each is noise.
+      return sections.map { section in
+        let lines = section.split(separator: "\n", omittingEmptySubsequences: false)
+        guard let first = lines.first, first.hasSuffix(" SUBCOMMANDS:") else { return section }
+        let title = first.dropLast(" SUBCOMMANDS:".count) + ":"
+        return ([title] + lines.dropFirst()).joined(separator: "\n")[...]
+      }.joined(separator: "\n\n")
     }
     guard let common = sections.firstIndex(where: { $0.hasPrefix("COMMON OPTIONS:") }),
       let last = sections.lastIndex(where: { $0.hasPrefix("OPTIONS:") }), common < last

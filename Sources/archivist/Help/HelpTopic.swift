@@ -12,6 +12,18 @@ struct HelpTopic {
   /// All of them.
   static let all = [
     HelpTopic(
+      name: "passphrase", abstract: "Before and after a passphrase or a key is lost.",
+      text: PassphraseHelp.text),
+    HelpTopic(
+      name: "retention", abstract: "Keeping some backups, and deleting the others.",
+      text: RetentionHelp.text),
+    HelpTopic(
+      name: "borg", abstract: "For those who know borg: what is the same, and what is not.",
+      text: BorgHelp.text),
+    HelpTopic(
+      name: "restic", abstract: "For those who know restic: which command does what.",
+      text: ResticHelp.text),
+    HelpTopic(
       name: "archives", abstract: "Naming archives, also by time.", text: ArchivesHelp.text),
     HelpTopic(
       name: "patterns", abstract: "Choosing files by patterns.", text: PatternsHelp.text),
@@ -42,11 +54,22 @@ struct HelpTopic {
     let name = arguments[1]
     if let topic = all.first(where: { $0.name == name }) { return topic.text }
     if name == "topics" { return list }
-    let isCommand = Archivist.configuration.subcommands.contains { $0._commandName == name }
-    guard isCommand || name.hasPrefix("-") || name == "help" else {
+    if name.hasPrefix("-") || name == "help" { return nil }
+    let words = Array(arguments.dropFirst())
+    let (type, known) = CommandWords.command(words)
+    guard !known.isEmpty else {
+      if let answer = OtherWords.command(name.lowercased()), case .command = answer {
+        throw CommandWords.unknown(name, after: [], of: Archivist.self)
+      }
+      let words = all.map(\.name) + Archivist.configuration.subcommands.map { $0._commandName }
+      let hint: Message =
+        Suggestion.nearest(to: name, among: words).map { "did you mean '\($0)'?" }
+        ?? "topics are \(all.map(\.name).joined(separator: ", "))"
       throw CommandFailure(
-        "there is no command and no topic \(name: ArgumentBytes.decode(name)); topics are "
-          + "\(all.map(\.name).joined(separator: ", "))")
+        "there is no command and no topic \(name: ArgumentBytes.decode(name)); \(hint)")
+    }
+    if !type.configuration.subcommands.isEmpty, words.count > known.count {
+      try CommandWords.demandCommand(words)
     }
     return nil
   }

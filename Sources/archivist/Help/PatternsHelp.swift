@@ -21,8 +21,8 @@ enum PatternsHelp {
       pp:home/ann    this path and everything in it; nothing is special.
       pf:home/ann    this very path, and nothing in it; nothing is special.
 
-    fm, sh and pp: what matches a directory matches all that is in it. A / at the end
-    of fm and sh means only what is in the directory, not the directory itself.
+    fm, sh and pp: what matches a directory matches all that is in it. A / at the
+    end of fm and sh means only what is in the directory, not the directory itself.
 
       fm:*/.cache    .cache anywhere, but not at the top
       sh:**/.cache   .cache anywhere
@@ -73,8 +73,8 @@ enum PatternsHelp {
 
     LISTS OF PATHS: with --paths-from-stdin, and --paths-from-command -- COMMAND,
     exactly the paths listed are archived, and neither what is in them nor the
-    directories above. Patterns and other reasons to leave something out do not concern
-    them.
+    directories above. Patterns and other reasons to leave something out do not
+    concern them.
 
       find /home -newer stamp -print0 | archivist create --paths-from-stdin \
         --paths-delimiter '\0' repo::{now}

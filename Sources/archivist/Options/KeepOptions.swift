@@ -6,7 +6,8 @@ struct KeepOptions: ParsableArguments {
   @Option(
     name: .customLong("keep-within"),
     help: ArgumentHelp(
-      "Keep all archives of this time: a number and H, d, w, m or y.", valueName: "interval"),
+      "Keep all archives within this interval: a number and h, d, w, m (months) or y.",
+      valueName: "interval"),
     transform: { try KeepInterval($0) })
   var within: KeepInterval?
 

@@ -8,11 +8,11 @@ extension ArgumentHelp {
 
   /// An archive in a repository.
   static let archive = ArgumentHelp(
-    "The repository's directory, and an archive in it: its name, id:…, or a time as @10D.",
+    "The repository's directory, and an archive in it: its name, id:…, or a time as @10d.",
     valueName: "repository::archive")
 
   /// A repository, or an archive in one.
   static let repositoryOrArchive = ArgumentHelp(
-    "The repository's directory, and perhaps an archive in it: its name, id:…, or a time as @10D.",
+    "The repository's directory, and perhaps an archive in it: its name, id:…, or a time as @10d.",
     valueName: "repository[::archive]")
 }

@@ -1,6 +1,6 @@
 /// A length of time as `--keep-within` takes it: `12H`, `7d`, `4w`, `6m` or `2y`.
 ///
-/// A month has 31 days and a year 365, as in borg.
+/// A month has 31 days and a year 365, as in borg. The units are those of `TimeUnit`.
 struct KeepInterval: Equatable {
   /// The interval's length.
   let hours: Int
@@ -9,26 +9,18 @@ struct KeepInterval: Equatable {
   ///
   /// - Throws: `RetentionError` for an unknown unit, and for a number that is not positive.
   init(_ text: String) throws(RetentionError) {
-    guard let unit = text.unicodeScalars.last, let hoursPerUnit = Self.hours(of: unit) else {
-      throw .unknownUnit(text)
+    let digits = text.unicodeScalars.prefix {
+      !("a"..."z").contains($0) && !("A"..."Z").contains($0)
     }
-    guard let number = Int(String(text.unicodeScalars.dropLast())), number > 0 else {
-      throw .invalidNumber(text)
-    }
-    let (hours, overflow) = number.multipliedReportingOverflow(by: hoursPerUnit)
+    var scanner = Scanner(Array(text.utf8.dropFirst(digits.count)))
+    guard let unit = TimeUnit.take(&scanner), scanner.isAtEnd,
+      unit.seconds >= TimeUnit.hour.seconds
+    else { throw .unknownUnit(text) }
+    guard let number = Int(String(digits)), number > 0 else { throw .invalidNumber(text) }
+    let (hours, overflow) = number.multipliedReportingOverflow(
+      by: Int(unit.seconds / TimeUnit.hour.seconds))
     guard !overflow, hours <= Int.max / 3600 else { throw .invalidNumber(text) }
     self.hours = hours
-  }
-
-  private static func hours(of unit: Unicode.Scalar) -> Int? {
-    switch unit {
-    case "H": 1
-    case "d": 24
-    case "w": 24 * 7
-    case "m": 24 * 31
-    case "y": 24 * 365
-    default: nil
-    }
   }
 }
 
@@ -42,7 +34,7 @@ enum RetentionError: Error, Equatable, CustomStringConvertible {
   var description: String {
     switch self {
     case .unknownUnit(let text):
-      "\"\(text)\" is not an interval: it must end in H, d, w, m or y (hours to years)"
+      "\"\(text)\" is not an interval: it must end in h, d, w, m (months) or y"
     case .invalidNumber(let text):
       "\"\(text)\" is not an interval: before the unit there must be a number greater than 0"
     }

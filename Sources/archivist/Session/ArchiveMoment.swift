@@ -1,7 +1,7 @@
 import ChunkStore
 import Crypto
 
-/// An archive named by a time: `@10D`, `web-*@2026-11-01`.
+/// An archive named by a time: `@10d`, `web-*@2026-11-01`.
 ///
 /// In front of the `@` stands a shell pattern for names; without one, all archives are meant, as
 /// long as they are of one machine.
@@ -41,7 +41,7 @@ struct ArchiveMoment {
       let glob = try Glob(pattern, style: .shell)
       candidates = candidates.filter { glob.matches(Array($0.name.utf8)) }
     }
-    let until = TimeText.list(CivilTime(bound, in: .local))
+    let until = TimeText.rfc3339(CivilTime(bound, in: .local))
     guard !candidates.isEmpty else {
       throw CommandFailure(
         pattern.isEmpty
@@ -53,7 +53,7 @@ struct ArchiveMoment {
     guard let newest = candidates.last else {
       throw CommandFailure(
         "no archive before \(until); the oldest is "
-          + "\(name: Array(oldest.name.utf8)), of \(TimeText.list(CivilTime(oldest.start, in: .local)))",
+          + "\(name: Array(oldest.name.utf8)), of \(TimeText.rfc3339(CivilTime(oldest.start, in: .local)))",
         status: .failure(.archiveMissing))
     }
     if pattern.isEmpty { try demandOneMachine(candidates) }

@@ -94,7 +94,18 @@ final class Session {
 
   /// The place of a repository: a directory, or the server of another machine.
   func storage(at path: String) throws -> any Storage {
-    guard path.hasPrefix("ssh://") else { return try LocalStorage(path: path) }
+    guard path.hasPrefix("ssh://") else {
+      do throws(StorageError) {
+        return try LocalStorage(path: path)
+      } catch .missingRepository(let path) {
+        guard let place = UnmountedPlace.above(path) else {
+          throw StorageError.missingRepository(path)
+        }
+        throw CommandFailure(
+          "\(line: path): there is no repository here: \(place.message)",
+          status: .failure(.repositoryMissing))
+      }
+    }
     if let known = connected, known.location == path { return known }
     let storage = try connect(path)
     connected = storage

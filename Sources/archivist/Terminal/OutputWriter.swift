@@ -1,3 +1,4 @@
+import CLinux
 import Glibc
 
 /// Standard output, buffered, of bytes.
@@ -34,6 +35,12 @@ final class OutputWriter {
 
   /// The form of names in listings that are written here.
   var names: NameText.Form { isTerminal ? .terminal : .lines }
+
+  /// The columns of the terminal; 80 where that is not known.
+  var width: Int {
+    let width = Int(linux_terminal_width(descriptor))
+    return width > 0 ? width : 80
+  }
 
   /// Appends bytes.
   func write(_ bytes: some Collection<UInt8>) throws(OutputError) {

@@ -1,24 +1,24 @@
 import ChunkStore
 
-/// Which archive is meant by a time: in `repo::@10D`, the newest one as of ten days ago.
+/// Which archive is meant by a time: in `repo::@10d`, the newest one as of ten days ago.
 ///
 ///     @now                     the newest archive that is not dated in the future
-///     @10D  @3W2D  @1h30m      so long ago: s, m, h, D, W, M (30 days), Y (365 days)
+///     @10d  @3w2d  @1h30min    this long ago: s, min, h, d, w, m (31 days), y (365 days)
 ///     @2026-11-01              what there was at the end of that day, in local time
 ///     @2026-11-01T12:00        what there was at the end of that minute; with seconds as well
 ///     @2026-11-01T12:00:00Z    in UTC; or with an offset, +01:00
 ///     @1793534400              seconds since 1970
 ///
 /// What is named by a date includes all of it: the archive of the night of 1 November is the one
-/// that `@2026-11-01` finds. `d`, `w`, `y` and `H` are understood as well; `m` is minutes.
+/// that `@2026-11-01` finds. Units are those of `--keep-within` (`TimeUnit`), larger ones first.
 enum TimeSelector {
   /// What follows the `@` is no time.
   struct NotATime: Error, Equatable, CustomStringConvertible {
     var text: [UInt8]
 
     var description: String {
-      "\"@\(NameText.replacingInvalid(NameText.display(text)))\" is not a time; write @now, @10D, "
-        + "@2026-11-01 or @2026-11-01T12:00"
+      "\"@\(NameText.replacingInvalid(NameText.display(text)))\" is not a time; write @now, @10d, "
+        + "@1h30min (units: s, min, h, d, w, m for months, y), @2026-11-01 or @2026-11-01T12:00"
     }
   }
 
@@ -34,25 +34,19 @@ enum TimeSelector {
     throw NotATime(text: text)
   }
 
-  /// Numbers with a unit each, added up.
+  /// Numbers with a unit each, the larger units first, added up.
+  ///
+  /// In `1h30m` somebody means minutes, and `m` is months: in the wrong order, it is no interval.
   private static func interval(_ text: [UInt8]) -> Int64? {
     var scanner = Scanner(text)
     var total: Int64 = 0
+    var last: TimeUnit?
     repeat {
-      guard let number = scanner.number(digits: 1...18),
-        let unit = scanner.take(oneOf: "smhHDdWwMYy")
+      guard let number = scanner.number(digits: 1...18), let unit = TimeUnit.take(&scanner),
+        last.map({ unit.seconds < $0.seconds }) ?? true
       else { return nil }
-      let seconds: Int64 =
-        switch unit {
-        case UInt8(ascii: "s"): 1
-        case UInt8(ascii: "m"): 60
-        case UInt8(ascii: "h"), UInt8(ascii: "H"): 3600
-        case UInt8(ascii: "D"), UInt8(ascii: "d"): 86_400
-        case UInt8(ascii: "W"), UInt8(ascii: "w"): 7 * 86_400
-        case UInt8(ascii: "M"): 30 * 86_400
-        default: 365 * 86_400
-        }
-      let (product, tooLarge) = Int64(number).multipliedReportingOverflow(by: seconds)
+      last = unit
+      let (product, tooLarge) = Int64(number).multipliedReportingOverflow(by: unit.seconds)
       let (sum, overflow) = total.addingReportingOverflow(product)
       if tooLarge || overflow { return nil }
       total = sum

@@ -51,6 +51,15 @@ enum TimeText {
     "\(iso(time)).\(padded(Int(time.nanoseconds / 1000), to: 6))"
   }
 
+  /// `2026-11-21T03:45:12+01:00`, as RFC 3339 has it.
+  static func rfc3339(_ time: CivilTime) -> String {
+    let minutes = time.offset / 60
+    let zone =
+      (minutes < 0 ? "-" : "+") + padded(abs(minutes) / 60, to: 2) + ":"
+      + padded(abs(minutes) % 60, to: 2)
+    return iso(time) + zone
+  }
+
   /// `2026-11-21T03:45:12`, as `{now}` has it.
   static func iso(_ time: CivilTime) -> String { "\(date(time))T\(clock(time))" }
 

@@ -157,7 +157,7 @@ import Testing
     #expect(try KeepInterval(text).hours == hours)
   }
 
-  @Test(arguments: ["", "5", "5S", "3M", "5h"])
+  @Test(arguments: ["", "5", "5S", "5min", "3x", "5dd"])
   func `needs a unit that borg knows`(text: String) {
     #expect(throws: RetentionError.unknownUnit(text)) { try KeepInterval(text) }
   }

@@ -124,11 +124,17 @@ private let berlin = "CET-1CEST,M3.5.0,M10.5.0/3"
 
   @Test(
     arguments: [
-      ("10D", 864_000), ("10d", 864_000), ("1h30m", 5_400), ("3W2D", 1_987_200), ("1M", 2_592_000),
-      ("1Y", 31_536_000), ("45s", 45), ("2H", 7_200), ("0s", 0),
+      ("10D", 864_000), ("10d", 864_000), ("1h30min", 5_400), ("3W2D", 1_987_200),
+      ("1M", 2_678_400), ("3m", 8_035_200), ("2m1d", 5_443_200), ("1Y", 31_536_000), ("45s", 45),
+      ("2H", 7_200), ("0s", 0),
     ] as [(String, Int64)])
   func `goes back by an interval`(text: String, seconds: Int64) throws {
     #expect(try bound(text) == now.earlier(bySeconds: seconds))
+  }
+
+  @Test func `months are as long as those of keep-within`() throws {
+    let hours = try KeepInterval("3m").hours
+    #expect(try bound("3m") == now.earlier(bySeconds: Int64(hours) * 3600))
   }
 
   @Test func `now is now`() throws {
@@ -152,7 +158,8 @@ private let berlin = "CET-1CEST,M3.5.0,M10.5.0/3"
   }
 
   @Test(arguments: [
-    "", "D", "10X", "10D5", "-10D", "yesterday", "2026-1-1", "2026-02-30", "2026-11-01T",
+    "", "D", "10X", "1h30m", "2d1w", "1d1d", "10D5", "-10D", "yesterday", "2026-1-1", "2026-02-30",
+    "2026-11-01T",
     "2026-11-01T12", "2026-11-01T12:00+0", "2026-11-01T12:00:00+24:00", "999999999999999999Y",
     "Now", "10 D",
   ])
