@@ -99,8 +99,8 @@ struct UnmountedPlace: Equatable {
       "\(line: directory) is not mounted, although /etc/fstab lists it. Connect the disk and "
         + "`mount \(line: directory)`"
     case .customary(let directory):
-      "no disk is mounted below \(line: directory) at this path. Connect and mount the disk that "
-        + "the repository is on"
+      "nothing is mounted at this path in \(line: directory). Connect and mount the disk that the "
+        + "repository is on"
     }
   }
 }

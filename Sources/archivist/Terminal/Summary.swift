@@ -52,11 +52,10 @@ enum Summary {
     case .removedSlot(let id):
       ["Removed key slot \(id): its passphrase no longer opens the repository."]
     case .changedPassphrase:
-      ["Changed the passphrase. Exported keys still open with the old one: export the key again."]
+      ["Changed the passphrase. Exported keys keep the old one: export the key again."]
     case .exportedKey(let path):
       [
-        "Exported the key to \(name: path): it opens with the passphrase that you gave. Keep it on "
-          + "another disk, or print it."
+        "Exported the key to \(name: path). It opens with the same passphrase."
       ]
     case .importedKey(let keyFile):
       [
@@ -71,17 +70,16 @@ enum Summary {
     let suite = repository.suite
     let sealed: Message =
       suite.encrypts
-      ? "encrypted with \(suite.name), the key "
-        + (keyFile.map { "in \(line: $0)" } ?? "in the repository")
+      ? "\(suite.name), key in " + (keyFile.map { "\(line: $0)" } ?? "the repository")
       : suite == .none ? "not encrypted" : "signed, not encrypted"
     let made: Message =
       "Made repository \(repository.id.hex.prefix(12)) in \(line: path): \(sealed)."
     guard suite != .none else { return [made] }
     return [
       made,
-      "Without the passphrase nobody can open it, and nobody can help. Add a second one with "
-        + "`archivist key add \(line: path)`, and keep a copy of the key elsewhere: "
-        + "`archivist key export \(line: path) FILE`.",
+      "Without the passphrase nobody can open it, and nobody can help. Do now:",
+      "  archivist key add \(line: path)            adds a second passphrase",
+      "  archivist key export \(line: path) FILE    keeps a copy of the key elsewhere",
     ]
   }
 
