@@ -3,7 +3,7 @@
 
 usage: check_forgery_model.py [SCHEDULES]
 
-The model is docs/format.md, §10, §16.5, §18 and §19.4, without bytes: a segment has the chunks that its
+The model is docs/format.md, §10, and docs/format-writing.md, §16.5, §18 and §19.4, without bytes: a segment has the chunks that its
 directory claims, and those that it really holds; an index object says of segments what somebody wished
 it to say. Writers, compactions, deletions, repairs and a forger take turns at random, one operation of
 the storage at a time; some die, and sectors do. The forger puts segments that lie, false index entries about segments of

@@ -284,7 +284,7 @@ class Keys:
             raise Refused("the signature is not the owner's") from None
 
 
-# 5 Key slots
+# 6 Key slots
 
 
 def slot_parameters(data):
@@ -360,7 +360,7 @@ def ascends(values):
     return all(a < b for a, b in zip(values, values[1:]))
 
 
-# 6 Object headers and sealing
+# 5 Object headers and sealing
 
 TYPES = dict(enumerate(ROLES, start=1))
 
@@ -415,7 +415,7 @@ def open_sealed(suite, key, nonce, associated, sealed):
 
 
 def open_object(data, type, keys):
-    """6.3: the body of a whole object."""
+    """5.3: the body of a whole object."""
     reader = Reader(data)
     header = Header(reader)
     demand(header.type == type, f"is of type {header.type}, in the place of type {type}")
@@ -427,11 +427,11 @@ def open_object(data, type, keys):
 # 7 Configuration
 
 
-def identify(directory):
+def identify(storage):
     """The repository id, which stands in the clear."""
-    generations = directory.generations()
+    generations = storage.generations()
     demand(generations, "there is no repository")
-    header = Header(Reader(directory.get("config", generations[-1], OBJECT_LIMIT)))
+    header = Header(Reader(storage.get("config", generations[-1], OBJECT_LIMIT)))
     demand(header.type == 7 and len(header.extension) == 32, "is no configuration")
     return header.extension
 
@@ -465,10 +465,10 @@ def decode_config(body, keys):
     return config
 
 
-def load_config(directory, keys):
+def load_config(storage, keys):
     previous = config = None
-    for generation in directory.generations():
-        data = directory.get("config", generation, OBJECT_LIMIT)
+    for generation in storage.generations():
+        data = storage.get("config", generation, OBJECT_LIMIT)
         config = decode_config(open_object(data, 7, keys), keys)
         demand(config[2] == generation, "is of another generation than its name")
         demand(previous in (None, config[10]), "does not follow the configuration before")
@@ -572,20 +572,20 @@ class Directory:
         return facts(self) == facts(other)
 
 
-def read_directory(directory, name, keys):
+def read_directory(storage, name, keys):
     """9.3, 9.4: a segment's own directory."""
-    size = directory.size("segments", name)
+    size = storage.size("segments", name)
     demand(size <= SEGMENT_LIMIT, "is larger than a segment")
-    header = Header(Reader(directory.get_range("segments", name, 0, min(size, 4176))))
+    header = Header(Reader(storage.get_range("segments", name, 0, min(size, 4176))))
     key = keys.object_key(header, "index")
     end = size - 32
     demand(end >= len(header.encoded), "ends too early")
-    sealed = directory.get_range("segments", name, end, size)
+    sealed = storage.get_range("segments", name, end, size)
     trailer = Reader(open_sealed(header.suite, key, nonce(2, 0), header.encoded, sealed))
     offset, length = trailer.integer(8), trailer.integer(8)
     trailer.finish()
     demand(len(header.encoded) <= offset and offset + length == end, "a trailer that is wrong")
-    sealed = directory.get_range("segments", name, offset, end)
+    sealed = storage.get_range("segments", name, offset, end)
     inner = Reader(open_sealed(header.suite, key, nonce(1, 0), header.encoded, sealed))
     body = Reader(inner.take(inner.integer(8)))
     directory = Directory(body)
@@ -885,18 +885,18 @@ def parse_exported_key(page):
 
 class Repository:
     def __init__(self, path, passphrase, client_slots=()):
-        self.directory = StoredObjects(path)
+        self.storage = StoredObjects(path)
         self.problems = []
-        repository_id = identify(self.directory)
+        repository_id = identify(self.storage)
         self.keys = Keys(self.find_bundle(repository_id, passphrase, client_slots))
-        self.config = load_config(self.directory, self.keys)
+        self.config = load_config(self.storage, self.keys)
         self.cache = collections.OrderedDict()
         self.load_index()
 
     def find_bundle(self, repository_id, passphrase, client_slots):
         """5: the first bundle that opens, and that the configuration is sealed with."""
         slots = []
-        names = sorted(self.directory.list("keys"), key=lambda name: (self.directory.date("keys", name), name))
+        names = sorted(self.storage.list("keys"), key=lambda name: (self.storage.date("keys", name), name))
         if len(names) > 4096:
             self.problems.append(f"keys/: {len(names) - 4096} files were not looked at")
         for number, data in enumerate(client_slots):
@@ -904,7 +904,7 @@ class Repository:
                 slots.append((True, bytes([number]), data, *slot_parameters(data)))
         for name in names[:4096]:
             with self.reporting("keys", name):
-                data = self.directory.get("keys", name, 16384)
+                data = self.storage.get("keys", name, 16384)
                 slots.append((False, name, data, *slot_parameters(data)))
         stretched, work = {}, 0
         rejection = Refused("no key slot opens")
@@ -924,7 +924,7 @@ class Repository:
                 if not bundle:
                     continue
                 try:
-                    load_config(self.directory, Keys(bundle))
+                    load_config(self.storage, Keys(bundle))
                 except Refused as error:
                     rejection = error
                     raise
@@ -947,16 +947,16 @@ class Repository:
 
     def objects(self, kind, type, decode, limit=OBJECT_LIMIT):
         """The objects of a kind that can be read; the others are reported."""
-        for name in self.directory.list(kind):
+        for name in self.storage.list(kind):
             with self.reporting(kind, name):
-                data = self.directory.get(kind, name, limit)
+                data = self.storage.get(kind, name, limit)
                 yield name, decode(open_object(data, type, self.keys))
 
     def load_index(self):
         """10: every place of every chunk."""
         self.places = collections.defaultdict(list)
         self.directories = {}
-        present = {name: self.directory.size("segments", name) for name in self.directory.list("segments")}
+        present = {name: self.storage.size("segments", name) for name in self.storage.list("segments")}
         self.indexed = {}
         for _, entries in self.objects("index", 3, decode_index, INDEX_LIMIT):
             for name, size, directory in entries:
@@ -969,7 +969,7 @@ class Repository:
             if not directories:
                 directories = []
                 with self.reporting("segments", name):
-                    directories.append(read_directory(self.directory, name, self.keys))
+                    directories.append(read_directory(self.storage, name, self.keys))
             for directory in directories:
                 self.add_places(name, directory)
 
@@ -1003,7 +1003,7 @@ class Repository:
         key = segment, block.offset
         if key not in self.cache:
             end = block.offset + block.sealed
-            sealed = self.directory.get_range("segments", segment, block.offset, end)
+            sealed = self.storage.get_range("segments", segment, block.offset, end)
             self.cache[key] = open_block(sealed, block, self.keys)
             while len(self.cache) > 64:
                 self.cache.popitem(last=False)
@@ -1109,12 +1109,12 @@ class Repository:
     def verify(self):
         """Every object against its name, every chunk against its id, every archive to its leaves."""
         chunks = 0
-        for segment in self.directory.list("segments"):
+        for segment in self.storage.list("segments"):
             with self.reporting("segments", segment):
-                size = self.directory.size("segments", segment)
-                data = self.directory.get_range("segments", segment, 0, size)
+                size = self.storage.size("segments", segment)
+                data = self.storage.get_range("segments", segment, 0, size)
                 demand(hashlib.sha256(data).digest() == segment, "has another hash than its name")
-                directory = read_directory(self.directory, segment, self.keys)
+                directory = read_directory(self.storage, segment, self.keys)
                 known = self.indexed.get(segment, [])
                 demand(all(one == directory for one in known), "is not what the index says")
                 id_key = self.keys.content_id if directory.type == 1 else self.keys.tree_id

@@ -38,7 +38,7 @@ public struct PassedOverSlot: Sendable {
 ///
 /// Whoever can put files among the slots, key or not, must not lock anybody out: what is no slot of
 /// this repository is passed over and named, what costs least is tried first, and all that is tried
-/// costs no more than a bound. `docs/format.md`, section 5, is normative.
+/// costs no more than a bound. `docs/format.md`, section 6, is normative.
 struct SlotSearch {
   /// A slot, and where it is.
   struct Entry {

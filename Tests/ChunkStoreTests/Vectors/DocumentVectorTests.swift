@@ -4,8 +4,10 @@ import Testing
 @testable import ChunkStore
 
 @Suite struct DocumentVectorTests {
-  @Test func `every vector is cited by docs/format.md, and every cited one is there`() throws {
-    let document = try Vector.contents("\(Vector.root)/docs/format.md")
+  @Test func `every vector is cited by the documents, and every cited one is there`() throws {
+    let document =
+      try Vector.contents("\(Vector.root)/docs/format.md")
+      + Vector.contents("\(Vector.root)/docs/format-writing.md")
     let cited = document.split(separator: "[vector: ").dropFirst()
       .compactMap { $0.split(separator: "]").first.map(String.init) }
       .filter { $0 != "name" }

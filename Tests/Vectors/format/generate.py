@@ -159,7 +159,7 @@ def keys():
     vector.write()
 
 
-# 5 Key slots
+# 6 Key slots
 
 
 def slot(bundle, passphrase, log_n=15, p=1, salt=fixed("slot salt"), padded=1024):
@@ -179,7 +179,7 @@ def slot(bundle, passphrase, log_n=15, p=1, salt=fixed("slot salt"), padded=1024
 
 
 def key_slots():
-    vector = Vector("key-slot", "Section 5: slots under passphrases, which are bytes.")
+    vector = Vector("key-slot", "Section 6: slots under passphrases, which are bytes.")
     for name, passphrase, log_n, p in (
         ("a passphrase", b"correct horse battery staple", 15, 1),
         ("bytes that are no text, p = 2", b"\xff\xfe \n\x01", 15, 2),
@@ -193,14 +193,14 @@ def key_slots():
             bundle=bundle_fields(1, ((1, S1), (3, S3))), bytes=data,
         )
     vector.write()
-    vector = Vector("key-slot-clear", "Section 5: a slot of kdf 0, which everybody can open.")
+    vector = Vector("key-slot-clear", "Section 6: a slot of kdf 0, which everybody can open.")
     data = slot(bundle_fields(4), None)
     assert reader.open_slot(data, ID, None)[6] == 4
     vector.case("suite none", bundle=bundle_fields(4), bytes=data)
     vector.write()
 
 
-# 6 Object headers and sealing
+# 5 Object headers and sealing
 
 
 def header(type, ring, epoch=1, salt=None, extension=b""):
@@ -213,7 +213,7 @@ def header(type, ring, epoch=1, salt=None, extension=b""):
 
 
 def headers():
-    vector = Vector("header", "Section 6.1: headers of all types, one with an extension.")
+    vector = Vector("header", "Section 5.1: headers of all types, one with an extension.")
     ring = make_keys(1, ((1, S1), (3, S3)))
     for type, role in reader.TYPES.items():
         extension = ID if type == 7 else b""
@@ -237,7 +237,7 @@ def seal(suite, key, nonce, associated, plaintext):
 
 
 def sealing():
-    vector = Vector("sealing", "Section 6.2: one message in each suite, under object keys.")
+    vector = Vector("sealing", "Section 5.2: one message in each suite, under object keys.")
     for suite, name in SUITES.items():
         ring = make_keys(suite)
         data = header(1, ring)
@@ -273,7 +273,7 @@ def padded(size):
 
 
 def padding():
-    vector = Vector("padding", "Section 6.4: sizes before and behind padding.")
+    vector = Vector("padding", "Section 5.4: sizes before and behind padding.")
     for size in (
         0, 1, 4095, 4096, 4097, 4352, 4353, 8191, 8192, 8193, 10_000, 65_535, 65_536, 65_537,
         100_000, 1_000_000, 1_048_577, 33_554_432, 33_554_433, 50_000_000, 67_108_865,
@@ -283,7 +283,7 @@ def padding():
 
 
 def whole(body, type, ring, epoch=1, extension=b"", salt=None):
-    """6.3: a whole object."""
+    """5.3: a whole object."""
     head = header(type, ring, epoch, salt, extension)
     overhead = len(head) + 16
     size = padded(overhead + 8 + len(body))
@@ -295,7 +295,7 @@ def whole(body, type, ring, epoch=1, extension=b"", salt=None):
 
 
 def objects():
-    vector = Vector("object", "Section 6.3: whole objects in each suite, of the smallest size.")
+    vector = Vector("object", "Section 5.3: whole objects in each suite, of the smallest size.")
     for suite, name in SUITES.items():
         ring = make_keys(suite)
         body = fields({2: b"\x01", 4: fixed("target"), 6: b"name", 8: timestamp(1, 2)})
@@ -779,12 +779,12 @@ def item_entry(before, path, data):
 
 def nodes():
     vector = Vector("node", "Section 14.1: one node of each kind; `entries` is their number.")
-    directory, file = plain(0o040755), plain(0o100644, size=varint(0), chunks=b"")
+    a_directory, file = plain(0o040755), plain(0o100644, size=varint(0), chunks=b"")
     listed = [b"", b"dir", b"dir/file", b"dir/file 2", b"dir-2", b"dir0"]
     entries = []
     for number, path in enumerate(listed):
         before = listed[number - 1] if number else b""
-        entries.append(item_entry(before, path, file if b"file" in path else directory))
+        entries.append(item_entry(before, path, file if b"file" in path else a_directory))
     one, two = fixed("node 1"), fixed("node 2")
     cases = {
         "items": node(1, 0, entries),
@@ -1180,15 +1180,15 @@ def refused():
         case("path", why, data, reader.check_path)
 
     a = (fixed("chunk a"), 10)
-    directory = plain(0o040755)
+    plain_directory = plain(0o040755)
     regular = dict(size=varint(10), chunks=reference(a))
     for why, data in (
         ("no mode", item_fields(uid=varint(0))), ("a mode that is too large", plain(0o200000)),
         ("fields out of order", field(3, varint(0)) + field(2, varint(0o040755))),
         ("a field twice", field(2, varint(0o040755)) * 2),
-        ("a field that ends too late", directory + varint(17) + b"\x09\x01"),
+        ("a field that ends too late", plain_directory + varint(17) + b"\x09\x01"),
         ("a value with something behind", field(1, b"\0\0") + field(2, varint(0o040755))),
-        ("an unknown critical field", directory + field(1000, b"")),
+        ("an unknown critical field", plain_directory + field(1000, b"")),
         ("a file without chunks", plain(0o100644, size=varint(0))),
         ("a file without a size", plain(0o100644, chunks=b"")),
         ("a file without either", plain(0o100644)),
@@ -1232,7 +1232,7 @@ def refused():
         case("item", why, data, lambda data: reader.Item(b"dir/name", data))
 
     child = fixed("node")
-    entry = lambda before, path: item_entry(before, path, directory)
+    entry = lambda before, path: item_entry(before, path, plain_directory)
     for why, data in (
         ("kind 0", node(0, 0, [])), ("kind 5", node(5, 0, [])), ("a leaf of level 1", node(1, 1, [])),
         ("an inner node of level 0", node(4, 0, [child + b"\1\1"] * 2)),
@@ -1247,7 +1247,7 @@ def refused():
         ("paths out of order", node(1, 0, [entry(b"", b"b"), entry(b"b", b"a")])),
         ("a path twice", node(1, 0, [entry(b"", b"a"), entry(b"a", b"a")])),
         ("the slash sorted as a byte", node(1, 0, [entry(b"", b"a-"), entry(b"a-", b"a/b")])),
-        ("more shared than there is", node(1, 0, [varint(1) + blob(b"a") + blob(directory)])),
+        ("more shared than there is", node(1, 0, [varint(1) + blob(b"a") + blob(plain_directory)])),
         ("a path that leads elsewhere", node(1, 0, [entry(b"", b"../a")])),
         ("more entries than there are", bytes([3, 0]) + varint(2) + reference(a)),
         ("left-over bytes", node(3, 0, [reference(a)]) + b"\0"),

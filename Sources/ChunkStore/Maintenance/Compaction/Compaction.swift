@@ -2,7 +2,7 @@ import Crypto
 
 /// Frees the space of chunks that no archive refers to, without keeping anybody from anything.
 ///
-/// The steps, and why they are in this order, are in docs/format.md, "Concurrency": what is to go
+/// The steps, and why they are in this order, are in docs/format-writing.md, §19.4: what is to go
 /// is doomed first, then everybody who may have seen it undoomed is waited for, then all archives
 /// are looked at again, and only then is anything deleted. A crash between any two steps is safe.
 struct Compaction {

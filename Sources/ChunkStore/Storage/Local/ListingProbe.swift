@@ -4,7 +4,7 @@ internal import Glibc
 /// Finds out whether a file system shows what others have made only after a while.
 ///
 /// Whoever deduplicates or deletes relies on listings that show what others had put before them
-/// (docs/format.md, section 19). Local disks, NFS and SMB keep that; sshfs caches listings for 20
+/// (docs/format-writing.md, §19). Local disks, NFS and SMB keep that; sshfs caches listings for 20
 /// seconds unless it is told otherwise, and NFS does so with `nocto`.
 ///
 /// What one does oneself is always seen, so a listing cannot be the probe. But a program such as

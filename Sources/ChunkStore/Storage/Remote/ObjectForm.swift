@@ -2,7 +2,7 @@ import Crypto
 
 /// What a storage can tell of an object without any key: whether it may be one of its kind.
 enum ObjectForm {
-  /// Every object but a key slot is padded to this size at least (docs/format.md, 6.4).
+  /// Every object but a key slot is padded to this size at least (docs/format.md, 5.4).
   static let minimumSize = 4096
   /// So much of the beginning says all that can be told: a key slot, or a header.
   static let prefixSize = KeySlot.maximumSize
