@@ -1,4 +1,4 @@
-/// What one guess of a passphrase costs: the parameters of scrypt (RFC 7914).
+/// The cost of one guess of a passphrase: the parameters of scrypt (RFC 7914).
 public struct ScryptParameters: Hashable, Sendable {
   /// Binary logarithm of N, the number of blocks held in memory.
   public var logN: UInt8
@@ -62,8 +62,8 @@ public enum Scrypt {
     let n = UInt64(1) << UInt64(parameters.logN)
     let r = UInt64(parameters.r)
     let p = UInt64(parameters.p)
-    // What libcrypto counts: N + 2 blocks to mix, and p to begin with. Its own limit, 32 MiB,
-    // is below the least that is accepted here.
+    // The memory that libcrypto counts: N + 2 blocks to mix, and p to begin with. Its own limit, 32
+    // MiB, is below the least that is accepted here.
     let memory = 128 * r * (n + 2 + p)
     do {
       return try deriveUnchecked(

@@ -1,6 +1,6 @@
 public import Crypto
 
-/// What an archive object says: name, origin, times, figures, and the root of the item tree.
+/// The content of an archive object: name, origin, times, figures, and the root of the item tree.
 public struct ArchiveManifest: Hashable, Sendable {
   /// Whether an archive is a finished one.
   public enum Kind: UInt8, Sendable {
@@ -23,13 +23,13 @@ public struct ArchiveManifest: Hashable, Sendable {
   public var hostname = ""
   /// The user that made it.
   public var username = ""
-  /// What the maker had to say.
+  /// A comment of the maker.
   public var comment = ""
   /// The command that made it, argument by argument, as bytes.
   public var commandLine: [[UInt8]] = []
   /// The directory that it was made in, which relative paths are relative to; empty if not recorded.
   public var workingDirectory: [UInt8] = []
-  /// What this archive is the next one of: archives of a series follow each other.
+  /// The series that this archive belongs to: archives of a series follow each other.
   public var series = ""
   /// The directories that were archived.
   public var roots: [Root] = []
@@ -43,7 +43,7 @@ public struct ArchiveManifest: Hashable, Sendable {
   public var tree: ItemTreeRoot?
   /// The program that made it.
   public var program = ""
-  /// What it is a copy of; `nil` for an archive that was made where it is.
+  /// The archive that it is a copy of; `nil` for an archive that was made where it is.
   public var origin: Origin?
 
   /// An archive in its repository: the first of those that were copied from one to the next.
@@ -101,7 +101,7 @@ public struct ArchiveManifest: Hashable, Sendable {
     self.end = end
   }
 
-  /// What the name of a checkpoint ends with.
+  /// The end of a checkpoint's name.
   public static let checkpointSuffix = ".checkpoint"
 
   /// Makes this the manifest of an unfinished backup.
@@ -277,7 +277,7 @@ public struct Archive: Hashable, Sendable {
   public var id: Digest256
   /// The name it goes by: the manifest's, or that of the newest label.
   public var name: String
-  /// What was recorded when it was made.
+  /// The manifest that was recorded when it was made.
   public var manifest: ArchiveManifest
 
   /// When the backup began.

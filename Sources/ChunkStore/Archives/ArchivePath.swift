@@ -42,7 +42,7 @@ public struct ArchivePath: Hashable, Comparable, Sendable {
     bytes.reserveCapacity(shared + count)
     bytes += last.bytes[..<shared]
     try reader.take(count, into: &bytes)
-    // What is shared was looked at with the path before, up to the component that goes on.
+    // The shared part was checked with the path before, up to the component that goes on.
     let start = bytes[..<shared].lastIndex(of: Self.separator).map { $0 + 1 } ?? 0
     guard Self.isSafe(bytes, from: start) else { throw .unsafePath }
     self.bytes = bytes
@@ -59,7 +59,7 @@ public struct ArchivePath: Hashable, Comparable, Sendable {
   public func appending(_ name: some Collection<UInt8>) throws(FormatError) -> ArchivePath {
     let name = Array(name)
     guard !bytes.isEmpty else { return try ArchivePath(name) }
-    // What this path consists of is known to be safe.
+    // The components of this path are known to be safe.
     let length = bytes.count + 1 + name.count
     guard !name.isEmpty, length <= Self.maximumLength, Self.isSafe(name) else {
       throw .unsafePath

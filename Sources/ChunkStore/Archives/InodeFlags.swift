@@ -1,4 +1,4 @@
-/// What `lsattr` shows of a file: flags of its inode, with the bits that Linux gives them.
+/// The attributes that `lsattr` shows: flags of an inode, with the bits that Linux gives them.
 ///
 /// Only those that a user sets are kept; what a file system says of its own layout is not.
 public struct InodeFlags: OptionSet, Hashable, Sendable {

@@ -22,7 +22,7 @@ public struct Item: Hashable, Sendable {
   public var birthtime: Timestamp?
   /// The inode number; kept only where a files-cache mode compares it.
   public var inode: UInt64?
-  /// What the file holds; `nil` for everything that is not a regular file.
+  /// The content of a regular file; `nil` for everything else.
   public var content: Content?
   /// Where a symbolic link points to, as bytes.
   public var linkTarget: [UInt8]?
@@ -56,7 +56,7 @@ public struct Item: Hashable, Sendable {
     self.init(path: path, mode: 0, uid: 0, gid: 0, mtime: Timestamp(seconds: 0))
   }
 
-  /// The same item at another path.
+  /// Returns the item at another path.
   public func at(_ path: ArchivePath) -> Item {
     var item = self
     item.path = path
@@ -170,7 +170,7 @@ public struct Item: Hashable, Sendable {
     }
   }
 
-  /// What kind of file an item is.
+  /// The kind of file that an item is.
   public enum Kind: UInt32, Sendable {
     // The values are those of S_IFMT on Linux.
     case fifo = 0o010000
@@ -185,7 +185,7 @@ public struct Item: Hashable, Sendable {
     public var isDevice: Bool { self == .characterDevice || self == .blockDevice }
   }
 
-  /// What kind of file this is; `nil` if the mode names none that Linux knows.
+  /// The kind of file; `nil` if the mode names none that Linux knows.
   public var kind: Kind? { Kind(rawValue: mode & 0o170000) }
 
   /// The permission bits with setuid, setgid and sticky.

@@ -35,7 +35,7 @@ enum ItemCoding {
     return writer.bytes
   }
 
-  /// The same, behind what `writer` has already.
+  /// Appends the encoded item to what `writer` has already.
   static func encode(_ item: Item, to writer: inout ByteWriter) {
     writer.field(Field.uid) { $0.varint(UInt64(item.uid)) }
     writer.field(Field.mode) { $0.varint(UInt64(item.mode)) }
@@ -105,7 +105,7 @@ enum ItemCoding {
     }
   }
 
-  /// What items that follow each other have in common, so that it need not be made anew.
+  /// The values that consecutive items have in common, so that they need not be made anew.
   struct Shared {
     fileprivate var user: [UInt8] = []
     fileprivate var group: [UInt8] = []
@@ -126,7 +126,7 @@ enum ItemCoding {
     return item
   }
 
-  /// The same, in the place where the item will be: it has nothing but its path.
+  /// Decodes into the place where the item will be: it has nothing but its path.
   ///
   /// A result would be copied, reference by reference.
   static func decode(

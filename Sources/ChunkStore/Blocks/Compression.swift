@@ -10,7 +10,7 @@ public struct Compression: Hashable, Sendable, CustomStringConvertible {
     case zstd(level: Int)
   }
 
-  /// What compresses.
+  /// The compression algorithm.
   public let algorithm: Algorithm
   /// Whether a cheap test comes first that leaves incompressible data alone.
   public let isAutomatic: Bool

@@ -258,7 +258,7 @@ internal import Glibc
   }
 }
 
-/// What a compression library could not do.
+/// An operation that a compression library could not do.
 public enum CompressionError: Error, Equatable, Sendable {
   /// No memory for a context.
   case outOfMemory

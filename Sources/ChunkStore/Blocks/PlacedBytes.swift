@@ -1,6 +1,6 @@
 /// Bytes that stand within others, because it would be a waste to copy them out.
 public struct PlacedBytes: Sendable {
-  /// What they stand in.
+  /// The array that contains the bytes.
   public let whole: [UInt8]
   /// Where.
   public let range: Range<Int>

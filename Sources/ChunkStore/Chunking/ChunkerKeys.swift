@@ -1,6 +1,6 @@
 public import Crypto
 
-/// What the chunker takes from a repository's deduplication secret.
+/// The keys that the chunker derives from a repository's deduplication secret.
 ///
 /// Both keys are needed: the rolling hash alone is linear in its table, and a few hundred chunk
 /// lengths of known data give the table back, however secret and random it was.

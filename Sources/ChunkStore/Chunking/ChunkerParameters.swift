@@ -22,7 +22,7 @@ public enum ChunkerParameters: Hashable, Sendable, CustomStringConvertible {
   /// Cuts every `size` bytes: for disk images and block devices, which change in place.
   case fixed(size: Int)
 
-  /// What is used unless asked otherwise: chunks of 128 KiB to 2 MiB, about 200 KiB on average.
+  /// The default parameters: chunks of 128 KiB to 2 MiB, about 200 KiB on average.
   public static let `default` = ChunkerParameters.buzhash(
     minimumExponent: 17, maximumExponent: 21, maskBits: 16, window: 4095)
 

@@ -86,7 +86,7 @@ internal import Glibc
     }
     return unsafe bytes.withUnsafeBufferPointer { buffer in
       guard let bytes = buffer.baseAddress else { return false }
-      // What a step adds does not depend on the hash.
+      // The amount that a step adds does not depend on the hash.
       @inline(__always) func change(_ i: Int) -> UInt64 {
         unsafe leaving[Int(bytes[i &- window])] ^ entering[Int(bytes[i])]
       }

@@ -152,7 +152,7 @@ public final class ArchiveCopier {
     if let compression = options.compression { manifest.compression = compression.description }
     let name = lease.name
     let copy = try destination.publish(manifest, under: lease)
-    // What was seen before is not covered by a new lease.
+    // A new lease does not cover chunks that were seen before.
     if lease.name != name { transfer.forget() }
     return copy
   }
@@ -201,7 +201,8 @@ extension Archive {
 }
 
 extension Compression {
-  /// What a manifest says; the default where that is of a later version, or another program's.
+  /// Reads the value of a manifest; the default where it is of a later version, or another
+  /// program's.
   init(recorded text: String) {
     do throws(InvalidText) {
       try self.init(parsing: text)

@@ -103,7 +103,7 @@ struct BlockLane: ~Copyable {
 /// A block of the source of which something is wanted.
 private struct WantedBlock {
   let location: ChunkLocation
-  /// What is in it.
+  /// The chunks that the block holds.
   let held: [ChunkReference]
   let wanted: [ChunkReference]
 }

@@ -18,7 +18,8 @@ final class BlockTransfer {
   private let meter: Meter
   private let interruption: Event
   private let walk: TreeWalk
-  /// What the archives before have in common with the next one; nobody needs to look at it again.
+  /// The chunks that earlier archives have in common with the next one; they need not be looked at
+  /// again.
   private var seen: Marks
 
   init(
@@ -47,7 +48,7 @@ final class BlockTransfer {
       let wanted = try missing(archive.manifest.tree)
       return try store(wanted, of: archive)
     } catch {
-      // What was seen is not known to be stored.
+      // A chunk that was seen is not known to be stored.
       forget()
       throw error
     }
@@ -93,7 +94,7 @@ final class BlockTransfer {
         try complete(archive, into: writer)
       }
     } catch {
-      // What is stored by now is found again by the next run, if it is published.
+      // The next run finds what is stored by now, if it is published.
       writer.close()
       try writing.join()
       throw error

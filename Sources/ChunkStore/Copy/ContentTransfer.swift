@@ -116,7 +116,7 @@ private struct CopiedContents {
     copies = try destination.items(of: copy)
   }
 
-  /// What the copy has for an item; `nil` if that has to be read.
+  /// Returns the content that the copy has for an item; `nil` if it has to be read.
   mutating func content(of item: Item) throws -> Item.Content? {
     do {
       try items.skip(to: item.path)

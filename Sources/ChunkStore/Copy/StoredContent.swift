@@ -28,7 +28,7 @@ private final class StoredStream: ContentStream {
   private var chunks: ChunkCursor
   /// Chunks that were announced, and are read next.
   private var upcoming: [ChunkReference] = []
-  /// What was read, and not yet asked for.
+  /// Bytes that were read, and not yet asked for.
   private var rest: [UInt8] = []
   private var length: UInt64 = 0
 

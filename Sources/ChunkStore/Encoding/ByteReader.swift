@@ -208,7 +208,7 @@ struct FieldReader {
     return (number, try reader.enter(length))
   }
 
-  /// What a reader does with a field that it does not know.
+  /// Handles a field that the reader does not know.
   static func passOver(_ number: UInt64) throws(FormatError) {
     if number % 2 == 0 { throw .unknownCriticalField(number) }
   }

@@ -37,7 +37,7 @@ public enum FormatError: Error, Equatable, Sendable {
 }
 
 extension FormatError: CustomStringConvertible {
-  /// What is wrong, as the end of a sentence that begins with the object.
+  /// The description of the error, as the end of a sentence that begins with the object.
   public var description: String {
     switch self {
     case .truncated(let wanted, let found):

@@ -28,7 +28,7 @@ enum Limits {
   static let headerExtension = 32
   /// Different headers that one segment's blocks were sealed under.
   static let headersInSegment = 1 << 16
-  /// What all key slots of a storage that are tried may cost together: the sum of their N · p, where
+  /// The maximum cost of all key slots of a storage that are tried: the sum of their N · p, where
   /// those of equal parameters count once.
   ///
   /// The default is 2^15; 2^22 takes some ten seconds.

@@ -46,7 +46,7 @@ final class ChunkIndex: Sendable {
 
   // MARK: Bringing it up to date
 
-  /// What is in the repository now, listed in the order that the protocol demands.
+  /// The objects in the repository now, listed in the order that the protocol demands.
   struct View {
     /// The index's version before anything was listed: what is added later is not in the view.
     var version: Int
@@ -113,7 +113,7 @@ final class ChunkIndex: Sendable {
     if runs.count > Self.runLimit {
       runs.sort { $0.count < $1.count }
       let small = Array(runs.prefix(Self.mergeCount(of: runs.map(\.count))))
-      // What is damaged must not be given a new checksum.
+      // A damaged run must not be given a new checksum.
       guard try isVerified || small.allSatisfy({ try $0.isIntact() }) else {
         return try update(to: view, isVerified: true, read: read, problem: problem)
       }
@@ -203,7 +203,7 @@ final class ChunkIndex: Sendable {
     return count
   }
 
-  /// What the segments of a run are worth; takes them out of `unindexed`.
+  /// Judges the segments of a run; takes them out of `unindexed`.
   private func judge(_ run: IndexRun, by view: View, unindexed: inout [Digest256: Int?]) -> Run {
     var areSizesKnown = true
     var findings = [SegmentSizes.Finding?](repeating: .right, count: run.segmentCount)
@@ -307,7 +307,7 @@ final class ChunkIndex: Sendable {
     func isIn(_ run: Run) -> Bool {
       run.index.hasPlace(of: id) { run.standing($0.segment) == .usable }
     }
-    // What files next to each other have was mostly stored at the same time.
+    // Chunks of neighbouring files were mostly stored at the same time.
     let likely = lastHit.load(ordering: .relaxed)
     if likely < runs.count, isIn(runs[likely]) { return true }
     for number in runs.indices where number != likely && isIn(runs[number]) {

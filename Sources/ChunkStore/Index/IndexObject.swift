@@ -95,6 +95,6 @@ struct ChunkLocation: Sendable {
 
   /// The sealed block in the segment.
   var blockRange: Range<Int> { blockOffset..<(blockOffset + sealedLength) }
-  /// What the block is known by where blocks are kept.
+  /// The key of the block in the block cache.
   var block: BlockCache.Key { BlockCache.Key(segment: segment, offset: blockOffset) }
 }

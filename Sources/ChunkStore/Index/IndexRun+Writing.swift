@@ -2,7 +2,7 @@ import Crypto
 internal import Glibc
 
 extension IndexRun {
-  /// What stands before the chunks of a run.
+  /// The tables in front of the chunks of a run.
   struct Tables {
     var sources: [Digest256] = []
     private var segments = ByteWriter()
@@ -52,7 +52,7 @@ extension IndexRun {
   ///
   /// It is written aside, and renamed to its name when it is whole.
   private final class Draft {
-    /// What stands in the cache until it is renamed, or goes.
+    /// The path of the draft in the cache until it is renamed, or goes.
     private let path: String?
     private let place: RunPlace
     private let file: LocalFile

@@ -22,7 +22,7 @@ import Synchronization
 /// chunk read through it is verified, and deleting it costs time, never data.
 final class IndexRun: Sendable {
   static let magic: UInt64 = 0x6172_6376_7275_6e33  // "arcvrun3"
-  /// What the name of a run begins with while it is written.
+  /// The beginning of a run's name while it is written.
   static let draftPrefix = "new-"
   fileprivate static let headSize = 8 + 6 * 8 + 32 + 32
   private static let segmentSize = 40

@@ -32,7 +32,7 @@ final class KeyRing: Sendable {
   /// The epoch that new objects are sealed in.
   let epoch: UInt32
   let chunker: ChunkerKeys
-  /// What makes salts and random names like no others.
+  /// The source of unique salts and random names.
   private let fresh: FreshBytes
   /// Signs configurations and removals; only owners have it.
   let authority: SigningKey

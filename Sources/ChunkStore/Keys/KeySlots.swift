@@ -13,24 +13,25 @@ public struct KeySlots: Sendable {
   /// How often it is asked whether another removal has ended, and the seconds in between.
   var patience = (count: 100, interval: 0.1)
 
-  /// What the lease of a removal says: whoever removes a slot looks for others that say so.
+  /// The operation in the lease of a removal: a removal of a slot looks for other leases that have
+  /// it.
   static let removal = "key remove"
 
   /// One slot, for people.
   public struct Entry: Sendable {
-    /// What it is known by: the SHA-256 of its bytes.
+    /// The id of the slot: the SHA-256 of its bytes.
     public var id: Digest256
-    /// What its maker had to say about it.
+    /// A note of the slot's maker.
     public var note: String
     /// When the note was made; the slot itself carries no date.
     public var date: Timestamp?
-    /// What its passphrase costs to try; `nil` if it has none.
+    /// The cost of trying its passphrase; `nil` if it has none.
     public var parameters: ScryptParameters?
     /// Whether it is kept by the client instead of in the repository.
     public var isWithClient: Bool
     /// Whether it is the one that was opened just now.
     public var isOpened: Bool
-    /// What keeps it from being used; `nil` if nothing does.
+    /// The reason why it cannot be used; `nil` if it can.
     public var problem: (any Error)?
   }
 

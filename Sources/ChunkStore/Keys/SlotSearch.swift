@@ -2,7 +2,7 @@ public import Crypto
 
 /// Something among the key slots that was passed over when a repository was opened.
 public struct PassedOverSlot: Sendable {
-  /// What it is named by.
+  /// The name of the slot's object.
   public let name: ObjectName
   /// Whether the client keeps it, in a file of its own.
   public let isWithClient: Bool
@@ -20,7 +20,7 @@ public struct PassedOverSlot: Sendable {
     /// There are more files than a reader looks at: so many, from this one on.
     case notExamined(count: Int)
 
-    /// What is wrong, as the end of a sentence that begins with the object.
+    /// The description of the problem, as the end of a sentence that begins with the object.
     public var description: String {
       switch self {
       case .otherRepository(let id): "is a key slot of another repository, \(id.hex.prefix(12))"
@@ -49,7 +49,7 @@ struct SlotSearch {
 
   /// The slots of the repository, in the order in which they are tried.
   private(set) var entries: [Entry] = []
-  /// What was passed over, and why.
+  /// The slots that were passed over, and why.
   private(set) var passedOver: [PassedOverSlot] = []
   private let id: RepositoryID
 

@@ -16,9 +16,9 @@ struct ArchiveCheck {
   private var unreadable: [ChunkID: any Error] = [:]
   /// First paths of nodes of items that were met where they do not belong.
   private var misplaced: [ChunkID: ArchivePath] = [:]
-  /// What is wrong with lists of chunks, by the hashes of their places.
+  /// The faults of lists of chunks, by the hashes of their places.
   private var faults: [Int: Fault] = [:]
-  /// What is wrong with the archive that is being looked at.
+  /// The faults of the archive that is being checked.
   private var findings = Findings()
   private let announces: Bool
 
@@ -28,7 +28,7 @@ struct ArchiveCheck {
   /// thousands of times could keep a check busy for hours.
   private static let mostBad = 1 << 16
 
-  /// What is wrong with an archive.
+  /// The faults of an archive.
   struct Findings {
     /// In words, without the archive's name.
     private(set) var texts: [String] = []

@@ -2,7 +2,7 @@ public import Crypto
 internal import Glibc
 import Synchronization
 
-/// What a check looks at.
+/// The parts of a repository that a check looks at.
 public struct CheckOptions: Sendable {
   /// Segments and index objects, against each other.
   public var repository = true
@@ -32,9 +32,9 @@ public struct CheckOptions: Sendable {
   public init() {}
 }
 
-/// What a check found.
+/// The result of a check.
 public struct CheckReport: Sendable {
-  /// What is damaged or missing, in words.
+  /// The damaged or missing objects, in words.
   public var problems: [String] = []
   /// Problems that are counted in one of these, because there are too many to tell each.
   public var untold = 0
@@ -217,7 +217,7 @@ struct Check {
     ) { first, _ in first }
     progress("Checking \(sizes.count) segments")
     meter.begin(.checkingSegments, total: UInt64(sizes.count))
-    // What is wrong with those in quarantine is known.
+    // The faults of segments in quarantine are known.
     var directories = DirectoryCheck(
       repository, sizes: sizes.filter { !quarantined.contains($0.key) })
     for object in try repository.storage.list(.index) {
@@ -256,7 +256,7 @@ struct Check {
     report.segments = sizes.count
   }
 
-  /// What archives refer to, and whether a reader finds it there.
+  /// Checks the references of archives, and whether a reader finds them there.
   private func archives(
     _ meter: Meter, damaged: DamagedBlocks = DamagedBlocks()
   ) throws -> CheckReport {
@@ -409,7 +409,7 @@ struct Check {
       })
   }
 
-  /// What several threads found in segments.
+  /// The findings of several threads in segments.
   private final class SharedFindings: Sendable {
     struct Findings {
       var problems: [(segment: Digest256, error: any Error, extent: String)] = []

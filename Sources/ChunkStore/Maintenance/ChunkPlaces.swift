@@ -73,7 +73,7 @@ struct ChunkPlaces {
     return fault
   }
 
-  /// What a run says of a chunk.
+  /// The answer of a run about a chunk.
   private enum Answer {
     case good
     case fault(Fault)

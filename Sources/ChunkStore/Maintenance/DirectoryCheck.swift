@@ -11,7 +11,7 @@ struct DirectoryCheck {
   private let sizes: [Digest256: Int]
   private var known: [Digest256: Knowledge] = [:]
 
-  /// What was found out about a segment.
+  /// The facts known about a segment.
   private enum Knowledge {
     /// Its directory cannot be read, or it has gone.
     case unreadable
@@ -21,7 +21,7 @@ struct DirectoryCheck {
     case own(Digest256, isNamed: Bool)
   }
 
-  /// What an entry is worth.
+  /// The verdict on an entry.
   enum Verdict {
     case right
     /// The segment's own directory says something else.

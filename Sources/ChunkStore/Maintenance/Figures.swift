@@ -16,7 +16,7 @@ public struct ArchiveFigures: Sendable {
 public struct RepositoryTotals: Sendable {
   /// Bytes of the contents of all archives.
   public var originalSize: UInt64 = 0
-  /// The same, compressed.
+  /// The original size, compressed.
   public var compressedSize: UInt64 = 0
   /// Chunks of all archives, each time they are referred to.
   public var chunks: UInt64 = 0
@@ -24,7 +24,7 @@ public struct RepositoryTotals: Sendable {
   public var uniqueChunks: UInt64 = 0
   /// Their bytes.
   public var uniqueSize: UInt64 = 0
-  /// The same, compressed.
+  /// The unique size, compressed.
   public var uniqueCompressedSize: UInt64 = 0
   /// Bytes of all segments.
   public var segmentSize: UInt64 = 0

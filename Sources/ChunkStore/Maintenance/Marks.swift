@@ -30,7 +30,7 @@ final class Marks {
         switch run.standing(place.segment) {
         case .absent, .mismatched, .quarantined: continue
         case .doomed: isDoomed = true
-        // What cannot be looked at now may be needed: its place is kept.
+        // A segment that cannot be looked at now may be needed: its place is kept.
         case .usable, .unreadable:
           let bit: UInt64 = 1 << UInt64(place.row % 64)
           guard bits[number][place.row / 64] & bit == 0 else { return .known }
@@ -172,7 +172,7 @@ struct Marker {
   let marks: Marks
   private let walk: TreeWalk
 
-  /// What a reference was met with.
+  /// The state of a reference's target.
   enum Finding {
     case missingChunk(ChunkReference, path: ArchivePath)
     case unreadableNode(ChunkID, any Error)

@@ -1,10 +1,10 @@
 import Crypto
 
-/// What a repair would do, or has done.
+/// The actions that a repair would take, or has taken.
 public struct RepairReport: Sendable {
-  /// What was found, before anything was done.
+  /// The findings before anything was done.
   public var check = CheckReport()
-  /// What is done about it, in words, one sentence each.
+  /// The actions in words, one sentence each.
   public var actions: [String] = []
   /// Damage that cannot be repaired, and what its owner can do.
   public var remaining: [String] = []
@@ -183,7 +183,7 @@ struct Repair {
     }
   }
 
-  /// What an owner can do about what we do not touch.
+  /// The action that an owner can take for an object that a repair does not touch.
   private static func advice(_ name: ObjectName) -> String? {
     switch name {
     case .config: "bring it back from a copy of the repository"

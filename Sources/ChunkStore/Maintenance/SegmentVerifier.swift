@@ -15,7 +15,7 @@ struct SegmentVerifier: ~Copyable {
     self.reader = reader
   }
 
-  /// What was found in a segment.
+  /// The findings in a segment.
   struct Findings {
     /// Chunks that are what their ids say.
     var chunks = 0
@@ -25,7 +25,7 @@ struct SegmentVerifier: ~Copyable {
     var blocks = 0
     /// Where those begin that are damaged.
     var damaged: [Int] = []
-    /// What is wrong with the first of them, or with the segment.
+    /// The fault of the first of them, or of the segment.
     var error: (any Error)?
   }
 

@@ -2,7 +2,7 @@ import Crypto
 
 /// How fast one processor does what a backup consists of, measured with what does it there.
 package struct Speed: Sendable {
-  /// What was measured.
+  /// The name of the measurement.
   package let name: String
   /// Bytes of input that it was done with; 0 where that says nothing.
   package let bytes: Int

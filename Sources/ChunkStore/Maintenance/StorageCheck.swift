@@ -6,9 +6,9 @@ import Synchronization
 /// Needs no key: the machine that stores a repository can do it by itself. It finds what time and
 /// faulty disks do; what a hostile storage does, only a check with the key can find.
 public enum StorageCheck {
-  /// What was found.
+  /// The result of the check.
   public struct Report: Sendable {
-    /// What is damaged, in words.
+    /// The damaged objects, in words.
     public var problems: [String] = []
     /// Objects that were read.
     public var objects = 0

@@ -1,6 +1,6 @@
 import Crypto
 
-/// What an object is; the numbers are on disk.
+/// The type of an object; the numbers are on disk.
 enum ObjectType: UInt8, Sendable, CaseIterable {
   case contentSegment = 1
   case treeSegment = 2

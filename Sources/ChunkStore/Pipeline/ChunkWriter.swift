@@ -9,7 +9,7 @@ import Synchronization
 final class ChunkWriter: Sendable {
   let repository: Repository
   let group: ThreadGroup
-  /// What has to be stored, and is not being stored already.
+  /// The chunks that have to be stored, and are not being stored already.
   let claims: Claims
   private let isVerifying: Bool
   private let blocks = BoundedQueue<Step<SealedBlock>>(capacity: 4 << 20)
@@ -20,14 +20,14 @@ final class ChunkWriter: Sendable {
   private let figures = Mutex(ArchiveManifest.Statistics())
   private let names = Mutex<[Digest256]>([])
 
-  /// What goes through the queues.
+  /// An element that goes through the queues.
   private enum Step<Element: Sendable>: Sendable {
     case element(Element)
     /// Everything before this is to be published at once; then the event happens.
     case flush(Event)
   }
 
-  /// What a segment's name is made of, and then the segment.
+  /// A piece for the hash of a segment's name, and then the segment.
   private enum Written: Sendable {
     case bytes([UInt8], of: SegmentHash)
     case segment(FinishedSegment)
@@ -62,7 +62,7 @@ final class ChunkWriter: Sendable {
     group.start("publish") { [self] in try publishSegments() }
   }
 
-  /// What was stored so far: new chunks, and their sizes.
+  /// The statistics of the chunks stored so far: new ones, and their sizes.
   var statistics: ArchiveManifest.Statistics { figures.withLock { $0 } }
 
   /// The segments that were published so far.

@@ -16,7 +16,7 @@ final class Claims: Sendable {
   func claim(_ id: ChunkID) -> Bool {
     if index.contains(id) { return false }
     guard pending.withLock({ $0.insert(id).inserted }) else { return false }
-    // Whoever had it before may have finished with it since our first look.
+    // The thread that had it before may have finished with it since our first look.
     guard index.contains(id) else { return true }
     settle([id])
     return false

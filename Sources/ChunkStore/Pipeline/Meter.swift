@@ -5,7 +5,7 @@ import Synchronization
 ///
 /// Counting costs one atomic addition, and nobody has to look.
 public final class Meter: Sendable {
-  /// What is being done.
+  /// The stage of an operation.
   public enum Stage: String, Sendable {
     /// Keys, labels, leases and index objects are looked at.
     case checkingSmallObjects = "Checking small objects"
@@ -15,21 +15,21 @@ public final class Meter: Sendable {
     case checkingArchives = "Checking archives"
     /// Segments are read to their ends.
     case verifyingData = "Verifying data"
-    /// What archives refer to is marked.
+    /// Chunks that archives refer to are marked.
     case markingArchives = "Looking at archives"
-    /// What is still in use of sparse segments is copied.
+    /// Chunks of sparse segments that are still in use are copied.
     case movingChunks = "Rewriting segments"
     /// Segments are removed.
     case removingSegments = "Removing segments"
     /// Archives are removed.
     case deletingArchives = "Deleting archives"
-    /// What archives need is copied to another repository.
+    /// Chunks that archives need are copied to another repository.
     case copyingArchives = "Copying"
     /// Contents are restored.
     case extracting = "Extracting"
   }
 
-  /// What is counted.
+  /// The unit of a count.
   public enum Unit: Sendable {
     case bytes
     case pieces
@@ -37,11 +37,11 @@ public final class Meter: Sendable {
 
   /// The state of a meter at one moment.
   public struct Reading: Sendable {
-    /// What is being done.
+    /// The current stage.
     public var stage: Stage
     /// The number of the stage: 1 for the first.
     public var number: Int
-    /// What is counted.
+    /// The unit of the counts.
     public var unit: Unit
     /// How much is done.
     public var done: UInt64
@@ -78,7 +78,7 @@ public final class Meter: Sendable {
   /// Counts what has been done.
   public func advance(by count: UInt64 = 1) { done.wrappingAdd(count, ordering: .relaxed) }
 
-  /// What there is to see; `nil` before the first stage.
+  /// The current reading; `nil` before the first stage.
   public var reading: Reading? {
     state.withLock { state in
       state.stage.map {

@@ -60,7 +60,7 @@ internal import Glibc
     unsafe pthread_cond_wait(condition.condition, mutex)
   }
 
-  /// The same, but not for ever.
+  /// Waits until a time at the latest.
   ///
   /// - Parameter end: When to wake up, in seconds of `Clock.monotonicSeconds`.
   package func wait(until end: Double) {

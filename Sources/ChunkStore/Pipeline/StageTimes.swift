@@ -1,11 +1,11 @@
 internal import Glibc
 import Synchronization
 
-/// What the threads of a long operation spend their time on: shows which of them the others wait for.
+/// The times that the threads of a long operation spend: shows which of them the others wait for.
 ///
 /// Kept only once somebody has asked for it; otherwise nothing is measured.
 package enum StageTimes {
-  /// What a thread waits for.
+  /// The direction in which a thread waits.
   package enum Direction: Sendable {
     /// For something to do.
     case input

@@ -64,7 +64,7 @@ package final class ThreadGroup: Sendable {
   /// Records an error, unless there is one already, and stops everybody.
   package func fail(_ error: any Error) {
     let cancellations = state.withLock { state in
-      // What follows from the first failure is not worth telling.
+      // Consequences of the first failure are not worth telling.
       if state.failure == nil { state.failure = error }
       return state.cancellations
     }

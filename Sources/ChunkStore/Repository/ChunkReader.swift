@@ -157,7 +157,7 @@ struct ChunkReader: ~Copyable {
     return PlacedBytes(bytes, (location.blockOffset - start)..<(end - start))
   }
 
-  /// What is read of a segment for a block.
+  /// The stretch of a segment that is read for a block.
   static func stretch(of location: ChunkLocation) -> Range<Int> {
     ReadGranule.widened(location.blockRange)
   }

@@ -8,7 +8,7 @@ internal import Glibc
 public struct Corruption: Error, Sendable {
   /// The object.
   public let object: ObjectName
-  /// What is wrong with it.
+  /// The fault of the object.
   public let cause: any Error
 
   /// Names an object, and the error that it was met with.
@@ -109,7 +109,7 @@ extension Corruption: CustomStringConvertible {
     }
   }
 
-  /// What can be done if the object stays as it is.
+  /// The remedy if the object stays as it is.
   private var loss: String {
     let copy = "copy it back from another copy of the repository"
     return switch object {

@@ -25,12 +25,12 @@ struct Lease: Hashable, Sendable {
   /// A lease that cannot be judged by its process counts as abandoned after so many seconds
   /// without a heartbeat.
   static let lifetime: Int64 = 3600
-  /// The same for one of a machine that seems to have been started anew since.
+  /// The lifetime of a lease whose machine seems to have been started anew since.
   static let lifetimeAfterReboot: Int64 = 900
   /// Seconds between two heartbeats.
   static let heartbeat = 300.0
 
-  /// What can be said of whoever took a lease.
+  /// The knowledge about the process that took a lease.
   enum Owner: Equatable {
     case running
     case gone
@@ -48,7 +48,7 @@ struct Lease: Hashable, Sendable {
       processStart: start, started: machine.now())
   }
 
-  /// What `viewer` can say of the process that took the lease.
+  /// Judges, from the machine `viewer`, the process that took the lease.
   ///
   /// Only what is certain counts as gone: that there is no such process among those which `viewer`
   /// shares its numbers with. Names of hosts say nothing, and a clone of a machine has its id, too.
@@ -86,11 +86,11 @@ struct Lease: Hashable, Sendable {
   }
 }
 
-/// What stands in an object among the leases.
+/// The content of an object among the leases.
 enum LeaseObject: Hashable, Sendable {
   /// An operation that runs.
   case lease(Lease)
-  /// That the operation with the lease of this name still ran when the object was put.
+  /// A sign that the operation with the lease of this name still ran when the object was put.
   case heartbeat(of: Digest256)
 
   func encoded() -> [UInt8] {
@@ -153,8 +153,8 @@ struct Leases: Sendable {
   /// Leases or heartbeats that cannot be read, and when they were put: each may be of an operation
   /// that runs.
   let unreadable: [Digest256: Timestamp]
-  /// What time it is for the storage, or was some minutes ago: the youngest date of what this
-  /// process itself has put.
+  /// The storage's time, or its time some minutes ago: the youngest date of what this process
+  /// itself has put.
   ///
   /// Of a listing without that, the youngest date. Others may have put theirs by a clock that was
   /// ahead of the one that counts now.

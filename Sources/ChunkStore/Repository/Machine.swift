@@ -6,7 +6,7 @@ internal import Glibc
 package struct Machine: Sendable {
   /// The host's name, as `uname -n` prints it: for people.
   package var name: String
-  /// What `/etc/machine-id` says; empty where it says nothing.
+  /// The content of `/etc/machine-id`; empty where there is none.
   ///
   /// It is not for others to know: leases have a digest of it.
   package var id: [UInt8] = []
@@ -19,16 +19,16 @@ package struct Machine: Sendable {
   package var processID: Int32
   /// The time of day.
   package var now: @Sendable () -> Timestamp
-  /// What can be said of a process by its number.
+  /// Looks for a process by its number.
   package var look: @Sendable (Int32) -> Sight
   /// Seconds after which a running operation says again that it runs; `nil` if others do that.
   package var heartbeat: Double?
   /// Makes what is sealed, and its name, like nothing else.
   var fresh = FreshBytes.system
-  /// What the leases in one repository know the machine by; `nil` without an `id`.
+  /// The identity of the machine in the leases of one repository; `nil` without an `id`.
   private(set) var identity: Digest256?
 
-  /// What can be said of a process.
+  /// The visible state of a process.
   package enum Sight: Sendable {
     /// There is certainly none of this number.
     case gone

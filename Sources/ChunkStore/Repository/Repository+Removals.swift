@@ -1,7 +1,7 @@
 public import Crypto
 import Synchronization
 
-/// What the records under `removed/` say, by their names: a record never changes, and is read once.
+/// The records under `removed/` by their names: a record never changes, and is read once.
 ///
 /// Safe to use from any thread.
 final class RemovalRecords: Sendable {
@@ -135,7 +135,7 @@ extension Repository {
     public init() {}
   }
 
-  /// What became of these archives, where they are not in the repository.
+  /// The fate of these archives, where they are not in the repository.
   ///
   /// One that was brought back from another copy of the repository, by `ArchiveCopier`, is there.
   ///

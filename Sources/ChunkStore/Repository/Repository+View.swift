@@ -2,7 +2,7 @@ public import Crypto
 import Synchronization
 
 extension Repository {
-  /// What stands between this program and a full view of the repository.
+  /// An obstacle to a full view of the repository.
   struct Problem: Sendable {
     let object: ObjectName
     let error: any Error

@@ -24,14 +24,14 @@ public final class Repository: Sendable {
 
   /// The leases that this process holds here.
   let ownLeases = Mutex<Set<Digest256>>([])
-  /// What is done when somebody who reads has lost its lease.
+  /// The action when a reader has lost its lease.
   let leaseLoss = Mutex<(@Sendable (Bool) -> Void)?>(nil)
 
-  /// What stands among the key slots and was passed over when the repository was opened: damaged,
-  /// out of reach, of another repository, or too costly to try.
+  /// Files among the key slots that were passed over when the repository was opened: damaged, out
+  /// of reach, of another repository, or too costly to try.
   public let passedOverSlots: [PassedOverSlot]
 
-  /// What tells this repository from all others.
+  /// The id that tells this repository from all others.
   public var id: RepositoryID { keys.repositoryID }
 
   /// How its objects are sealed.
@@ -59,7 +59,7 @@ public final class Repository: Sendable {
     passedOverSlots = passedOver
     self.keys = keys
     self.machine = try machine.identified(in: keys.repositoryID)
-    // What the storage holds for readers is not held twice.
+    // Bytes that the storage holds for readers are not held twice.
     blockCache = BlockCache(capacity: Self.blocksInMemory - storage.announcedSize)
     configState = Mutex(config)
     index = try ChunkIndex(
@@ -171,13 +171,13 @@ public final class Repository: Sendable {
       passphrase: passphrase)
   }
 
-  /// The same, as it is on another machine or by another clock.
+  /// Opens a repository as another machine does, or by another clock.
   static func open(
     _ storage: any Storage, clientSlots: [[UInt8]] = [], cacheDirectory: String, machine: Machine,
     passphrase: () throws -> Secret
   ) throws -> Repository {
     let id = try identify(storage)
-    // What can be had without a directory that is missing is had; `demand` stops all else.
+    // Everything that needs no missing directory is available; `demand` stops all else.
     let storage = try IncompleteStorage.wrapping(storage)
     let stored = try configs(storage)
     var slots = try SlotSearch(storage, of: id, clientSlots: clientSlots)

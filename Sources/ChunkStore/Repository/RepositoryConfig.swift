@@ -1,6 +1,6 @@
 import Crypto
 
-/// What a repository is: its id, its suite, what a program must know to use it.
+/// The configuration of a repository: its id, its suite, and the features needed to use it.
 ///
 /// Stored as numbered generations under `config/`. Each one names the SHA-256 of the one before,
 /// and is signed by the authority, so that nobody who merely holds the storage, or a client that
@@ -15,7 +15,7 @@ struct RepositoryConfig: Hashable, Sendable {
   var authority: [UInt8]
   /// SHA-256 of the generation before this one; zeros for the first.
   var previous: Digest256
-  /// What a program has to know in order to read, to write, and to delete.
+  /// The features that a program has to know in order to read, to write, and to delete.
   var features = Features()
   /// For how many seconds `compact` keeps the copies of what it has moved.
   var grace: UInt64 = 0
@@ -74,7 +74,7 @@ struct RepositoryConfig: Hashable, Sendable {
     return writer.bytes
   }
 
-  /// What the signature covers: a signature for one purpose is none for another.
+  /// The text that the signature covers: a signature for one purpose is none for another.
   private static func signedText(_ fields: [UInt8]) -> [UInt8] {
     Array("archivist/1 config signature".utf8) + fields
   }

@@ -86,7 +86,7 @@ enum SignedFields {
     return FieldReader(bytes)
   }
 
-  /// What a record of objects says: `2` their names, `4` a time.
+  /// Decodes a record of objects: `2` their names, `4` a time.
   static func namesAndTime(
     _ record: FieldReader
   ) throws(FormatError) -> (names: [Digest256], time: Timestamp) {
@@ -123,7 +123,8 @@ extension ByteReader {
   }
 }
 
-/// That an owner has removed archives: signed, so that an archive that is merely gone is noticed.
+/// A record that an owner has removed archives: signed, so that an archive that is merely gone is
+/// noticed.
 struct Removal: Hashable, Sendable {
   var archives: [Digest256]
   var time: Timestamp
@@ -154,7 +155,7 @@ struct Removal: Hashable, Sendable {
   }
 }
 
-/// That segments are damaged: nothing refers to them anew.
+/// A record that segments are damaged: nothing refers to them anew.
 ///
 /// So the next backup stores again what is lost. Signed by an owner, because it ends deduplication against them.
 struct Quarantine: Hashable, Sendable {
@@ -185,7 +186,7 @@ struct Quarantine: Hashable, Sendable {
   }
 }
 
-/// That segments are to go, and which running operations are waited for before they do.
+/// A record that segments are to go, and which running operations are waited for before they do.
 ///
 /// Only a hint, and final: a segment is never un-doomed. Readers may still use it.
 struct Doom: Hashable, Sendable {
@@ -217,7 +218,7 @@ struct Doom: Hashable, Sendable {
     leases = []
   }
 
-  /// What the doomed object `about` waits for.
+  /// Makes the list of what the doomed object `about` waits for.
   init(about: Digest256, waitsFor leases: [Digest256]) {
     segments = []
     self.about = about

@@ -1,6 +1,6 @@
 import Crypto
 
-/// What stands in a segment: its blocks, and the chunks in each of them.
+/// The directory of a segment: its blocks, and the chunks in each of them.
 ///
 ///     directory := header count | headers | block count | block* | chunk count | chunk*
 ///     block     := sealed length | header number | nonce number | chunk count | raw length

@@ -12,7 +12,7 @@ public import Crypto
 /// 6. What `list` has shown of a kind, and that it no longer shows what is gone, survives a power
 ///    cut once `settle` has returned: what others have put may be seen before it is durable.
 public protocol Storage: Sendable {
-  /// What people know this storage by: a directory, an address.
+  /// The name by which people know this storage: a directory, an address.
   var location: String { get }
 
   /// The bytes of an object, or of a part of it; shorter where the object ends earlier.
@@ -38,7 +38,7 @@ public protocol Storage: Sendable {
   /// objects; what has the name of an object is listed also if it cannot be read.
   func list(_ kind: ObjectName.Kind) throws(StorageError) -> [StoredObject]
 
-  /// What `list` would show, without the sizes where these cost more than the names.
+  /// The names that `list` would show, without the sizes where these cost more than the names.
   func names(_ kind: ObjectName.Kind) throws(StorageError) -> [(id: Digest256, size: Int?)]
 
   /// The size of an object, for those that `names` does not tell.
@@ -151,7 +151,7 @@ public struct StoredObject: Hashable, Sendable {
   }
 }
 
-/// What a storage could not do, and with what.
+/// An operation that a storage could not do, and its object.
 public enum StorageError: Error, Equatable, Sendable {
   /// No object has this name.
   case notFound(String)
@@ -173,7 +173,7 @@ public enum StorageError: Error, Equatable, Sendable {
   case noSpace(String)
   /// The system refused: the path, what was tried, and its error number.
   case system(path: String, operation: String, code: Int32)
-  /// What has the name of an object is no file, or larger than any object: the path, and which.
+  /// A file with the name of an object is no file, or larger than any object: the path, and which.
   case damaged(String, String)
   /// The storage does not permit it: what, and why.
   case refused(String)

@@ -155,7 +155,7 @@ public struct ItemCursor {
           frame.node.next += 1
         }
       }
-      // Whoever has passed over some, or taken none, may want nothing of what follows.
+      // A caller that has passed over some, or taken none, may want nothing of what follows.
       if frame.node.next == first, hasBegun {
         frame.ahead.reach(first, of: children.count) { source.announce(children[$0].id) }
       }

@@ -1,6 +1,6 @@
 import Crypto
 
-/// What is different between two archives at one path.
+/// The difference between two archives at one path.
 public enum ItemDifference: Sendable {
   /// Only the newer archive has it.
   case added(Item)
@@ -82,7 +82,7 @@ struct ItemDifferences {
         new.pass()
         if !before.isSame(as: after) { return .changed(from: before, to: after) }
       case (.item(let before), .node(let node)):
-        // What comes before everything in the node is in neither of the other's nodes.
+        // Items before everything in the node are in neither of the other's nodes.
         if before.path < node.child.firstPath {
           old.pass()
           return .removed(before)
@@ -248,7 +248,7 @@ struct ItemDifferences {
     func verify() throws(FormatError) { try node.verify(first: first, last: last) }
   }
 
-  /// What comes first in the rest of a tree.
+  /// The first element in the rest of a tree.
   private enum Head {
     case item(Item)
     /// A node that nobody has looked into.

@@ -20,7 +20,7 @@ struct NodeBuilder {
   private let level: Int
   /// T in what is said above.
   private let target: Int
-  /// What the boundary hash of each entry begins with.
+  /// The prefix of the boundary hash of each entry.
   private let domain: [UInt8]
   private var body: ByteWriter
   private var weight = 0

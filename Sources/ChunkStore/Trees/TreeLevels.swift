@@ -7,7 +7,7 @@ protocol TreeChild {
   var id: ChunkID { get }
   /// For trees whose entries are ordered by path.
   var path: ArchivePath? { get }
-  /// What the boundary hash is made of.
+  /// The input of the boundary hash.
   var key: [UInt8] { get }
   /// The entry's bytes behind its path.
   var value: [UInt8] { get }

@@ -1,6 +1,6 @@
 import Crypto
 
-/// What a node of a tree holds; the numbers are on disk.
+/// The kind of a tree's node; the numbers are on disk.
 enum NodeKind: UInt8, Sendable {
   /// Items, in ascending order of their paths.
   case items = 1
@@ -94,7 +94,7 @@ enum TreeNode {
   /// A few nodes could otherwise keep a reader busy for years, without a byte.
   private static let emptyChunk = FormatError.inconsistent("a list with chunks of no bytes")
 
-  /// What stands in front of the entries.
+  /// The bytes in front of the entries.
   private static func head(
     _ reader: inout ByteReader
   ) throws(FormatError) -> (kind: NodeKind, level: Int, count: Int) {

@@ -30,7 +30,7 @@ struct AEADContext: ~Copyable {
     }
   }
 
-  /// So much is opened at a time when it is only looked at: it stays in the processor's cache.
+  /// The bytes opened at a time when a text is only verified: they stay in the processor's cache.
   private static let pieceSize = 64 << 10
 
   func check(
@@ -78,7 +78,7 @@ struct AEADContext: ~Copyable {
           try cipher.finish(expecting: tag)
           written = buffer.count
         } catch {
-          // What a forger made up is not to be found in memory either.
+          // Bytes that a forger made up are not to be found in memory either.
           unsafe cleanse(buffer)
           throw error
         }

@@ -1,19 +1,19 @@
 import ChunkStore
 import Glibc
 
-/// What is known of an archive before it is made.
+/// The description of an archive before it is made.
 struct NewArchive: Sendable {
   let name: String
   /// When the backup began.
   let start: Timestamp
-  /// What the archive gives as its time.
+  /// The time that the archive gives as its own.
   let time: Timestamp
   let isTimeGiven: Bool
   let hostname: String
   let user: String
   let comment: String
   let commandLine: [[UInt8]]
-  /// What relative paths are relative to.
+  /// The directory that relative paths are relative to.
   let workingDirectory: [UInt8]
   let series: String
   let roots: [ArchiveManifest.Root]
@@ -59,7 +59,7 @@ struct ArchiveMaker {
   /// - Returns: The archive.
   /// - Throws: `RepositoryError`, `StorageError`; `CommandFailure` after a signal.
   func run(parents: ([Archive], MadeArchives) throws -> [Archive]) throws -> Archive {
-    // What was read from standard input cannot be read again.
+    // Standard input cannot be read again.
     for _ in 1..<(backup.options.streamed.isEmpty ? Self.attempts : 1) {
       do {
         return try attempt(parents)

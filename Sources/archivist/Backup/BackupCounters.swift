@@ -1,7 +1,7 @@
 import ChunkStore
 import Synchronization
 
-/// What a `create` has done so far, for whoever shows it.
+/// The progress of a `create` so far, for whoever shows it.
 ///
 /// Written by the threads that do the work: one atomic addition for each piece.
 final class BackupCounters: Sendable {
@@ -22,7 +22,7 @@ final class BackupCounters: Sendable {
     bytes.wrappingAdd(content.size, ordering: .relaxed)
   }
 
-  /// The same content, counted as it is read.
+  /// Returns a source of the same content that counts it as it is read.
   func counting(_ source: any ContentSource, at path: ArchivePath) -> any ContentSource {
     CountedContent(source: source, path: path.bytes, counters: self)
   }
@@ -46,7 +46,7 @@ private final class CountedContent: ContentSource {
   private let source: any ContentSource
   private let path: [UInt8]
   private let counters: BackupCounters
-  /// What the last reading to the end has counted.
+  /// The bytes counted by the last reading to the end.
   private let counted = Atomic<UInt64>(0)
 
   init(source: any ContentSource, path: [UInt8], counters: BackupCounters) {

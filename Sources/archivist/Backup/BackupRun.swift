@@ -3,7 +3,7 @@ import Glibc
 
 /// One `create`: the walk, the files cache, and what is told about each item.
 struct BackupRun {
-  /// What became of an item, in borg's letters.
+  /// The status of an item, in borg's letters.
   enum Status: UInt8 {
     case added = 0x41  // A
     case modified = 0x4d  // M
@@ -36,7 +36,7 @@ struct BackupRun {
     var changes = FilesChangedMode.ctime
     /// Devices and FIFOs are read like regular files.
     var readsSpecialFiles = false
-    /// What does not come from the walk, in the order of the archive.
+    /// The files that do not come from the walk, in the order of the archive.
     var streamed: [StreamedFile] = []
     var walk = WalkOptions()
     var patterns = PatternList()
@@ -222,7 +222,7 @@ struct BackupRun {
       .various, "the earlier archive cannot be read, so every file is: \(Exit.describe(error).0)")
   }
 
-  /// What is walked through, unless paths are listed.
+  /// The directories to walk through, unless paths are listed.
   private var directories: DirectoryWalk {
     DirectoryWalk(
       report: report, roots: roots, options: options.walk, patterns: options.patterns,

@@ -79,7 +79,7 @@ struct DirectoryWalk: Sendable {
       report.warning(
         .fileSkipped, "\(name: location): left out: another is archived as \(name: path.bytes)")
       list(.error, path)
-    // What is skipped is none of the user's files.
+    // A skipped entry is none of the user's files.
     case .excluded(_, .skipped): break
     case .excluded(let path, _): list(.excluded, path)
     }

@@ -1,7 +1,8 @@
 import CLinux
 import ChunkStore
 
-/// What each file system is that a backup comes to, and what the times of its files are worth.
+/// The clocks of the file systems that a backup comes to: the trust that the times of files
+/// deserve.
 ///
 /// A root may have other file systems mounted beneath it, each with a clock of its own. Which one a
 /// file is on is known when it is met.

@@ -4,7 +4,7 @@ import Glibc
 /// The content of a file that the walk has come to; opened when its turn comes.
 struct FileContent: ContentSource {
   let entry: WalkEntry
-  /// What its file system's word is worth.
+  /// The file system, by which the file's size and times are judged.
   let fileSystem: FileSystemKind
   /// How a change is noticed.
   let changes: FilesChangedMode
@@ -53,7 +53,7 @@ extension FileContent {
   /// Why a file that can be opened is left out: what the kernel makes up need not be a file in any
   /// other way.
   enum Refusal: Error, CustomStringConvertible {
-    /// What is read of it is gone for others.
+    /// Bytes that are read of it are gone for others.
     case consumed
     /// It does not end.
     case endless

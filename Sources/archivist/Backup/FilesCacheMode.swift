@@ -1,6 +1,7 @@
 import ArgumentParser
 
-/// What has to be equal for a file to count as unchanged, as borg's `--files-cache` has it.
+/// The values that have to be equal for a file to count as unchanged, as borg's `--files-cache` has
+/// it.
 struct FilesCacheMode: Equatable, CustomStringConvertible, ExpressibleByArgument, Sendable {
   /// The time that is compared.
   enum Time: String, Sendable {
@@ -43,7 +44,7 @@ struct FilesCacheMode: Equatable, CustomStringConvertible, ExpressibleByArgument
       ? "rechunk,\(time.rawValue)" : "\(time.rawValue),size" + (comparesInode ? ",inode" : "")
   }
 
-  /// What items must record, so that the next backup can compare.
+  /// The fields that items must record, so that the next backup can compare.
   var recorded: FileMetadata.RecordedFields {
     guard let time else { return [] }
     var fields: FileMetadata.RecordedFields = []

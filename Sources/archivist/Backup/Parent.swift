@@ -8,7 +8,7 @@ import Crypto
 /// without such memory, a new machine, takes the newest of the same series and host that is not
 /// dated in the future.
 enum Parent {
-  /// What archives made by the same command have in common.
+  /// The series of archives made by the same command.
   ///
   /// A template without placeholders is another one for each archive, and so says nothing. The paths
   /// are those in the archive: wherever a snapshot is mounted, and whichever the current directory is,

@@ -17,12 +17,12 @@ final class SourceTally: Sendable {
   private let state = Mutex(State())
   /// How many paths were asked for; `nil` if they come from a list.
   private let count: Int?
-  /// What is read from standard input, if anything is.
+  /// The content read from standard input, if any is.
   private let input: InputContent?
   /// Something comes from a command.
   private let hasCommand: Bool
 
-  /// So many paths are named at the end.
+  /// The number of paths that are named at the end.
   private static let mostNames = 10
 
   /// Counts anew.

@@ -50,7 +50,7 @@ final class InputContent: ContentSource {
   }
 }
 
-/// What a command prints as a content.
+/// The output of a command as a content.
 ///
 /// Of a command that fails nobody knows what is missing: whoever publishes the archive asks for
 /// `failure` first.
@@ -124,7 +124,7 @@ struct SpecialContent: ContentSource {
   let entry: WalkEntry
   /// The entry is a symbolic link to the device or FIFO.
   let isLink: Bool
-  /// That is a FIFO: opening it must not wait for somebody who writes, because `PipeStream` does.
+  /// Whether the file is a FIFO: opening it must not wait for a writer, because `PipeStream` does.
   let isFIFO: Bool
 
   let expectedSize = UInt64.max

@@ -3,7 +3,7 @@ import Synchronization
 
 /// Files on their way into an archive of which only their contents tell whether they have changed.
 final class UnsettledFiles: Sendable {
-  /// What they held in the archive before: as many as the builder has in hand.
+  /// The contents in the archive before: as many as the builder has in hand.
   private let contents = Mutex<[ArchivePath: Item.Content]>([:])
 
   /// Takes note of a file that is about to be read.
@@ -11,7 +11,7 @@ final class UnsettledFiles: Sendable {
     contents.withLock { $0[path] = content }
   }
 
-  /// What became of a file that was read, once.
+  /// Tells, once, whether a file that was read is unchanged.
   ///
   /// - Returns: `false` if it is no such file, or holds something else now.
   func isUnchanged(_ item: Item) -> Bool {

@@ -20,7 +20,7 @@ struct BorgCommandLine {
     case debug
   }
 
-  /// What a run is told besides its arguments.
+  /// The settings of a run besides its arguments.
   struct Settings: Equatable, Sendable {
     /// Whether the version is said first.
     var showsVersion = false
@@ -30,14 +30,14 @@ struct BorgCommandLine {
 
   /// The command: one word, or two as in `key export`.
   private(set) var command: [String] = []
-  /// What is said of that which is replaced.
+  /// The notices about options that are replaced.
   private(set) var notices: [Message] = []
-  /// What the run is told besides.
+  /// The settings of the run.
   var settings = Settings()
   /// How much is said; what comes last counts.
   var level = Level.warning
   private var pieces: [Piece] = []
-  /// What stands behind `--`, with that, or is another program's.
+  /// The arguments behind `--`, with that, or those of another program.
   private var rest: [[UInt8]] = []
   /// The option that asked for figures.
   var figures: String?
@@ -66,7 +66,7 @@ struct BorgCommandLine {
         if let reason = BorgOption.absent(command) { throw reason }
       } else {
         add(word: word)
-        // What follows belongs to the program that `with-lock` runs.
+        // The following words belong to the program that `with-lock` runs.
         if command == ["with-lock"], wordCount == 2 {
           rest = Array(words)
           break

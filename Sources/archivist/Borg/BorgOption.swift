@@ -1,6 +1,6 @@
 /// An option of borg's command line, and what becomes of it.
 struct BorgOption: Sendable {
-  /// What becomes of an option.
+  /// The translation of an option.
   enum Meaning: Sendable {
     /// It is archivist's as well, under the first of its names.
     case kept
@@ -17,7 +17,7 @@ struct BorgOption: Sendable {
   let names: [String]
   /// Whether a value follows.
   let takesValue: Bool
-  /// What becomes of it.
+  /// The translation of the option.
   let meaning: Meaning
 
   /// Describes an option without a value.

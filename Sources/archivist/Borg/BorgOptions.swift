@@ -6,7 +6,7 @@ extension BorgOption {
       ?? common.first { $0.names.contains(name) }
   }
 
-  /// What every command takes, and what may stand in front of it.
+  /// The options of every command, which may stand in front of it.
   static let common: [BorgOption] = [
     .flag("--critical", meaning: .replaced { line, _ in line.level = .error }),
     .flag("--error", meaning: .replaced { line, _ in line.level = .error }),
@@ -38,8 +38,8 @@ extension BorgOption {
     .value("--download-ratelimit"),
   ]
 
-  /// What one command takes besides; archivist's own options with a value stand in the tables too, so
-  /// that the value is not taken for something else.
+  /// The options of one command besides; archivist's own options with a value stand in the tables
+  /// too, so that the value is not taken for something else.
   static func options(of command: String) -> [BorgOption] {
     switch command {
     case "init": initialization

@@ -191,7 +191,7 @@ struct Check: ParsableCommand {
         + "\(Self.result(found.problems.count)).\n")
   }
 
-  /// What a check without `--verify-data` leaves out, so that nobody believes it was done.
+  /// The omission of a check without `--verify-data`, so that nobody believes it was done.
   static let contentsNotRead = "Contents were not read: `--verify-data` does that.\n"
 
   private static func result(_ problems: Int) -> String {

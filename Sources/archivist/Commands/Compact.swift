@@ -30,7 +30,7 @@ struct Compact: ParsableCommand {
   func run() throws {
     let session = Session(global)
     let repository = try session.open(try session.repositoryLocation(location).path)
-    // What is missing may be what the rest of the decision depends on.
+    // Missing archives may be what the rest of the decision depends on.
     if let vanished = try ClientMemory(session).vanished(from: repository) { throw vanished }
     let meter = Meter()
     let progress = Progress.begin(session, meter)

@@ -65,7 +65,7 @@ struct Copy: ParsableCommand {
     }
     let source = try session.open(from, as: .other)
     let destination = try session.open(to)
-    // What is copied may be taken for all that there was.
+    // The copies may be taken for all that there was.
     if let vanished = try session.vanished(from: source) {
       // Two copies of one repository may be merged just because of that.
       if source.id == destination.id {

@@ -172,7 +172,7 @@ struct Create: ParsableCommand {
     return options
   }
 
-  /// What unchanged files are taken from: the first archive that has one counts.
+  /// The archives that unchanged files are taken from: the first one that has a file counts.
   private func parents(
     _ archives: [Archive], _ repository: Repository, series: String, _ memory: MadeArchives,
     now: Timestamp

@@ -139,7 +139,7 @@ enum RepositoryPermissions: String, CaseIterable, ExpressibleByArgument {
 
 /// Permissions that are taken away, as umask(1) has them.
 struct FileModeMask: ExpressibleByArgument {
-  /// What is left for directories; always all for their owner.
+  /// The permissions left for directories; always all for their owner.
   let mode: UInt32
 
   init?(argument: String) {

@@ -82,7 +82,7 @@ struct List: ParsableCommand {
   }
 
   private func listArchives(_ repository: Repository, _ session: Session) throws {
-    // What is listed here may be read by people who believe that it is all there is.
+    // People may believe that this list is all there is.
     if let vanished = try session.vanished(from: repository) {
       session.report.warning(.various, "\(vanished)")
     }

@@ -47,7 +47,7 @@ struct Prune: ParsableCommand {
   func run() throws {
     let session = Session(global)
     let repository = try session.open(try session.repositoryLocation(location).path)
-    // What is missing may be what the rest of the decision depends on.
+    // Missing archives may be what the rest of the decision depends on.
     if let vanished = try ClientMemory(session).vanished(from: repository) { throw vanished }
     let all = try repository.archives()
     let isOfAll = rules.grouping.keys.isEmpty

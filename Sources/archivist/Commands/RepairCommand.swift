@@ -1,7 +1,7 @@
 import ChunkStore
 import Glibc
 
-/// What `check --repair` does and says.
+/// The work and the messages of `check --repair`.
 struct RepairCommand {
   let session: Session
   let repository: Repository
@@ -11,7 +11,7 @@ struct RepairCommand {
 
   func run(_ options: CheckOptions, _ meter: Meter) throws {
     let report = session.report
-    // What was taken away is not damage, and repairing around it would hide it.
+    // Archives that were taken away are not damage, and repairing around them would hide it.
     if let vanished = try ClientMemory(session).vanished(from: repository) { throw vanished }
     let progress = Progress.begin(session, meter)
     defer { progress?.finish() }

@@ -77,7 +77,7 @@ struct Serve: ParsableCommand {
     try server.run()
   }
 
-  /// What these options let a client do.
+  /// The permissions that these options give a client.
   func policy() throws -> ServePolicy {
     ServePolicy(
       paths: try restrictToPath.map { try Self.text($0) },
@@ -92,8 +92,8 @@ struct Serve: ParsableCommand {
     return text
   }
 
-  /// What a client with a forced command has asked for: it can restrict itself further, and that
-  /// is all that is heard.
+  /// The policy that a client with a forced command has asked for: it can restrict itself further,
+  /// and that is all that is heard.
   ///
   /// - Throws: `CommandFailure` if it asked for another command.
   static func asked(_ environment: Environment) throws -> ServePolicy? {

@@ -1,7 +1,7 @@
 import ChunkStore
 import Crypto
 
-/// What is different between two items, as `borg diff` prints it: as text, or as JSON.
+/// The differences between two items as `borg diff` prints them: as text, or as JSON.
 struct DifferenceFormat {
   private let repository: Repository
   private let contentOnly: Bool
@@ -51,7 +51,7 @@ struct DifferenceFormat {
     }
   }
 
-  /// What is different; nothing, if it is nothing that was asked for.
+  /// The differences; none, if they are not among those that were asked for.
   func changes(_ difference: ItemDifference) throws -> [Change] {
     switch difference {
     case .added(let item): return [whole("added", item)]
@@ -75,7 +75,7 @@ struct DifferenceFormat {
     return line + [UInt8(ascii: " ")] + NameText.shown(path, names) + [0x0a]
   }
 
-  /// The same as JSON.
+  /// The line of an item as JSON.
   func json(_ path: ArchivePath, _ changes: [Change]) -> JSON {
     .object(
       [("changes", .array(changes.map(\.json)))]

@@ -95,12 +95,12 @@ struct FormatTemplate {
 /// An object, because it is handed around for every item of a listing.
 final class FormatField: Sendable {
   let name: String
-  /// What stands behind the colon; empty where nothing does.
+  /// The text behind the colon; empty where there is none.
   ///
   /// `[[fill]align][0][width][,][.precision][type]`, as Python has it; for a time what `strftime(3)`
   /// takes.
   let spec: [UInt8]
-  /// What `spec` says for text and numbers; `nil` if it says nothing for them.
+  /// The layout of text and numbers; `nil` if `spec` says nothing for them.
   let layout: FormatLayout?
 
   init(name: String, spec: [UInt8]) {
@@ -116,7 +116,7 @@ enum FormatTemplateError: Error, Equatable, CustomStringConvertible {
   case unknownKey([UInt8], known: [String])
   /// A field that borg has and we have not, and why.
   case unavailable(String, reason: String)
-  /// What stands behind the colon does not fit the field.
+  /// The text behind the colon does not fit the field.
   case invalidSpec([UInt8], key: String)
   /// A brace that opens nothing or closes nothing.
   case unmatchedBrace

@@ -1,6 +1,6 @@
 import ChunkStore
 
-/// What a field of a format stands for.
+/// The value of a field of a format.
 enum FormatValue: Equatable {
   /// Bytes, mostly text.
   case text([UInt8])

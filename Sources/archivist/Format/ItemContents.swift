@@ -1,8 +1,8 @@
 import ChunkStore
 import Crypto
 
-/// What a listing says of contents beyond what stands in the item: looked up, or read, only if it
-/// is asked for.
+/// The values of contents that do not stand in the item: looked up, or read, only if they are asked
+/// for.
 struct ItemContents {
   private let repository: Repository
   private let digests: [(name: String, digest: MessageDigest)]

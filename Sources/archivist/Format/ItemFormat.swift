@@ -18,7 +18,7 @@ struct ItemFormat {
     ["archiveid", "archivename", "health"],
   ]
 
-  /// What borg has and we have not, and why.
+  /// The fields of borg's that are not available, and why.
   static let unavailable = [
     "dsize": "what only one file needs is not counted; `archivist info` says it of an archive",
     "dcsize": "what only one file needs is not counted; `archivist info` says it of an archive",
@@ -28,7 +28,7 @@ struct ItemFormat {
   ]
 
   private let template: FormatTemplate
-  /// What the parts of the template are, for the usual ones.
+  /// The parts of the template, in a form for the usual ones.
   private let steps: [Step]
   /// Most items have the mode of the one before.
   private var lastMode: (mode: UInt32, text: [UInt8]) = (0, Array(HumanText.mode(0).utf8))
@@ -209,7 +209,7 @@ struct ItemFormat {
     item.path.bytes.isEmpty ? [UInt8(ascii: ".")] : item.path.bytes
   }
 
-  /// What a link points to; for the later members of a group of hard links, the first one.
+  /// The target of a link; for the later members of a group of hard links, the first one.
   private static func source(_ item: Item) -> [UInt8] {
     item.linkTarget ?? (isLaterLink(item) ? item.hardLinkGroup?.bytes : nil) ?? []
   }

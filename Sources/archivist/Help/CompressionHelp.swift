@@ -1,4 +1,4 @@
-/// What there is to choose from for `--compression`.
+/// The choices of `--compression`.
 enum CompressionHelp {
   static let text = """
     create --compression takes one of these:

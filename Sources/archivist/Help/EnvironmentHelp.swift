@@ -1,4 +1,4 @@
-/// What is taken from the environment, and where things are kept.
+/// The variables that are read from the environment, and the places where things are kept.
 enum EnvironmentHelp {
   static let text = """
     Most of these are known under borg's names as well, with BORG_ instead of

@@ -19,7 +19,7 @@ enum ExitCodesHelp {
     for failure in ExitStatus.Failure.allCases {
       lines.append(line(failure.rawValue, failure.messageID))
     }
-    // What is damaged has one number, whether it kept the work from being finished or not.
+    // Damage has one number, whether it kept the work from being finished or not.
     for warning in ExitStatus.Warning.allCases
     where ExitStatus.Failure(rawValue: warning.rawValue) == nil {
       lines.append(line(warning.rawValue, warning.messageID ?? "several or other warnings"))

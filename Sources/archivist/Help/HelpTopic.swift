@@ -2,9 +2,9 @@ import ArgumentParser
 
 /// A page of `archivist help` that is about no command.
 struct HelpTopic {
-  /// What it is asked for by.
+  /// The word that it is asked for by.
   let name: String
-  /// What it is about, in a line.
+  /// The subject, in a line.
   let abstract: String
   /// The page.
   let text: String

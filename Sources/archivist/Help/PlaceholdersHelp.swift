@@ -1,4 +1,4 @@
-/// What the placeholders are.
+/// The placeholders and their values.
 enum PlaceholdersHelp {
   static let text = """
     Names of new archives, paths of repositories, --comment, --prefix and

@@ -4,7 +4,7 @@
   import Glibc
 
   extension DirectoryHandle {
-    /// What is known about the entry `name`, which may be a symbolic link itself.
+    /// The metadata of the entry `name`, which may be a symbolic link itself.
     func metadata(of name: FileName) throws(SystemError) -> FileMetadata {
       // An automounter's mount point is looked at, not mounted.
       try unsafe FileMetadata(askingAbout: name.bytes) { out in
@@ -14,7 +14,7 @@
       }
     }
 
-    /// What is known about what the entry `name` leads to.
+    /// The metadata of the file that the entry `name` leads to.
     func metadata(followingLink name: FileName) throws(SystemError) -> FileMetadata {
       try unsafe FileMetadata(askingAbout: name.bytes) { out in
         unsafe linux_statx(
@@ -22,7 +22,7 @@
       }
     }
 
-    /// What is known about the directory itself.
+    /// The metadata of the directory itself.
     func metadata() throws(SystemError) -> FileMetadata {
       try FileMetadata(descriptor: number)
     }
@@ -52,7 +52,7 @@
   }
 
   extension FileDescriptor {
-    /// What is known about the open file.
+    /// The metadata of the open file.
     func metadata() throws(SystemError) -> FileMetadata {
       try FileMetadata(descriptor: number)
     }

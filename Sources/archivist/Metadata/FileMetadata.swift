@@ -1,6 +1,7 @@
 import ChunkStore
 
-/// What makes two paths the same file, for as long as the file exists.
+/// The identity of a file, by which two paths are known to be the same one, for as long as it
+/// exists.
 struct FileIdentity: Hashable, Sendable {
   /// The file system.
   let device: UInt64
@@ -8,7 +9,7 @@ struct FileIdentity: Hashable, Sendable {
   let inode: UInt64
 }
 
-/// What the system says about a file without opening it.
+/// The metadata that the system has of a file without opening it.
 struct FileMetadata: Hashable, Sendable {
   /// Type and permissions.
   var mode: UInt32
@@ -40,7 +41,7 @@ struct FileMetadata: Hashable, Sendable {
   /// The owner asked backups to leave this file out (`chattr +d`).
   var isNoDump: Bool { flags.contains(.noDump) }
 
-  /// What kind of file this is; `nil` for a kind that Linux does not know.
+  /// The kind of the file; `nil` for one that Linux does not know.
   var kind: Item.Kind? { Item.Kind(rawValue: mode & 0o170000) }
 
   /// The permission bits with setuid, setgid and sticky.
@@ -61,7 +62,7 @@ struct FileMetadata: Hashable, Sendable {
 }
 
 extension FileMetadata {
-  /// What of the metadata goes into an item only on request.
+  /// The metadata that go into an item only on request.
   struct RecordedFields: OptionSet, Sendable {
     let rawValue: UInt8
 

@@ -1,7 +1,7 @@
 import CLinux
 import Glibc
 
-/// What a file system's word about its files is worth: their times, and their sizes.
+/// The trust that a file system's statements about its files deserve: their times, and their sizes.
 enum FileSystemKind: Sendable {
   /// A file system of this machine: its times come from our own clock.
   case local
@@ -12,10 +12,10 @@ enum FileSystemKind: Sendable {
   /// An image that others make, with whatever times they choose: another one in its place may have
   /// the same times and inode numbers.
   case image
-  /// What the kernel makes up while it is read: neither size nor times say anything.
+  /// Files that the kernel makes up while they are read: neither size nor times say anything.
   case kernel
 
-  /// What the size of a file says of how much there is to read.
+  /// The meaning of a file's size for how much there is to read.
   enum Sizes: Sendable {
     /// All that there is, but for what is written meanwhile.
     case exact
@@ -25,7 +25,7 @@ enum FileSystemKind: Sendable {
     case meaningless
   }
 
-  /// What the size of a file says here.
+  /// The meaning of a file's size here.
   var sizes: Sizes {
     switch self {
     case .local, .localWithoutOwners, .image: .exact
@@ -37,7 +37,7 @@ enum FileSystemKind: Sendable {
   /// Whether a file belongs to whoever makes it.
   var keepsOwners: Bool { self == .local }
 
-  /// What the times of files are worth.
+  /// The trust that the times of files deserve.
   var clock: FileClocks.Clock {
     switch self {
     case .local, .localWithoutOwners: .ours

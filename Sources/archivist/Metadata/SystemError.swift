@@ -5,9 +5,9 @@ import Glibc
 struct SystemError: Error, Hashable, Sendable {
   /// The name of the call, `openat` say.
   let operation: String
-  /// What `errno` said.
+  /// The value of `errno`.
   let code: Int32
-  /// What the call was about: a path, or the name of an entry, as bytes.
+  /// The object of the call: a path, or the name of an entry, as bytes.
   var path: [UInt8]
 
   init(_ operation: String, code: Int32, path: some Collection<UInt8>) {
@@ -23,12 +23,12 @@ struct SystemError: Error, Hashable, Sendable {
     SystemError(operation, code: errno, path: path)
   }
 
-  /// The same error, named by the path that the user knows.
+  /// Returns the error with the path that the user knows.
   func at(_ path: [UInt8]) -> SystemError {
     SystemError(operation, code: code, path: path)
   }
 
-  /// What the C library says about the code: `Permission denied`.
+  /// The C library's text for the code: `Permission denied`.
   var reason: String { StorageError.reason(code) }
 }
 

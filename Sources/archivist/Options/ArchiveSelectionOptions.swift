@@ -21,7 +21,7 @@ struct ArchiveNameOptions: ParsableArguments {
     }
   }
 
-  /// What it means that no archive has such a name.
+  /// The consequence if no archive has such a name.
   enum Unmatched {
     /// Nothing can be done: a deletion would free nothing, a check would vouch for nothing.
     case failure

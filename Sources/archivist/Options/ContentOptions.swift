@@ -44,7 +44,7 @@ struct ContentOptions: ParsableArguments {
     contentFromCommand ? [] : paths.map(\.bytes).filter { $0 != Self.standardInput }
   }
 
-  /// What a run reads, and how.
+  /// Sets which contents a run reads, and how.
   func apply(to options: inout BackupRun.Options) {
     options.cacheMode = filesCache
     options.changes = filesChanged

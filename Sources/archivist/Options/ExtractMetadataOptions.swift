@@ -1,6 +1,6 @@
 import ArgumentParser
 
-/// What of an item is restored, and how.
+/// The parts of an item that are restored, and how.
 struct ExtractMetadataOptions: ParsableArguments {
   @Flag(help: "Restore owners by number, not by name.")
   var numericIds = false

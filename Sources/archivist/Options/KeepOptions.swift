@@ -88,7 +88,7 @@ struct KeepOptions: ParsableArguments {
   /// How archives are grouped: where nothing is said, no machine's archives displace another's.
   var grouping: ArchiveGrouping { groupBy ?? .byHost }
 
-  /// What the options ask for.
+  /// The rules that the options ask for.
   var rules: KeepRules {
     var rules = KeepRules(within: within, last: last)
     rules.counts[.secondly] = secondly
@@ -103,7 +103,7 @@ struct KeepOptions: ParsableArguments {
     return rules
   }
 
-  /// What the rules make of archives of a repository.
+  /// Applies the rules to archives of a repository.
   func plan(
     for archives: [Archive], in repository: Repository, keepsNewest: Bool
   ) throws -> PrunePlan<Archive> {
@@ -121,7 +121,7 @@ struct KeepOptions: ParsableArguments {
 }
 
 extension PruneCandidate<Archive> {
-  /// What a plan has to know about an archive that the storage has had since `stored`.
+  /// Describes, for a plan, an archive that the storage has had since `stored`.
   init(_ archive: Archive, stored: Timestamp?, _ grouping: ArchiveGrouping) {
     self.init(
       id: archive, name: Array(archive.name.utf8), start: archive.start, stored: stored,

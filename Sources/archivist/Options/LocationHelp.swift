@@ -1,6 +1,6 @@
 import ArgumentParser
 
-/// What the first argument of most commands is.
+/// The descriptions of the first argument of most commands.
 extension ArgumentHelp {
   /// A repository.
   static let repository = ArgumentHelp(

@@ -1,6 +1,6 @@
 import ArgumentParser
 
-/// What is recorded of files besides their contents.
+/// The metadata that are recorded of files besides their contents.
 struct MetadataOptions: ParsableArguments {
   @Flag(help: "Record numeric owners only.")
   var numericIds = false
@@ -24,7 +24,7 @@ struct MetadataOptions: ParsableArguments {
   @Flag(help: "Do not record ACLs.")
   var noacls = false
 
-  /// What a run records.
+  /// Sets which metadata a run records.
   func apply(to options: inout BackupRun.Options) {
     options.numericIDs = numericIds
     options.recordsAccessTime = atime

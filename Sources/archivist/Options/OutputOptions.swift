@@ -1,6 +1,6 @@
 import ArgumentParser
 
-/// What `create` prints.
+/// The output of `create`.
 struct CreateOutputOptions: ParsableArguments {
   @Flag(help: "Print each item with its status.")
   var list = false
@@ -16,7 +16,7 @@ struct CreateOutputOptions: ParsableArguments {
   var json = false
 }
 
-/// What `extract` prints.
+/// The output of `extract`.
 struct ExtractOutputOptions: ParsableArguments {
   @Flag(help: "Print each item.")
   var list = false

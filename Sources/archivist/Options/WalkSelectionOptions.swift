@@ -1,6 +1,6 @@
 import ArgumentParser
 
-/// What `create` leaves out for other reasons than its path.
+/// The reasons besides its path for which `create` leaves out a file.
 struct WalkSelectionOptions: ParsableArguments {
   @Flag(name: [.long, .customShort("x")], help: "Stay on the file system of each path.")
   var oneFileSystem = false

@@ -28,7 +28,7 @@ extension Progress {
   }
 }
 
-/// What an `extract` has done so far, and what it is at.
+/// The progress of an `extract`: the bytes so far, and the current item.
 final class RestoreProgress: Sendable {
   /// Counts the bytes.
   let meter = Meter()

@@ -67,7 +67,7 @@ final class Progress: Sendable {
     return Progress(session.report, style: style, current: current)
   }
 
-  /// The same, for what is counted with a meter.
+  /// Begins to show the progress of an operation that is counted with a meter.
   static func begin(_ session: Session, _ meter: Meter) -> Progress? {
     begin(session) { meter.reading.map { ProgressState(kind: .stage($0)) } }
   }
@@ -138,7 +138,7 @@ final class Progress: Sendable {
 }
 
 extension ProgressState {
-  /// What tells one stage from the next.
+  /// The number that tells one stage from the next.
   fileprivate var stageNumber: Int {
     if case .stage(let reading) = kind { reading.number } else { 0 }
   }

@@ -58,7 +58,7 @@ enum ProgressJSON {
 }
 
 extension Meter.Stage {
-  /// What programs know the stage by; borg's word where it has one.
+  /// The stage's name for programs; borg's word where it has one.
   fileprivate var messageID: String {
     switch self {
     case .checkingSmallObjects: "check.small_objects"

@@ -2,7 +2,7 @@ import ChunkStore
 
 /// How far a command is, at one moment.
 struct ProgressState {
-  /// What there is to tell.
+  /// The kind of progress.
   enum Kind {
     /// A backup that is being made.
     case backup(Backup)
@@ -18,15 +18,15 @@ struct ProgressState {
     var originalSize: UInt64
     /// Bytes that the repository has grown by.
     var storedSize: UInt64
-    /// What `originalSize` was in the end, the time before; `nil` if there was none.
+    /// The final `originalSize` of the time before; `nil` if there was none.
     var expectedSize: UInt64?
     /// Seconds since the backup began.
     var elapsed: Double
   }
 
-  /// What there is to tell.
+  /// The kind of progress.
   var kind: Kind
-  /// What is being worked on; empty if that is not known.
+  /// The path that is being worked on; empty if that is not known.
   var path: [UInt8] = []
 
   /// Bytes that are done, where bytes are counted.

@@ -19,7 +19,7 @@ enum ProgressText {
     return line + Array("  ".utf8) + DisplayText.shortened(NameText.display(state.path), to: room)
   }
 
-  /// What is done, without rate and path.
+  /// The figures, without rate and path.
   static func summary(_ state: ProgressState) -> String {
     switch state.kind {
     case .backup(let backup):

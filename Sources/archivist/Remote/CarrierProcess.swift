@@ -17,7 +17,7 @@ final class CarrierProcess: Sendable {
   /// Those that run.
   private static let running = Mutex(Set<pid_t>())
   private static let blocked = [SIGINT, SIGTERM, SIGHUP]
-  /// What ends it all the same.
+  /// The signal that ends it all the same.
   ///
   /// ssh, when it asks for a password, makes the terminal show again what is typed first.
   private static let ending = SIGALRM

@@ -54,7 +54,7 @@ struct RemoteAddress: Equatable, Sendable {
   private init?(user: String?, host: Substring, port: UInt16?, path: String) {
     var host = host
     if host.hasPrefix("["), host.hasSuffix("]") { host = host.dropFirst().dropLast() }
-    // What begins with a dash would be an option of ssh's.
+    // A host that begins with a dash would be an option of ssh's.
     guard !host.isEmpty, !host.hasPrefix("-"), user?.hasPrefix("-") != true, user != "",
       !path.isEmpty, path != "/"
     else { return nil }
@@ -71,7 +71,7 @@ struct RemoteAddress: Equatable, Sendable {
     return String(host[..<at])
   }
 
-  /// The same address in its long form.
+  /// The address in its long form.
   var url: String {
     var text = "ssh://"
     if let user { text += user + "@" }

@@ -5,7 +5,7 @@ import Glibc
 struct RemoteShell: Sendable {
   /// The program, and options of its own.
   var words: [[UInt8]]
-  /// What archivist is called over there.
+  /// The name of archivist at the other end.
   var remotePath: String
   var upload: RateLimit?
   var download: RateLimit?

@@ -9,7 +9,8 @@ extension DirectoryHandle {
   /// Whoever owns the directory, or may write to it, can exchange names in it.
   func isForeign(_ opened: FileMetadata) -> Bool {
     if opened.uid == EffectiveUser.id { return false }
-    // What a thread makes belongs to its file system user, which setfsuid(2) tells without a change.
+    // A file that a thread makes belongs to its file system user, which setfsuid(2) tells without a
+    // change.
     if opened.uid == UInt32(bitPattern: setfsuid(.max)) { return false }
     do throws(SystemError) {
       // Others give whatever they like: FAT has no owners, a server maps them.

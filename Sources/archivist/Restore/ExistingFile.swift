@@ -28,7 +28,7 @@ final class ExistingFile: Sendable {
     parent?.begin()
   }
 
-  /// What the file holds; `nil` if it cannot be read.
+  /// The content of the file; `nil` if it cannot be read.
   func content() -> OldContent? {
     do throws(SystemError) {
       return OldContent(try OpenedFile(name, in: directory))

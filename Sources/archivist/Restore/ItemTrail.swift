@@ -1,6 +1,6 @@
 import ChunkStore
 
-/// What lies above the place that a walk through an archive has come to.
+/// The items above the place that a walk through an archive has come to.
 ///
 /// Memory is the directories above it.
 struct ItemTrail {

@@ -7,11 +7,11 @@ struct LinkSource {
   let group: ArchivePath
   /// Its first name.
   let path: ArchivePath
-  /// What was made.
+  /// The metadata of the file that was made.
   let made: FileMetadata
   /// Whether its content could be restored; `nil` for what has none.
   let content: LinkedContent?
-  /// What every other name of it must have in common with it, in the archive.
+  /// The features that every other name of it must have in common with it, in the archive.
   private let features: Digest256
   /// To be set when the last link is made.
   let item: Item?

@@ -1,6 +1,6 @@
 import ChunkStore
 
-/// What is lost of a file, for people.
+/// The description of a file's loss, for people.
 enum LostContent {
   /// More stretches than this are not listed one by one.
   private static let most = 8

@@ -2,7 +2,7 @@ import CLinux
 import ChunkStore
 import Glibc
 
-/// What a file that is there already holds.
+/// The content of a file that is there already.
 ///
 /// What cannot be read of it is worth nothing, and no error. Confined to one thread.
 final class OldContent {

@@ -1,7 +1,7 @@
 import ChunkStore
 
 extension LostItems {
-  /// What is missing, and why.
+  /// The missing items, and why they are.
   var message: Message {
     let items: Message = count == 1 ? "1 item is missing" : "\(count) items are missing"
     let stretch: Message =

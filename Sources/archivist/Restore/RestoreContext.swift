@@ -2,7 +2,7 @@ import CLinux
 import ChunkStore
 import Glibc
 
-/// What a file got when it was made: what it has already need not be given to it.
+/// The metadata that a file got when it was made, and that need not be given to it.
 struct Birth: Sendable {
   /// Whom it belongs to; `nil` if nobody has looked.
   let owner: FileOwner?
@@ -14,7 +14,8 @@ struct Birth: Sendable {
 }
 
 extension Birth {
-  /// What is made in a directory; and what the directory got itself, if this run has made it.
+  /// Judges what is made in a directory; and what the directory got itself, if this run has made
+  /// it.
   init(in directory: OpenDirectory) {
     self.init(owner: directory.newcomers, mayHaveACL: directory.handsDownACL)
   }
@@ -37,7 +38,7 @@ struct RestoreContext: Sendable {
   /// Whether we may give files away.
   let isRoot: Bool
 
-  /// What gets the metadata.
+  /// The file or directory that gets the metadata.
   enum Subject {
     /// An open file or directory.
     case open(Int32)
@@ -302,12 +303,12 @@ extension RestoreContext {
       && acl == attributes.attributes.first { $0.name == access }
   }
 
-  /// What an open file or directory has.
+  /// The attributes of an open file or directory.
   private struct FileAttributes {
     let metadata: FileMetadata?
     let flags: InodeFlags
     let attributes: [Item.ExtendedAttribute]
-    /// What could not be found out, and so may have to go.
+    /// The failures to read attributes, which so may have to go.
     let failures: [SystemError]
 
     init(_ number: Int32) {

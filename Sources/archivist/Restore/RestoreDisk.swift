@@ -15,7 +15,7 @@ final class RestoreDisk: Sendable {
     place = AbsolutePath.of(path)
   }
 
-  /// What an error of one item means for all others: `nil` if they may still be restored.
+  /// The consequence of one item's error for all others: `nil` if they may still be restored.
   ///
   /// - A disk that is full, wherever beneath the target it is mounted. Smaller files might still find
   ///   room, now and then; a restore that has holes where the disk was full is of no use.
@@ -58,7 +58,7 @@ final class RestoreDisk: Sendable {
 
   // MARK: What is said
 
-  /// What keeps the restore from going on, and what to do about it.
+  /// The reason why the restore cannot go on, and the remedy.
   func describe(_ failure: TargetFailure) -> (Message, ExitStatus) {
     let disk: Message =
       "\(name: mountPoint(of: failure.path ?? .root)): the disk that is restored to"
@@ -79,7 +79,7 @@ final class RestoreDisk: Sendable {
     )
   }
 
-  /// What is missing on a disk that works, and what has to be done; `nil` for one that does not work.
+  /// The lack of a disk that works, and the remedy; `nil` for one that does not work.
   private static func lack(_ failure: TargetFailure) -> (Message, Message)? {
     switch failure.cause.code {
     case ENOSPC where failure.isOutOfFiles:
@@ -117,7 +117,7 @@ final class RestoreDisk: Sendable {
 struct TargetFailure: Error {
   /// The item that it was noticed with, if it was one.
   let path: ArchivePath?
-  /// What the system said.
+  /// The system's error.
   let cause: SystemError
   /// The target has room, but not for one more name.
   var isOutOfFiles = false

@@ -4,8 +4,8 @@ import Crypto
 import Glibc
 import Synchronization
 
-/// What of a file system is on its disk, whatever happens to the power: all that has not changed since
-/// a moment, by the clock of the file system itself.
+/// The part of a file system that is on its disk, whatever happens to the power: all that has not
+/// changed since a moment, by the clock of the file system itself.
 ///
 /// A restored file gets its time last, so one that has its time and its size was written to the end.
 /// Whether the disk has all of it after a power cut is another question: a file system may bring
@@ -14,7 +14,7 @@ import Synchronization
 struct RestoreMark: Equatable, Sendable {
   /// The file system as the system numbers it now.
   let device: UInt64
-  /// What changed before was brought to the disk.
+  /// The moment before which all changes were brought to the disk.
   let moment: Timestamp
 
   /// Whether a file is on the disk as it is now.
@@ -135,7 +135,7 @@ final class RestoreMarks: Sendable {
 
   // MARK: The file system
 
-  /// What a file has that is made now; `nil` if none can be made without a name.
+  /// The metadata of a file that is made now; `nil` if none can be made without a name.
   private static func now(_ top: DirectoryHandle) -> FileMetadata? {
     let number = retryingInterrupts {
       unsafe linux_openat(top.number, ".", linux_O_TMPFILE | O_WRONLY | O_CLOEXEC, 0o600)
@@ -145,7 +145,7 @@ final class RestoreMarks: Sendable {
     return try? FileMetadata(descriptor: number)
   }
 
-  /// What tells the directory from any other one, after a reboot as well.
+  /// The identity of the directory, after a reboot as well.
   private static func identity(_ top: DirectoryHandle) -> String? {
     var found = statfs()
     guard retryingInterrupts({ unsafe fstatfs(top.number, &found) }) == 0,

@@ -3,7 +3,7 @@ import ChunkStore
 /// Why an item was not restored, other than that a system call failed: restoring it would have
 /// changed something that is no part of it.
 enum RestoreObstacle: Error, Hashable, Sendable {
-  /// What stands here in the place of a directory above the item, and was not chosen.
+  /// A file in the place of a directory above the item, which was not chosen.
   case parentIsFile(ArchivePath)
   /// A symbolic link in the place of a directory above the item.
   case parentIsLink(ArchivePath, LinkRefusal)
@@ -26,7 +26,7 @@ enum RestoreObstacle: Error, Hashable, Sendable {
     case isRestored
   }
 
-  /// What is wrong, and what to do about it.
+  /// The obstacle, and the remedy.
   var reason: Message {
     switch self {
     case .parentIsFile(let path):

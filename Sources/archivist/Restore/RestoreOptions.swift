@@ -1,6 +1,6 @@
 import ChunkStore
 
-/// What of an item's metadata is restored, and how.
+/// The metadata of an item that are restored, and how.
 struct RestoreOptions: Sendable {
   /// Owners are found by their names first: the numbers may belong to somebody else here.
   var findsOwnersByName = true
@@ -32,7 +32,7 @@ struct RestoreOptions: Sendable {
 struct RestoreProblem: Hashable, Sendable {
   /// Which item.
   let path: ArchivePath
-  /// What is missing.
+  /// The missing aspect.
   let aspect: Aspect
   /// Why.
   let error: SystemError
@@ -47,18 +47,18 @@ struct RestoreProblem: Hashable, Sendable {
     case flags
     /// Everything about a directory, which is not there any more.
     case directory
-    /// That it is the same file as the one at this path; it is a file of its own.
+    /// The identity with the file at this path; it is a file of its own.
     case hardLink(ArchivePath)
-    /// That it is a hard link of the one at this path, which is another file in the archive.
+    /// The separateness from the file at this path, which is another one in the archive.
     case otherFile(ArchivePath)
-    /// That it has no other attributes than its own.
+    /// The absence of attributes other than its own.
     case surplus
     /// A file that is not whole is still there under its name.
     case remains
   }
 }
 
-/// What came of one item.
+/// The outcome of one item.
 enum RestoreOutcome: Sendable {
   /// It is there with all that belongs to it, or will be as soon as what follows is restored.
   case done

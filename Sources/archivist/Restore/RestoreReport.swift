@@ -12,7 +12,8 @@ final class RestoreReport: Sendable {
 
   private struct State {
     var failed = 0
-    /// What was in the way of the last item that something was in the way of, and of how many more.
+    /// The last obstacle in the way of an item, and the number of further items that it was in the
+    /// way of.
     var obstacle: RestoreObstacle?
     var obstructed = 0
     /// Names that could not be given to a file, behind the first, by the reason.

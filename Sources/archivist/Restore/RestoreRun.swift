@@ -101,9 +101,9 @@ final class RestoreRun: Sendable {
       failure = error
     }
     marks?.end()
-    // What it has to say was said to `group`, or comes too late to matter.
+    // Its errors were told to `group`, or come too late to matter.
     try? marking.join()
-    // What ends the run is told for all that is missing.
+    // The failure that ends the run is told for all that is missing.
     let isTold = !(failure is TargetFailure)
     removeLostLinks(archive, places, target, paths, select, isTold: isTold)
     target.finishLinks(report: said.problem)
@@ -172,7 +172,7 @@ final class RestoreRun: Sendable {
     }
     var batch: [File] = []
     var size: UInt64 = 0
-    // What the items themselves take.
+    // The bytes that the items themselves take.
     var held = 0
     func dispatch() throws {
       guard !batch.isEmpty else { return }
@@ -244,7 +244,7 @@ final class RestoreRun: Sendable {
     return unreadable
   }
 
-  /// What the archive itself has in the way of an item.
+  /// The obstacle in the archive itself to an item.
   private func obstacle(
     to item: Item, _ trail: ItemTrail, _ paths: inout StrippedPaths
   ) throws -> RestoreObstacle? {
@@ -252,7 +252,7 @@ final class RestoreRun: Sendable {
     return try paths.winner(over: item.path).map { .samePath($0) }
   }
 
-  /// What a worker will read may be on its way meanwhile.
+  /// Announces chunks that a worker will read, so that they may be on their way meanwhile.
   private func announce(_ content: Item.Content) {
     guard case .inline(let chunks) = content.chunks else { return }
     for chunk in chunks { repository.announce(chunk) }
@@ -308,7 +308,7 @@ final class RestoreRun: Sendable {
         try file.output.write(bytes.extracting(write.range), at: write.offset)
       }
     } catch let error where restoresLostAsZeros && LostContent.isLoss(error) {
-      // What nobody writes reads as zeros.
+      // Bytes that nobody writes read as zeros.
       file.lose()
     } catch {
       fail(file, error)
@@ -319,7 +319,7 @@ final class RestoreRun: Sendable {
   private func end(_ file: File) {
     guard file.end() else { return }
     guard !file.hasFailed else {
-      // What is not whole is not left behind under the name of the file.
+      // An incomplete file is not left behind under its name.
       file.output.discard(file.item).forEach(said.problem)
       return
     }
@@ -370,7 +370,7 @@ final class RestoreRun: Sendable {
         var chunks = try repository.chunks(of: content)
         while let chunk = try chunks.next() {
           let writes = place.next(Int(chunk.length))
-          // What is in the old file has not to be fetched.
+          // Bytes in the old file need not be fetched.
           do {
             let bytes = try old?.bytes(of: chunk, writes, reader) ?? reader.read(chunk)
             for write in writes {

@@ -25,7 +25,7 @@ final class RestoreTarget {
   private var unfinished: [UnfinishedDirectory] = []
   /// Directories above the item at hand that are not restored themselves.
   private var parents: [Item] = []
-  /// What hard links were made of.
+  /// The files that hard links were made of.
   var links = LinkSources()
 
   /// Opens the directory to restore into, which has to be there.

@@ -17,7 +17,7 @@ final class RestoredFile: Sendable {
   private let finalName: FileName?
   private let parent: UnfinishedDirectory?
   private let birth: Birth
-  /// What it shares with its other names, if it has some.
+  /// The content shared with its other names, if it has some.
   private let linked: LinkedContent?
   /// Whether it has the name of the file that it replaces.
   private let isInPlace = Atomic(false)
@@ -86,7 +86,7 @@ final class RestoredFile: Sendable {
     if isOpen.load(ordering: .acquiring) { _ = Glibc.close(number) }
   }
 
-  /// What is known about the file.
+  /// The metadata of the file.
   func metadata() throws(SystemError) -> FileMetadata { try FileMetadata(descriptor: number) }
 
   /// Writes bytes to their place.
@@ -110,7 +110,7 @@ final class RestoredFile: Sendable {
 
   /// Makes a stretch read as zeros.
   func writeHole(_ hole: Item.Hole) throws(SystemError) {
-    // What nobody writes is a hole already; behind the last data, `finish` sets the size.
+    // Bytes that nobody writes are a hole already; behind the last data, `finish` sets the size.
     if context.options.keepsHoles || hole.length == 0 { return }
     let start = try Self.position(hole.offset, 0)
     guard let length = Int64(exactly: hole.length) else {

@@ -8,7 +8,7 @@ import Synchronization
 final class UnfinishedDirectory: Sendable {
   let item: Item
   private let context: RestoreContext
-  /// What it got when it was made; `nil` for one that was there before.
+  /// The metadata it got when it was made; `nil` for one that was there before.
   private let birth: Birth?
   /// Files that are not finished, and one for the walk as long as it is inside.
   private let open = Atomic(1)

@@ -1,15 +1,15 @@
 import ChunkStore
 
-/// What the archives of a group have in common.
+/// The values that the archives of a group have in common.
 struct ArchiveGroup: Hashable, Comparable {
-  /// What they are grouped by, and what it is; nothing if they are not grouped.
+  /// The keys of the grouping, and their values; none if archives are not grouped.
   var values: [Value] = []
 
   /// One of the things that archives are grouped by, and what it is.
   struct Value: Hashable {
-    /// What they are grouped by.
+    /// The key of the grouping.
     let key: GroupKey
-    /// What it is; of paths there may be several.
+    /// The value; of paths there may be several.
     let texts: [[UInt8]]
   }
 
@@ -23,7 +23,7 @@ struct ArchiveGroup: Hashable, Comparable {
   /// For people: `host web, user root, paths /etc /home`.
   var description: Message { text { $0.rawValue } }
 
-  /// The same at the start of a line: `Host web`.
+  /// The group at the start of a line: `Host web`.
   var heading: Message { text { $0 == values.first?.key ? $0.title : $0.rawValue } }
 
   private func text(_ word: (GroupKey) -> String) -> Message {
@@ -58,7 +58,7 @@ enum GroupKey: String, CaseIterable {
     }
   }
 
-  /// What it is of an archive.
+  /// The value of an archive.
   func value(of manifest: ArchiveManifest) -> ArchiveGroup.Value {
     let texts: [[UInt8]]
     switch self {

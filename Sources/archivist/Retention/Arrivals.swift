@@ -9,7 +9,7 @@ struct ArchiveMoments {
   /// It says that it is a copy.
   let isCopy: Bool
 
-  /// What the two times say about how it came here.
+  /// The way in which it came here, by the two times.
   enum Manner: Int, CaseIterable {
     /// Stored by the backup that it names: at most a day after its start.
     case backup
@@ -31,9 +31,9 @@ struct ArchiveMoments {
     return isCopy || start < arrival.earlier(bySeconds: Self.longestBackup) ? .late : .backup
   }
 
-  /// What clocks may differ by.
+  /// The most that clocks may differ by.
   static var clockDifference: Int64 { 3600 }
-  /// What a backup may take.
+  /// The longest time that a backup may take.
   static var longestBackup: Int64 { 24 * 3600 }
 }
 

@@ -28,7 +28,7 @@ struct KeepInterval: Equatable {
 enum RetentionError: Error, Equatable, CustomStringConvertible {
   /// The interval does not end in a unit.
   case unknownUnit(String)
-  /// What stands before the unit is not a positive number, or far too large.
+  /// The text before the unit is not a positive number, or far too large.
   case invalidNumber(String)
 
   var description: String {

@@ -2,7 +2,7 @@ import ChunkStore
 
 /// An archive that a plan decides about.
 struct PruneCandidate<ID> {
-  /// What the caller knows it by.
+  /// The caller's own id of it.
   var id: ID
   /// Its name.
   var name: [UInt8]
@@ -23,7 +23,7 @@ struct PruneCandidate<ID> {
 
 /// Why an archive is kept.
 struct KeepReason: Equatable, CustomStringConvertible {
-  /// What asked for it.
+  /// The rule that asked for it.
   enum Rule: Hashable {
     /// `--keep-within`
     case within
@@ -35,7 +35,7 @@ struct KeepReason: Equatable, CustomStringConvertible {
     case newest
   }
 
-  /// What asked for it.
+  /// The rule that asked for it.
   var rule: Rule
   /// It is the oldest archive, kept because the rule found fewer periods than it may keep.
   var isOldest = false
@@ -57,7 +57,7 @@ struct KeepReason: Equatable, CustomStringConvertible {
   }
 }
 
-/// What pruning would do.
+/// The plan of a pruning.
 ///
 /// The rules are borg's, for each group of archives by itself:
 ///
@@ -86,7 +86,7 @@ struct PrunePlan<ID> {
 
   /// Archives to which the rules were applied together.
   struct Group {
-    /// What they have in common.
+    /// The values that they have in common.
     let identity: ArchiveGroup
     /// The newest first; of equal times, the last name first.
     fileprivate(set) var decisions: [Decision]

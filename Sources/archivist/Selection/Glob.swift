@@ -2,7 +2,7 @@
 ///
 /// Matching takes time in proportion to pattern times text at worst, whatever the pattern.
 struct Glob: Sendable {
-  /// What the wildcards mean.
+  /// The meaning of the wildcards.
   enum Style {
     /// `*` and `?` match `/` as well, as in borg's `fm:`.
     case fnmatch
@@ -11,7 +11,7 @@ struct Glob: Sendable {
     case shell
   }
 
-  /// What may follow the part of the text that the pattern matches.
+  /// The text that may follow the part that the pattern matches.
   enum Tail {
     case nothing
     case something
@@ -258,7 +258,7 @@ struct Glob: Sendable {
   }
 }
 
-/// What stands between `[` and `]`.
+/// The characters between `[` and `]`.
 private struct CharacterSet {
   private let isNegated: Bool
   private let ranges: [ClosedRange<UInt32>]

@@ -14,7 +14,7 @@ final class ItemsAhead {
 
   private let queue = BoundedQueue<Part>(capacity: ItemsAhead.capacity)
   private let group = ThreadGroup()
-  /// What was taken out of the queue, and handed out up to here.
+  /// The items that were taken out of the queue, and handed out up to here.
   private var batch: [[Item]] = []
   private var position = 0
 
@@ -87,7 +87,7 @@ final class ItemsAhead {
         guard let next = try items.nextItems() else { break }
         some = next
       } catch {
-        // What was read before it is worth having.
+        // Items that were read before it are worth having.
         try flush()
         guard let lost = error as? LostItems else { return try hand(.failure(error), 0) }
         try hand(.lost(lost), 0)

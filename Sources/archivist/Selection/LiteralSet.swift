@@ -64,7 +64,7 @@ struct LiteralSet {
     for i in bytes.indices {
       node = next(node, bytes[i])
       var output = nodes[Int(node)].output
-      // What was reported before, was with all that follows it.
+      // An output that was reported before, was reported with all that follows it.
       while output != 0, nodes[Int(output)].reportedIn != text {
         nodes[Int(output)].reportedIn = text
         found += numbers[output] ?? []

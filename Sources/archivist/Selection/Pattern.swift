@@ -24,7 +24,7 @@ struct Pattern: Sendable {
   /// The style in force.
   let style: Style
 
-  /// What is compared.
+  /// The part of a pattern that is compared.
   enum Content {
     case glob(Glob)
     /// A path with a slash behind it; empty for everything.
@@ -101,7 +101,7 @@ struct Pattern: Sendable {
 struct SelectionPath {
   /// The path without leading slashes.
   let bytes: [UInt8]
-  /// The same with a slash behind it: what ends a component ends the path.
+  /// The path with a slash behind it: what ends a component ends the path.
   let withSlash: [UInt8]
 
   /// Takes a path as it was walked to: `/home/user`, `../src`, `.`; the root `/` becomes empty.

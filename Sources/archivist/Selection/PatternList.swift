@@ -3,7 +3,7 @@
 /// Patterns of style `pf:` come before all others, whatever their order, and of two for the same
 /// path the later one counts.
 struct PatternList: Sendable {
-  /// What becomes of a path.
+  /// The verdict on a path.
   enum Verdict {
     /// It is taken.
     case include

@@ -1,4 +1,4 @@
-/// What the options that choose paths say together: patterns, and roots to start from.
+/// The rules of the options that choose paths together: patterns, and roots to start from.
 struct SelectionRules: Sendable {
   /// The patterns, in the order of their authority.
   private(set) var patterns = PatternList()

@@ -12,7 +12,8 @@ import Glibc
 struct ClientDirectories: Sendable {
   /// Disposable: deleting it costs time.
   let cache: String
-  /// What this client remembers of repositories, and key files, unless they are elsewhere.
+  /// The directory of this client's memory of repositories, and of key files, unless they are
+  /// elsewhere.
   let config: String
   /// Where key files are.
   private let keys: String

@@ -1,7 +1,7 @@
 import ChunkStore
 import Crypto
 
-/// What this client remembers of repositories: which one is where, and how it is sealed.
+/// This client's memory of repositories: which one is where, and how it is sealed.
 ///
 /// So a storage that puts another repository in the place of the one we know, or takes its
 /// encryption away, is noticed. It is remembered too which archives this client has made, because
@@ -15,7 +15,7 @@ struct ClientMemory {
   private let directory: String
   private let environment: Environment
 
-  /// So many repositories may take turns at a place.
+  /// The number of repositories that may take turns at a place.
   private static let turnsLimit = 64
 
   init(_ session: Session) {
@@ -36,7 +36,7 @@ struct ClientMemory {
     var repository: String
     /// Where it is known from, if that was remembered.
     var knownFrom: String?
-    /// What used to be in the place.
+    /// The repository that used to be in the place.
     var other: String?
 
     var description: String {
@@ -166,7 +166,7 @@ struct ClientMemory {
     fileprivate var found: RememberedRepository.Recognition
     /// The number of the copy.
     var copy: Int { found.copy.number }
-    /// What is wrong; `nil` if all is there, or was removed by an owner.
+    /// The mismatch; `nil` if all is there, or was removed by an owner.
     var mismatch: Mismatch?
   }
 
@@ -194,7 +194,7 @@ struct ClientMemory {
           unreadable: unreadable, elsewhere: elsewhere)))
   }
 
-  /// What is missing of the archives that this client has made; `nil` if all are there, or were
+  /// The archives that this client has made and that are missing; `nil` if all are there, or were
   /// removed by an owner.
   func vanished(from repository: Repository) throws -> Mismatch? {
     try recognize(repository).mismatch
@@ -254,7 +254,7 @@ struct ClientMemory {
     let path: String
     let digest: String
 
-    /// What stands for it where it is named often.
+    /// The key that stands for it where it is named often.
     var key: String { String(digest.prefix(16)) }
 
     init(_ location: String) throws {

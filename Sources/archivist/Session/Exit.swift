@@ -13,7 +13,7 @@ enum Exit {
   /// Where this client keeps what is its own.
   static let clientDirectories = Mutex<[String]>([])
 
-  /// What is done with the status at the very end, before the shell is told.
+  /// The action that uses the status at the very end, before the shell is told.
   static let lastWords = Mutex<(@Sendable (ExitStatus, Int32) -> Void)?>(nil)
 
   /// Decides which numbers the shell gets, by an option or else by the environment.
@@ -46,7 +46,7 @@ enum Exit {
     exit(code)
   }
 
-  /// What an error means for the person who reads it, and for the shell.
+  /// The meaning of an error for the person who reads it, and for the shell.
   static func describe(_ error: any Error) -> (Message, ExitStatus) {
     switch error {
     case let error as PassphraseError: ("\(error)", error.exitStatus)
@@ -95,7 +95,7 @@ enum Exit {
     return code == EACCES || code == EPERM
   }
 
-  /// What is wrong with an object, as the end of a sentence that begins with it.
+  /// The fault of an object, as the end of a sentence that begins with it.
   static func reason(_ error: any Error) -> String {
     switch error {
     case StorageError.system(_, let operation, let code):

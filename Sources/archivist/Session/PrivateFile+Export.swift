@@ -1,6 +1,6 @@
 import Glibc
 
-/// What the user takes away: written to where the user says.
+/// Files that the user takes away: written to where the user says.
 extension PrivateFile {
   /// Writes something that is secret to a new file, or to a device or a pipe that is there.
   ///

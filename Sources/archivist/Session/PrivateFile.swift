@@ -86,7 +86,7 @@ enum PrivateFile {
     }
     let temporary = path + Array(".new".utf8)
     let number = try createAlone(temporary, for: path)
-    // What is open keeps the lock.
+    // An open file keeps the lock.
     defer { _ = close(number) }
     var isRenamed = false
     defer { if !isRenamed { remove(temporary, if: number) } }

@@ -1,5 +1,5 @@
-/// What this client remembers of one repository: how it is sealed, and which archives it has made in
-/// each of its copies.
+/// This client's memory of one repository: how it is sealed, and which archives it has made in each
+/// of its copies.
 ///
 /// Nothing tells a repository from a copy of its files but what is in it. So a copy is a list of
 /// archives that have to be there, and the places where it was used. In the usual case there is one.
@@ -63,9 +63,9 @@ struct RememberedRepository: Equatable {
   /// Which of the copies a repository is, and what it lacks of that.
   struct Recognition {
     var copy = Copy()
-    /// What has to be there, and is not.
+    /// The archives that have to be there, and are not.
     var missing: [Made] = []
-    /// What an owner has removed.
+    /// The archives that an owner has removed.
     var removed: Set<String> = []
   }
 
@@ -148,7 +148,7 @@ struct RememberedRepository: Equatable {
 }
 
 extension RememberedRepository.Copy {
-  /// What is left of a copy when what is in a place turned out to be another one.
+  /// The rest of a copy when the repository in a place turned out to be another one.
   ///
   /// What was made here since the two parted is in the other one alone. They had parted when the
   /// first of what is missing here was made, or what was missing then; if nothing is missing, after

@@ -5,7 +5,7 @@
 struct RepositoryLocation: Equatable {
   /// The directory of the repository; `ssh://…` if it is on another machine.
   var path: String
-  /// What stands behind `::`, placeholders not yet replaced; `nil` if there is no `::`.
+  /// The text behind `::`, placeholders not yet replaced; `nil` if there is no `::`.
   var archive: [UInt8]?
 
   /// Why an argument names no repository.

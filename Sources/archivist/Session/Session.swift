@@ -14,7 +14,7 @@ final class Session {
   let directories: ClientDirectories
   let output: OutputWriter
   private var passphrases: PassphraseSources
-  /// What was said of objects that cannot be had: several parts of a command may come across one.
+  /// The warnings about objects that cannot be had: several parts of a command may come across one.
   private var warned: Set<[UInt8]> = []
   private var noted: Set<[UInt8]> = []
   /// The server that was connected to last: one connection serves a whole run.
@@ -244,8 +244,8 @@ final class Session {
     }
   }
 
-  /// What this client remembers of archives, and are gone from a repository that is only read; `nil`
-  /// also where that is not known.
+  /// The archives that this client remembers, and that are gone from a repository that is only
+  /// read; `nil` also where that is not known.
   func vanished(from repository: Repository) throws -> ClientMemory.Mismatch? {
     do {
       return try ClientMemory(self).vanished(from: repository)
@@ -306,7 +306,7 @@ final class Session {
     try repository.archives { warn(Corruption(object: $0, cause: $1)) }
   }
 
-  /// What an archive is looked up for.
+  /// The purpose of looking up an archive.
   enum Purpose {
     case reading
     /// Then it must be certain that it is the one that is meant.

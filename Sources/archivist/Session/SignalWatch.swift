@@ -12,7 +12,7 @@ import Synchronization
 ///
 /// A program that waits for input waits for a signal as well: `waitForInput`.
 final class SignalWatch: Sendable {
-  /// That of this process; it sees nothing before `begin`.
+  /// The watch of this process; it sees nothing before `begin`.
   static let process = SignalWatch()
 
   private let received = Mutex<(number: Int32, time: Double)?>(nil)
@@ -64,7 +64,7 @@ final class SignalWatch: Sendable {
     }
   }
 
-  /// What is done at the first signal; without it, the program ends.
+  /// Sets the action at the first signal; without it, the program ends.
   func handle(_ body: (@Sendable () -> Void)?) { handler.withLock { $0 = body } }
 
   // MARK: Waiting

@@ -13,7 +13,7 @@ enum AvailableMemory {
     number(after: "MemAvailable:", in: "/proc/meminfo").map { $0 << 10 }
   }
 
-  /// What a limit leaves beside what /proc/self/statm counts in this field, in pages.
+  /// The rest of a limit beside what /proc/self/statm counts in this field, in pages.
   private static func limit(_ resource: __rlimit_resource, field: Int) -> UInt64? {
     var limit = rlimit()
     guard unsafe getrlimit(__rlimit_resource_t(resource.rawValue), &limit) == 0,
@@ -26,7 +26,8 @@ enum AvailableMemory {
     return most > used ? most - used : 0
   }
 
-  /// What each control group that the process is in leaves; files that are only cached count as free.
+  /// The memory that each control group of the process leaves; files that are only cached count as
+  /// free.
   private static func groups() -> [UInt64?] {
     guard let line = words(of: "/proc/self/cgroup").first(where: { $0.hasPrefix("0::/") }) else {
       return []

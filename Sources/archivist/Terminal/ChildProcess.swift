@@ -24,7 +24,7 @@ struct ChildProcess: ~Copyable {
   }
 
   private let process: pid_t
-  /// What it writes; closed by whoever started it.
+  /// The descriptor of its output; closed by whoever started it.
   let output: Int32
 
   /// Starts a program, found as a shell would find it, without a shell.
@@ -100,7 +100,8 @@ struct ChildProcess: ~Copyable {
   /// Waits for the end of the program, and says if it was not a good one.
   consuming func wait() throws(Failure) { try Self.wait(for: process) }
 
-  /// The same, but not longer than until a signal wants us to end: then the program is told to.
+  /// Waits for its end, but not longer than until a signal wants us to end: then the program is
+  /// told to.
   consuming func wait(unlessInterrupted signals: SignalWatch) throws(Failure) {
     var pause = 0.001
     while true {

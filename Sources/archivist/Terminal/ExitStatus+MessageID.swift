@@ -1,6 +1,6 @@
 extension ExitStatus {
-  /// What programs that read borg's `--log-json` know the end of a run by; `nil` where borg has no
-  /// word.
+  /// The word by which programs that read borg's `--log-json` know the end of a run; `nil` where
+  /// borg has none.
   var messageID: String? {
     switch self {
     case .failure(let failure): failure.messageID

@@ -21,7 +21,7 @@ enum ExitStatus: Equatable, Sendable {
     case modern
   }
 
-  /// What there is to tell; the raw value is the modern number.
+  /// The kind of a warning; the raw value is the modern number.
   enum Warning: Int32, CaseIterable, Sendable {
     /// More than one kind of warning, or one without a number.
     case various = 1

@@ -1,9 +1,9 @@
 import ArgumentParser
 import Crypto
 
-/// What a guess of a passphrase is to cost.
+/// The wanted cost of a guess of a passphrase.
 enum KeyCost: Equatable, ExpressibleByArgument {
-  /// What the passphrase needs, and the memory of this machine allows.
+  /// The cost that the passphrase needs, and the memory of this machine allows.
   case automatic
   /// This binary logarithm of scrypt's N.
   case logN(UInt8)
@@ -18,10 +18,10 @@ enum KeyCost: Equatable, ExpressibleByArgument {
     self = .logN(number)
   }
 
-  /// What was decided.
+  /// The decision.
   struct Choice: Equatable {
     var parameters: ScryptParameters
-    /// What the passphrase needs, if there was no memory for that.
+    /// The cost that the passphrase needs, if there was no memory for that.
     var wanted: ScryptParameters?
   }
 

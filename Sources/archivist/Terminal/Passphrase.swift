@@ -194,7 +194,8 @@ extension Passphrase.Origin: CustomStringConvertible {
 enum PassphraseError: Error, Equatable, CustomStringConvertible {
   /// Nothing is set, and there is nobody to ask.
   case noTerminal
-  /// The same, of a passphrase that is to be another than that of the repository.
+  /// There is no terminal to ask for a passphrase that is to be another than that of the
+  /// repository.
   case noTerminalForNew
   /// A new one that has no bytes.
   case emptyNew(Passphrase.Origin)

@@ -14,10 +14,10 @@ struct PassphraseEstimate {
 
   private let units: [UInt32]
   private let kinds: [Kind]
-  /// The same text in lower case.
+  /// The text in lower case.
   private let lower: [UInt32]
   private var bits: [Double]
-  /// What may be words, and whether each is one that sentences are full of.
+  /// The places that may be words, and whether each is one that sentences are full of.
   private var found: [(place: Range<Int>, isFrequent: Bool)] = []
 
   init(_ units: [UInt32]) {

@@ -40,7 +40,7 @@ struct PassphraseStrength {
 
   /// Estimates the strength of a text.
   init(_ units: [UInt32]) {
-    // What is longer has enough in its beginning.
+    // A longer text has enough in its beginning.
     let units = Array(units.prefix(512))
     var estimate = PassphraseEstimate(units)
     estimate.tokens()

@@ -3,7 +3,7 @@ import ChunkStore
 import Glibc
 import Synchronization
 
-/// What a run says on standard error, and what its exit status will be.
+/// The messages of a run on standard error, and its exit status.
 ///
 /// Any number of threads may report at the same time: each message is one whole line.
 final class Report: Sendable {
@@ -39,7 +39,7 @@ final class Report: Sendable {
   private struct State {
     var warnings: [ExitStatus.Warning: Int] = [:]
     var failures: [ExitStatus.Failure: Int] = [:]
-    /// What is shown below the messages.
+    /// The line that is shown below the messages.
     var progress: [UInt8] = []
   }
 
@@ -131,7 +131,7 @@ final class Report: Sendable {
     }
   }
 
-  /// What output that was asked for is about; programs tell it apart by the name of its logger.
+  /// The topic of output that was asked for; programs tell it apart by the name of its logger.
   enum Topic: String, Sendable {
     case list
     case stats

@@ -27,7 +27,7 @@ struct TerminalPrompt {
         signals.act(on: SIGTSTP)
       case .signal(let number):
         signals.act(on: number)
-        // Whoever handles or ignores the signal still gets no passphrase.
+        // A caller that handles or ignores the signal still gets no passphrase.
         throw .interrupted(signal: number)
       }
     }
@@ -61,7 +61,7 @@ struct TerminalPrompt {
     var silent = shown
     silent.c_lflag &= ~tcflag_t(ECHO | ECHONL)
     silent.c_lflag |= tcflag_t(ICANON | ISIG)
-    // What was typed before the question was visible, and is no answer.
+    // Text typed before the question was visible is no answer.
     guard unsafe tcsetattr(terminal, TCSAFLUSH, &silent) == 0 else {
       throw .terminalFailed(ErrorNumber(errno))
     }

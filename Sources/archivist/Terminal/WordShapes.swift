@@ -24,7 +24,7 @@ enum WordShapes {
     frequent.contains(Array(letters))
   }
 
-  /// What follows each letter, from `a` to `z`.
+  /// The letters that follow each letter, from `a` to `z`.
   private static let followers = [
     "bcdgiklmnprstuvy", "aeilorsu", "acehiklorstu", "adeilorsu", "abcdefgilmnprstuvwxy",
     "aefilorsu",

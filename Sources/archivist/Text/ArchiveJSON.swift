@@ -42,7 +42,7 @@ enum ArchiveJSON {
   }
 
   static func repository(_ repository: Repository) throws -> (String, JSON) {
-    // Whoever prints this has told of those that cannot be read.
+    // The caller has told of those that cannot be read.
     let newest = try repository.archives { _, _ in }.map(\.manifest.end).max()
     return (
       "repository",

@@ -5,7 +5,7 @@ import Crypto
 enum ArchiveText {
   static let rule = String(repeating: "-", count: 78) + "\n"
 
-  /// What `create --stats` and `info` print of an archive.
+  /// The figures of an archive that `create --stats` and `info` print.
   static func figures(_ archive: Archive, _ figures: ArchiveFigures) -> [UInt8] {
     let manifest = archive.manifest
     let nanoseconds = Int64(ArchiveJSON.duration(manifest) * 1e9)

@@ -43,7 +43,7 @@ struct CivilTime: Equatable {
     self.nanoseconds = nanoseconds
   }
 
-  /// What the wall shows at `moment`.
+  /// Reads a wall's calendar and clock at `moment`.
   ///
   /// Moments more than a thousand million years away are shown as the last one that is not:
   /// Linux counts years in 32 bits.
@@ -100,7 +100,7 @@ struct CivilTime: Equatable {
     }
   }
 
-  /// The same for libc, without the zone's name.
+  /// The time in libc's form, without the zone's name.
   var parts: tm {
     var parts = unsafe tm()
     unsafe parts.tm_year = Int32(clamping: year - 1900)

@@ -5,7 +5,7 @@ import Crypto
 ///
 /// borg has none for these. docs/usage/json.md names every member; none is ever renamed.
 enum CommandJSON {
-  /// What `delete` has deleted, or would.
+  /// The archives that `delete` has deleted, or would.
   static func deletion(
     _ archives: [Archive], from repository: (String, JSON), isDryRun: Bool
   ) -> JSON {
@@ -25,7 +25,7 @@ enum CommandJSON {
     ])
   }
 
-  /// What `prune` has kept and deleted, or would.
+  /// The archives that `prune` has kept and deleted, or would.
   static func pruning(
     _ plan: PrunePlan<Archive>, of repository: (String, JSON), isDryRun: Bool
   ) -> JSON {
@@ -63,7 +63,7 @@ enum CommandJSON {
     ]
   }
 
-  /// What `compact` has freed.
+  /// The space that `compact` has freed.
   static func compaction(_ report: CompactionReport, of repository: (String, JSON)) -> JSON {
     .object([
       ("damaged_segments", .array(report.damagedSegments.sorted().map { .string($0.hex) })),
@@ -77,7 +77,7 @@ enum CommandJSON {
     ])
   }
 
-  /// What `check` has looked at and found.
+  /// The objects that `check` has looked at, and its findings.
   ///
   /// - Parameters:
   ///   - report: What was found.
@@ -99,7 +99,7 @@ enum CommandJSON {
     ])
   }
 
-  /// What `check --storage-only` has read and found.
+  /// The objects that `check --storage-only` has read, and its findings.
   static func storageCheck(_ report: StorageCheck.Report) -> JSON {
     .object([
       ("objects", .integer(Int64(report.objects))),
@@ -109,7 +109,7 @@ enum CommandJSON {
     ])
   }
 
-  /// What `check --repair` has found and done, or would do.
+  /// The findings and actions of `check --repair`, or of its dry run.
   static func repair(
     _ report: RepairReport, readsContents: Bool, isDryRun: Bool, of repository: (String, JSON)
   ) -> JSON {

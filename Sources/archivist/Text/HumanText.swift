@@ -19,7 +19,7 @@ enum HumanText {
     var value = Double(bytes)
     var digits = 0
     var unit = 0
-    // What is rounded up to the next unit is shown in it: 1.00 MB, never 1000.00 kB.
+    // A value that is rounded up to the next unit is shown in it: 1.00 MB, never 1000.00 kB.
     while unit < units.count - 1, rounded(value, precision).magnitude >= power {
       value /= power
       unit += 1

@@ -1,7 +1,7 @@
 import ChunkStore
 import Glibc
 
-/// What the placeholders of an archive name stand for: `{hostname}-{now:%Y-%m-%d}`.
+/// The values of the placeholders of an archive name: `{hostname}-{now:%Y-%m-%d}`.
 ///
 ///     {now} {utcnow}            2026-11-21T03:45:12; or a format of strftime: {now:%d.%m.%Y}
 ///     {unixtime}                seconds since 1970
@@ -207,7 +207,7 @@ extension Placeholders {
     return unsafe withUnsafeBytes(of: &name.nodename) { unsafe Array($0.prefix { $0 != 0 }) }
   }
 
-  /// What the resolver calls `name`; the name itself where it knows nothing.
+  /// The resolver's name for `name`; the name itself where it knows nothing.
   private static func canonicalName(of name: [UInt8]) -> [UInt8] {
     var hints = unsafe addrinfo()
     unsafe hints.ai_flags = AI_CANONNAME

@@ -12,7 +12,7 @@ import ChunkStore
 /// What is named by a date includes all of it: the archive of the night of 1 November is the one
 /// that `@2026-11-01` finds. Units are those of `--keep-within` (`TimeUnit`), larger ones first.
 enum TimeSelector {
-  /// What follows the `@` is no time.
+  /// The text behind the `@` is no time.
   struct NotATime: Error, Equatable, CustomStringConvertible {
     var text: [UInt8]
 

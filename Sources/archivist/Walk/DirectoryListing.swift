@@ -7,7 +7,7 @@ import Glibc
 /// All names lie in one buffer: a directory of ten million files costs its names and 24 bytes for
 /// each, not ten million arrays.
 struct DirectoryListing: Sendable {
-  /// What the directory itself says about an entry.
+  /// The type of an entry by the directory itself.
   enum EntryType: UInt8, Sendable {
     case directory
     case other
@@ -51,7 +51,7 @@ struct DirectoryListing: Sendable {
   /// The name at a place of the sorted order.
   func name(_ index: Int) -> ArraySlice<UInt8> { bytes(entries[index]) }
 
-  /// What the directory says about the entry with this name.
+  /// The type of the entry with this name by the directory.
   func type(_ index: Int) -> EntryType { entries[index].type }
 
   /// Whether a name is there.

@@ -48,7 +48,7 @@ struct HardLinkTracker {
   /// How many files are remembered.
   var count: Int { groups.count }
 
-  /// What all names of a file have in common, and no later file with its number has.
+  /// The values that all names of a file have in common, and no later file with its number has.
   private func fingerprint(_ entry: WalkEntry, _ kind: FileSystemKind) -> Int {
     let metadata = entry.metadata
     var hasher = Hasher()

@@ -9,7 +9,7 @@ import Glibc
 struct OpenedFile: ~Copyable, Sendable {
   /// The open file.
   let descriptor: FileDescriptor
-  /// What was known about it when it was opened.
+  /// The metadata at the time it was opened.
   let metadata: FileMetadata
   /// Why its flags are not among that.
   let flagsFailure: SystemError?

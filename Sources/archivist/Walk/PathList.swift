@@ -90,7 +90,7 @@ struct PathList: ~Copyable {
 /// Paths in the order of an archive, and where to find what they name.
 final class SortedPaths {
   private let records: RecordMerge
-  /// What follows the last one that was handed out.
+  /// The record behind the last one that was handed out.
   private var following: SortedRecord?
   private var hasBegun = false
 

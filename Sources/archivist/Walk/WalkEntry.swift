@@ -6,7 +6,7 @@ struct WalkEntry: Sendable {
   let path: ArchivePath
   /// The place of its root in `Walker.roots`.
   let root: Int
-  /// What was known about it a moment ago.
+  /// The metadata of a moment ago.
   let metadata: FileMetadata
   /// Where it points to, if it is a symbolic link.
   let linkTarget: [UInt8]?
@@ -21,7 +21,7 @@ struct WalkEntry: Sendable {
   var isLeftOut = false
 }
 
-/// What a walk does with an entry.
+/// The decision of a walk about an entry.
 enum WalkDecision: Sendable {
   /// Visit it, and walk through it if it is a directory.
   case include
@@ -57,11 +57,11 @@ enum WalkEvent: Sendable {
   }
 }
 
-/// What a walk leaves out or leaves unread.
+/// The entries that a walk leaves out or leaves unread.
 struct WalkOptions: Sendable {
   /// Directories on other file systems than their root are visited, but not walked through.
   var staysOnOneFileSystem = false
-  /// What is never visited: the repository itself, for example.
+  /// The files that are never visited: the repository itself, for example.
   var skip: Set<FileIdentity> = []
   /// Files and directories that their owner marked with `chattr +d` are left out.
   var excludesNoDump = false

@@ -10,7 +10,7 @@ import Glibc
 struct WalkRoot: Hashable, Sendable {
   /// The path as the user gave it.
   let given: [UInt8]
-  /// The same in normal form, to be opened and to be shown.
+  /// The path in normal form, to be opened and to be shown.
   let location: [UInt8]
   /// The path of the root in the archive.
   let path: ArchivePath
@@ -31,7 +31,7 @@ struct WalkRoot: Hashable, Sendable {
     do throws(FormatError) {
       let whole = try ArchivePath(normal.archived)
       if let marker = given.firstIndex(ofSubsequence: Array("/./".utf8)), marker > 0 {
-        // What is stripped stands in front of what is kept only if nothing climbs out again.
+        // The stripped part stands in front of the kept part only if nothing climbs out again.
         let kept = NormalPath(given[(marker + 3)...]), stripped = NormalPath(given[..<marker])
         guard kept.climbs == 0, stripped.components + kept.components == normal.components else {
           throw FormatError.unsafePath

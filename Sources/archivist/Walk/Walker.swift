@@ -17,7 +17,7 @@ struct Walker: Sendable {
 
   /// Where the walk starts, in the order of the archive.
   let roots: [WalkRoot]
-  /// What it leaves out.
+  /// The entries it leaves out.
   let options: WalkOptions
 
   /// Prepares a walk.
@@ -79,7 +79,7 @@ private struct RootWalk {
     let isRoot: Bool
   }
 
-  /// What is to be done about a candidate: visit it, walk through it, or both.
+  /// The steps for a candidate: visit it, walk through it, or both.
   struct Step {
     var entry: WalkEntry?
     var inside: Frame?
@@ -159,8 +159,8 @@ private struct RootWalk {
     _ report: (WalkEvent) -> Void
   ) -> Step? {
     do throws(SystemError) {
-      // What is left out with all that is in it is not even looked at: that may be forbidden, or
-      // make an automounter mount it.
+      // A directory that is left out with all that is in it is not even looked at: that may be
+      // forbidden, or make an automounter mount it.
       let decision = select(candidate.path, candidate.patternPath)
       switch decision {
       case .include: break
@@ -218,8 +218,8 @@ private struct RootWalk {
     } else {
       do throws(SystemError) {
         let handle = try candidate.directory.directory(candidate.name)
-        // What was opened is what is walked through, and so what is archived and what is checked:
-        // the name may have been given to another directory meanwhile.
+        // The opened directory is the one that is walked through, archived and checked: the name
+        // may have been given to another directory meanwhile.
         metadata = try handle.metadata()
         if let failure = metadata.addInodeFlags(of: handle.number), isVisited {
           report(.failed(failure.at(shown(candidate.path))))

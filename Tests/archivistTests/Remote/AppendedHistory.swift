@@ -10,7 +10,7 @@ struct AppendedHistory {
   let directory: TemporaryDirectory
   let path: String
   let local: LocalStorage
-  /// What archives hold, by their names: one for each day, until some days ago.
+  /// The contents of archives by their names: a daily one, until some days ago.
   private(set) var contents: [String: [String: [UInt8]]] = [:]
 
   private static let passphrase = "open sesame"

@@ -22,7 +22,7 @@ extension Compaction {
         try repository.settleAdopted()
         let name = try repository.publish(
           IndexObject(entries: merged.entries).encoded(), as: .index, in: .index)
-        // The same facts give another object, for its salt is new; but never delete what we put.
+        // Equal facts give another object, for its salt is new; but never delete what we put.
         sources.removeAll { $0 == name }
       }
       for source in sources { try storage.delete(.object(.index, source)) }

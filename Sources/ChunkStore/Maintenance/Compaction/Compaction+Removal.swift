@@ -43,8 +43,8 @@ extension Compaction {
     }
     guard !ready.isEmpty else { return }
 
-    // Whoever is not waited for began after the doom, and has seen it; whatever archives there
-    // are now are all that can refer to these segments.
+    // Operations that are not waited for began after the doom, and have seen it; whatever archives
+    // there are now are all that can refer to these segments.
     let rescued = try rescueWhatIsNeeded(of: Set(ready.flatMap(\.segments)))
     if repository.config.grace > 0 {
       if rescued.hasCopied {

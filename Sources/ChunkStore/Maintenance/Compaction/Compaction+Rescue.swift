@@ -1,12 +1,12 @@
 import Crypto
 
-/// What has to be seen before a segment may go.
+/// The check that precedes the removal of a segment.
 ///
 /// An index object, a directory, a segment may say that a chunk is somewhere and be wrong: a client
 /// that may only add things can put any of them. So nothing is taken for the place of a chunk but
 /// one where the chunk was read and compared with its id.
 extension Compaction {
-  /// What archives need of some segments, and where it is in them by their own account.
+  /// The chunks of some segments that archives need, and their places by the segments' own account.
   typealias Needed = [ChunkID: [OwnPlace]]
 
   /// Where one of the segments in question says that it has a chunk.
@@ -15,7 +15,7 @@ extension Compaction {
     let type: ObjectType
   }
 
-  /// What was copied out of segments, and which of them have to stay.
+  /// The chunks that were copied out of segments, and the segments that have to stay.
   struct Rescued {
     /// Whether anything was.
     var hasCopied = false
@@ -69,7 +69,7 @@ extension Compaction {
       let needed = try unreplaced(in: segments, marks)
       let unreadable = try rescue(needed)
       rescued.hasCopied = rescued.hasCopied || unreadable.count < needed.count
-      // What was copied has to be read as well, where it is now.
+      // A chunk that was copied has to be read as well, where it is now.
       let left = try unreplaced(in: segments, marks)
       rescued.kept = Set(left.values.joined().map(\.location.segment))
       if left.isEmpty { break }

@@ -18,7 +18,7 @@ struct Compaction {
 
   /// File systems that keep whole or even seconds only are given this much.
   private static let dateTolerance: Int64 = 2
-  /// What an interrupted backup has stored is left alone for seven days.
+  /// Chunks that an interrupted backup has stored are left alone for seven days.
   private static let interruptedProtection: Int64 = 7 * 24 * 3600
   /// Segments are not rewritten for less.
   private static let leastFreed = 16 << 10
@@ -50,7 +50,7 @@ struct Compaction {
     let isComplete = try compaction.doomSparseSegments(isDiskFullAllowed: true)
     try compaction.removeDoomedSegments()
     if !isComplete {
-      // What nobody needs is gone: there may be room now for what has to be moved.
+      // Unneeded segments are gone: there may be room now for chunks that have to be moved.
       _ = try compaction.doomSparseSegments(isDiskFullAllowed: false)
       try compaction.removeDoomedSegments()
     }
@@ -79,7 +79,7 @@ struct Compaction {
     for name in leases.stale { try repository.storage.delete(.object(.lease, name)) }
   }
 
-  /// What is wrong with an object, and where it is.
+  /// The description of an object's fault, and of its place.
   func text(_ object: ObjectName, _ error: any Error) -> String {
     "\(repository.location)/\(object.path): \(Check.text(error))"
   }

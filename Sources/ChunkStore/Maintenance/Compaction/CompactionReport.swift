@@ -1,6 +1,6 @@
 public import Crypto
 
-/// What a compaction did.
+/// The result of a compaction.
 public struct CompactionReport: Sendable {
   /// Segments that were removed.
   public var removedSegments = 0
@@ -12,7 +12,7 @@ public struct CompactionReport: Sendable {
   public var freedBytes: Int { removedBytes - movedBytes }
   /// Segments that go when the operations that were running then have ended.
   public var waitingSegments = 0
-  /// What those operations are, for people.
+  /// The operations that are waited for, for people.
   public var waitsFor: [String] = []
   /// Leases that cannot be read, and so count as those of running operations.
   public var unreadableLeases: [Corruption] = []

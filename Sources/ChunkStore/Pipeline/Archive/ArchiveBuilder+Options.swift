@@ -15,7 +15,7 @@ extension ArchiveBuilder {
     /// The defaults.
     public init() {}
 
-    /// So many items go from thread to thread at a time.
+    /// The number of items that go from thread to thread at a time.
     var itemsTogether: Int { min(256, 1 + itemsInFlight / 8) }
   }
 
@@ -40,7 +40,7 @@ extension ArchiveBuilder {
     }
   }
 
-  /// What became of an item, told in path order on a thread of the builder's.
+  /// The outcome of an item, told in path order on a thread of the builder's.
   public enum Outcome: Sendable {
     /// It is in the archive.
     case archived(Item)

@@ -55,7 +55,7 @@ extension ArchiveBuilder {
     case piece(ContentPiece, number: Int, of: Assembly)
   }
 
-  /// What the tree has when it is ended, or a checkpoint is made.
+  /// The state of the tree when it is ended, or a checkpoint is made.
   struct TreeState: Sendable {
     var root: ItemTreeRoot?
     var figures = ArchiveManifest.Statistics()

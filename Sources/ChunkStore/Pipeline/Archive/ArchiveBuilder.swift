@@ -157,7 +157,7 @@ public final class ArchiveBuilder {
     try push { () throws(RepositoryError) in try work.push(.batch(jobs), cost: size + 4096) }
   }
 
-  /// What has been stored so far: call what this returns, from any thread.
+  /// The figures of the data stored so far: call the returned closure, from any thread.
   public var storedSoFar: @Sendable () -> ArchiveManifest.Statistics {
     { [writer] in writer.statistics }
   }

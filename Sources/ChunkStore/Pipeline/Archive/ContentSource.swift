@@ -33,7 +33,7 @@ extension ContentStream {
   }
 }
 
-/// What is known of a content once it has been read.
+/// The facts known of a content once it has been read.
 public struct ContentSummary: Sendable {
   /// Bytes in all, holes included.
   public var size: UInt64

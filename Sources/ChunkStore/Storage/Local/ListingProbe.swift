@@ -69,7 +69,7 @@ struct ListingProbe {
       minor: linux_minor(device))
   }
 
-  /// The same, of a table of mounts as /proc/self/mountinfo has it.
+  /// Judges a table of mounts as /proc/self/mountinfo has it.
   static func isWithoutCloseToOpen(_ table: String, major: UInt32, minor: UInt32) -> Bool {
     table.split(separator: "\n").contains { line in
       let fields = line.split(separator: " ")

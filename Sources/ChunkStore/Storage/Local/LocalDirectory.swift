@@ -65,14 +65,14 @@ final class LocalDirectory: Sendable {
     return try open(name, flags: O_RDONLY)
   }
 
-  /// What the system says of the directory itself.
+  /// The status of the directory itself.
   func status() throws(StorageError) -> LocalFile.Status {
     var info = stat()
     guard unsafe fstat(descriptor, &info) == 0 else { throw .last("stat", path) }
     return LocalFile.Status(info)
   }
 
-  /// What the system says of a name; `nil` if there is nothing.
+  /// The status of a name; `nil` if there is nothing.
   func status(_ name: String, followsLinks: Bool = true) throws(StorageError) -> LocalFile.Status? {
     var info = stat()
     if unsafe fstatat(descriptor, name, &info, followsLinks ? 0 : AT_SYMLINK_NOFOLLOW) == 0 {
@@ -134,7 +134,7 @@ final class LocalDirectory: Sendable {
   /// Removes a file of ours that nobody needs; one that stays is found as abandoned later.
   func discard(_ name: String) { _ = unsafe unlinkat(descriptor, name, 0) }
 
-  /// The same with a directory of ours, which is empty.
+  /// Removes a directory of ours, which is empty.
   func discardDirectory(_ name: String) { _ = unsafe unlinkat(descriptor, name, AT_REMOVEDIR) }
 
   func rename(_ from: String, to: String) throws(StorageError) {
@@ -180,7 +180,7 @@ final class LocalDirectory: Sendable {
     try scan(directory) { _, name throws(StorageError) in body(name) }
   }
 
-  /// What is in a directory under the names that are wanted, links followed.
+  /// The entries of a directory that have wanted names, links followed.
   ///
   /// Asked relative to the directory, whose path need not be looked up for each entry. Without a
   /// status is what is there and cannot be looked at, such as a link to nothing.

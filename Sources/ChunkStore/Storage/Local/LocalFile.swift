@@ -130,7 +130,7 @@ final class LocalFile: Sendable {
     var kind: Kind
     var device: UInt64
     var inode: UInt64
-    /// What the file system has set aside for it, in bytes.
+    /// The bytes that the file system has set aside for it.
     var allocated: Int
 
     var isDirectory: Bool { kind == .directory }
@@ -231,7 +231,7 @@ final class LocalFile: Sendable {
       let parent = prefix
       prefix += (prefix.isEmpty || prefix.hasSuffix("/") ? "" : "/") + component
       if unsafe mkdir(prefix, 0o700) == 0 {
-        // What is kept beneath it may not be disposable: a key, in a directory beside ours.
+        // Files kept beneath it may not be disposable: a key, in a directory beside ours.
         try synchronizeDirectory(parent.isEmpty ? "." : parent)
       } else if errno != EEXIST, errno != EISDIR {
         throw .last("mkdir", prefix)
@@ -324,7 +324,7 @@ extension StorageError {
     }
   }
 
-  /// What the system says about an error number.
+  /// The system's text for an error number.
   public static func reason(_ code: Int32) -> String {
     if code == EFBIG {
       return "File too large, for the limit that this process runs under (ulimit -f), or for the "

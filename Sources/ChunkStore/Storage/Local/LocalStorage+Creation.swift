@@ -71,8 +71,8 @@ extension LocalStorage {
 
   private static let readme = "README"
 
-  /// What a directory permits its group, if that was chosen: what mkdir(1) makes is readable for all, and
-  /// what all may write to is nobody's.
+  /// The permissions of a directory for its group, if they were chosen: a directory of mkdir(1) is
+  /// readable for all, and one that all may write to is nobody's.
   private static func groupMode(of mode: mode_t) -> mode_t? {
     mode & 0o022 == 0o020 || mode & 0o007 == 0 ? mode & 0o2770 | 0o700 : nil
   }

@@ -24,11 +24,11 @@ public final class LocalStorage: Storage {
   static let reserve = "reserve"
   static let probe = "probe"
   private static let reserveSize = 16 << 20
-  /// What the directories and the reserve of a new repository take.
+  /// The size of the directories and the reserve of a new repository.
   static let emptySize = reserveSize + 2 << 20
   /// A crashed upload older than this is nobody's any more.
   private static let abandonedAfter: Int64 = 24 * 3600
-  /// What the listing of segments is divided into.
+  /// The parts that the listing of segments is divided into.
   static let segmentDirectories = (0...255).map {
     "segments/" + String(UInt8($0), radix: 16).leftPadded(to: 2)
   }
@@ -45,7 +45,7 @@ public final class LocalStorage: Storage {
     guard let configs = try root.status(ObjectName.configDirectory), configs.isDirectory else {
       throw try Self.isUnused(root) ? .missingRepository(path) : .notARepository(path)
     }
-    // That of the directory itself may be another: it may have been there before.
+    // The mode of the directory itself may be another: it may have been there before.
     mode = configs.mode
   }
 
@@ -274,7 +274,7 @@ public final class LocalStorage: Storage {
     }
   }
 
-  /// What time it is for the storage: the date that it gives to what is made now.
+  /// The storage's time: the date that it gives to what is made now.
   func present() throws(StorageError) -> Timestamp {
     let name = try temporaryName()
     let file = try openTemporary(name)
@@ -285,7 +285,7 @@ public final class LocalStorage: Storage {
   /// Removes the reserve file.
   public func releaseReserve() throws(StorageError) {
     do throws(StorageError) { try demandFreshListings() } catch .noSpace {
-      // What is given up is needed first.
+      // A file that is given up is needed first.
     }
     try root.remove(Self.reserve)
   }

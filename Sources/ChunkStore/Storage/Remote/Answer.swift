@@ -1,6 +1,6 @@
 import Crypto
 
-/// What a server answers: any number of `part`, then one `done` or `failed`.
+/// An answer of a server: any number of `part`, then one `done` or `failed`.
 enum Answer: Equatable, Sendable {
   /// Bytes, and more will follow.
   case part([UInt8])

@@ -9,7 +9,7 @@ import Synchronization
 package final class Channel: Sendable {
   private let input: Int32
   private let output: Int32
-  /// Whoever speaks; others sleep until they may, which takes longer than they should spin.
+  /// The turn of the writers; others sleep until theirs, which takes longer than they should spin.
   private let writing = Monitor()
   private let isEnded = Atomic(false)
   private let buffer = Mutex(Buffer())
@@ -21,7 +21,7 @@ package final class Channel: Sendable {
   private let inputSize: Int
   private let outputSize: Int
 
-  /// What was read, and not yet asked for: headers, and the beginnings of bodies.
+  /// Bytes that were read, and not yet asked for: headers, and the beginnings of bodies.
   private struct Buffer {
     var bytes: [UInt8] = []
     var position = 0
@@ -51,7 +51,7 @@ package final class Channel: Sendable {
     // Large pipes: fewer changes of process. What has none, a socket say, refuses.
     inputSize = max(0, Int(linux_set_pipe_size(input, 1 << 20)))
     outputSize = max(0, Int(linux_set_pipe_size(output, 1 << 20)))
-    // What cannot be told that waits for its reader, who then decides how long.
+    // A channel that cannot be made non-blocking waits for its reader, who then decides how long.
     _ = linux_set_nonblocking(output)
   }
 
@@ -149,7 +149,7 @@ package final class Channel: Sendable {
     return nil
   }
 
-  /// The same, by reading it.
+  /// Writes by reading it into memory first.
   private func writeRead(
     _ file: LocalFile, _ range: Range<Int>
   ) throws(ConnectionFailure) -> StorageError? {
@@ -195,7 +195,7 @@ package final class Channel: Sendable {
     }
   }
 
-  /// So many bytes, no fewer.
+  /// Receives exactly this many bytes.
   func receive(exactly count: Int) throws(ConnectionFailure) -> [UInt8] {
     var bytes: [UInt8] = []
     try receive(exactly: count, appendingTo: &bytes)
@@ -224,7 +224,7 @@ package final class Channel: Sendable {
     }
   }
 
-  /// What is there, as soon as there is anything; nothing at the end.
+  /// Receives the bytes that are there, as soon as there are any; none at the end.
   func receive(upTo count: Int) throws(ConnectionFailure) -> [UInt8] {
     guard count > 0 else { return [] }
     return try buffer.withLock { buffer throws(ConnectionFailure) in
@@ -233,7 +233,7 @@ package final class Channel: Sendable {
     }
   }
 
-  /// What arrives within a moment: to be quoted.
+  /// Receives the bytes that arrive within a moment: to be quoted.
   func receiveWhatIsThere(upTo count: Int) -> [UInt8] {
     var bytes: [UInt8] = []
     let end = Clock.monotonicSeconds + 1

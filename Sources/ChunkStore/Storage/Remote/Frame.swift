@@ -21,7 +21,7 @@ struct Frame: Equatable, Sendable {
     self.body = body
   }
 
-  /// What is sent in front of a body.
+  /// The header in front of a body.
   static func header(kind: UInt8, id: UInt32, bodyLength: Int) -> [UInt8] {
     var writer = ByteWriter(reserving: headerSize)
     writer.integer(UInt32(truncatingIfNeeded: bodyLength + 5))

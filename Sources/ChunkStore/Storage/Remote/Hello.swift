@@ -8,14 +8,14 @@
 struct Hello: Equatable, Sendable {
   var oldest: UInt16 = Hello.version
   var newest: UInt16 = Hello.version
-  /// What may be asked for beyond the version's own requests; a bit for each.
+  /// The features available beyond the version's own requests; a bit for each.
   var features: UInt64 = 0
   /// For people.
   var software: String = Hello.software
 
   /// The version that this program speaks.
   static let version: UInt16 = 1
-  /// What this program calls itself.
+  /// The name of this program.
   static let software = "archivist"
   /// No text begins like this, so that a shell's greeting is told from a server's.
   static let magic: [UInt8] = [0x89] + Array("ARCSRV".utf8) + [0x0a]

@@ -60,7 +60,7 @@ package enum HomeDirectory {
     var found: UnsafeMutablePointer<passwd>?
     var buffer = [CChar](repeating: 0, count: 16 << 10)
     let size = buffer.count
-    // What the entry points to is in the buffer.
+    // The strings that the entry points to are in the buffer.
     return unsafe buffer.withUnsafeMutableBufferPointer { buffer in
       guard let start = buffer.baseAddress, unsafe search(&entry, start, size, &found) == 0,
         unsafe found != nil, let directory = unsafe entry.pw_dir

@@ -1,10 +1,10 @@
 import Crypto
 
-/// What a storage can tell of an object without any key: whether it may be one of its kind.
+/// The form of an object as far as it shows without any key: whether it may be one of its kind.
 enum ObjectForm {
   /// Every object but a key slot is padded to this size at least (docs/format.md, 5.4).
   static let minimumSize = 4096
-  /// So much of the beginning says all that can be told: a key slot, or a header.
+  /// The length of the beginning that says all there is to see: a key slot, or a header.
   static let prefixSize = KeySlot.maximumSize
 
   /// Refuses what cannot be the object that a name stands for.
@@ -45,7 +45,7 @@ enum ObjectForm {
 }
 
 extension ObjectName {
-  /// What an object with this name may be.
+  /// The types that an object with this name may have.
   fileprivate var types: [ObjectType] {
     switch self {
     case .config: [.config]

@@ -1,7 +1,7 @@
 internal import Glibc
 import Synchronization
 
-/// What is stored below some directories, compared with what may be.
+/// A comparison of the bytes stored below some directories with a quota.
 ///
 /// Counted afresh from time to time, and often when it gets tight, because other connections add to
 /// it too; in between, what this connection adds is added up.
@@ -102,17 +102,17 @@ final class QuotaMeter: Sendable {
   /// A name in a directory, and an inode.
   private static let entry = 512
 
-  /// What an object of so many bytes takes.
+  /// The charge for an object of this many bytes.
   static func charge(_ size: Int) -> Int {
     (max(size, 1) + block - 1) / block * block + entry
   }
 
-  /// What was written a moment ago may have been given nothing yet.
+  /// The charge for a file; one written a moment ago may have been given no blocks yet.
   private static func charge(_ status: LocalFile.Status) -> Int {
     max(status.allocated + entry, charge(status.size))
   }
 
-  /// What everything below the directories takes, by what the file systems have given to it.
+  /// The usage of everything below the directories, by what the file systems have given to it.
   func usage() throws(StorageError) -> Int { try count().used }
 
   private func count() throws(StorageError) -> (used: Int, names: Int) {

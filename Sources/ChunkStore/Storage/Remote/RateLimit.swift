@@ -16,7 +16,7 @@ package final class RateLimit: Sendable {
   package func take(_ count: Int) {
     let now = Clock.monotonicSeconds
     let start = free.withLock { free in
-      // What was not used in a quiet time is lost, but for a moment's worth.
+      // The allowance of a quiet time is lost, but for a moment's worth.
       let start = max(free, now - 0.1)
       free = start + Double(count) / bytesPerSecond
       return free

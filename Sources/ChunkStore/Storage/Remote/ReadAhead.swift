@@ -24,9 +24,9 @@ final class ReadAhead: Sendable {
   private static let bytesPerSecond = 100e6
 
   fileprivate static let mostReads = 4096
-  /// What was not taken for so many seconds is not wanted any more.
+  /// The seconds after which an answer that nobody took is no longer wanted.
   fileprivate static let patience = 60.0
-  /// So many that were taken last are not asked for again: several chunks share a block.
+  /// The number of answers taken last that are not asked for again: several chunks share a block.
   private static let mostTaken = 64
 
   fileprivate struct Key: Hashable {
@@ -48,11 +48,11 @@ final class ReadAhead: Sendable {
     case bytes([UInt8])
   }
 
-  /// What was announced, and asked for.
+  /// A read that was announced, and asked for.
   fileprivate struct Read {
     var range: Range<Int>
-    /// What comes with the answers to others, in front of and behind what was asked for because of
-    /// this one; all ascending, without gaps.
+    /// The pieces that come with the answers to others, in front of and behind what was asked for
+    /// because of this one; all ascending, without gaps.
     var before: [Piece]
     var own: Piece?
     var after: [Piece]
@@ -66,7 +66,7 @@ final class ReadAhead: Sendable {
     var reads: [ObjectName: [Read]] = [:]
     var count = 0
     var size = 0
-    /// What has no room yet, and which of it is still wanted.
+    /// The announcements that have no room yet, and which part of each is still wanted.
     var waiting: [(key: Key, range: Range<Int>)] = []
     var nextWaiting = 0
     var wanted: Set<Key> = []
@@ -90,7 +90,8 @@ final class ReadAhead: Sendable {
     }
   }
 
-  /// What was announced, waited for; `nil` if it was not, or could not be had that way.
+  /// Takes an announced range, waiting for it; `nil` if it was not announced, or could not be had
+  /// that way.
   func take(_ name: ObjectName, _ range: Range<Int>, _ connection: RemoteConnection) -> [UInt8]? {
     let key = Key(name: name, start: range.lowerBound)
     let read = state.withLock { state in
@@ -170,7 +171,7 @@ extension ReadAhead.State {
   private mutating func ask(
     _ name: ObjectName, _ range: Range<Int>, _ connection: RemoteConnection
   ) {
-    // What others have asked for already, at either end, comes with their answers.
+    // The parts that others have asked for already, at either end, come with their answers.
     var own = range
     var before: [ReadAhead.Piece] = []
     while let piece = piece(of: name, at: own.lowerBound, within: own) {

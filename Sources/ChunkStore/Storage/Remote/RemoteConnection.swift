@@ -19,7 +19,7 @@ package final class RemoteConnection: Sendable {
     var figures = Figures()
   }
 
-  /// What was said so far.
+  /// The figures of the requests so far.
   package struct Figures: Equatable, Sendable {
     /// Requests that were sent.
     package var requests = 0

@@ -25,13 +25,13 @@ public final class RemoteStorage: Storage {
     var connection: RemoteConnection
     /// Of the connections before.
     var past = RemoteConnection.Figures()
-    /// So that threads which lost the same connection make one new one.
+    /// The failure, with which threads that lost the same connection make one new one.
     var failure: ConnectionFailure?
-    /// What the server has said when the repository was opened.
+    /// The directories that the server found missing when the repository was opened.
     var missingDirectories: [String] = []
   }
 
-  /// What is made at the other end before it is opened.
+  /// The directories to make at the other end before the repository is opened.
   package enum Making: Sendable {
     case nothing, repository, repositoryAndParents
   }
@@ -68,7 +68,8 @@ public final class RemoteStorage: Storage {
       throw .connection(error)
     }
     state = Mutex(State(connection: connection))
-    // What nearly every repository has, and everybody begins with, comes at the same time.
+    // The objects that nearly every repository has, and every command begins with, come at the same
+    // time.
     let start = Clock.monotonicSeconds
     let opened = try connection.begin(
       Self.opening(path, making), limit: DirectoryList.maximumSize)
@@ -212,7 +213,7 @@ public final class RemoteStorage: Storage {
     ahead.announce(name, ReadGranule.widened(range), connection)
   }
 
-  /// What is under way, or here.
+  /// The capacity for reads that are under way, or here.
   public var announcedSize: Int { ahead.capacity }
 
   /// Publishes an object.
@@ -327,7 +328,7 @@ public final class RemoteStorage: Storage {
   /// Removes what crashed uploads left over there.
   public func removeAbandonedUploads() throws(StorageError) { _ = try ask(.removeAbandonedUploads) }
 
-  /// What the server has found missing when the repository was opened.
+  /// The directories that the server found missing when the repository was opened.
   public func missingDirectories() throws(StorageError) -> [String] {
     state.withLock { $0.missingDirectories }
   }

@@ -9,7 +9,7 @@ final class RemoteUpload: Upload {
   /// The thread that sends, if there is one.
   private var sender: ThreadGroup?
 
-  /// What is shorter is sent by `commit`.
+  /// The size below which `commit` sends an object.
   private static let shortestSentAhead = 1 << 20
 
   init(storage: RemoteStorage, spool: LocalFile) {
@@ -59,13 +59,13 @@ final class RemoteUpload: Upload {
   }
 }
 
-/// What is sent: between the thread that writes and the one that sends.
+/// The state shared between the thread that writes and the one that sends.
 ///
 /// Sendable: what both of them use is touched under the monitor; the rest by the one that sends, and
 /// by the other one when that has ended.
 private final class Transfer: @unchecked Sendable {
   private let storage: RemoteStorage
-  /// What was written does not change before all has arrived.
+  /// The spool file, which does not change before all has arrived.
   private let spool: LocalFile
 
   private let monitor = Monitor()
@@ -89,7 +89,8 @@ private final class Transfer: @unchecked Sendable {
 
   /// Maximum lead of the writer over the sender.
   private static let mostUnsent = 8 << 20
-  /// What is shorter is copied: a page of a pipe holds a page of a file, or all that is short.
+  /// The length below which bytes are copied: a page of a pipe holds a page of a file, or all that
+  /// is short.
   private static let shortestUncopied = 16 << 10
 
   init(_ storage: RemoteStorage, _ spool: LocalFile) {

@@ -1,6 +1,6 @@
 import Crypto
 
-/// What a client asks a server for: the operations of `Storage`, and nothing more.
+/// A request of a client: the operations of `Storage`, and nothing more.
 enum Request: Equatable, Sendable {
   /// Names the repository; the first request of a connection.
   case open(path: String, makes: Bool, makesParents: Bool)

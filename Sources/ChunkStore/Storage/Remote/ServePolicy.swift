@@ -1,4 +1,4 @@
-/// What a server lets its client do: the restrictions of a forced command.
+/// The permissions of a server's client: the restrictions of a forced command.
 package struct ServePolicy: Equatable, Sendable {
   /// Repositories have to be in one of these directories; no restriction if there are none.
   package var paths: [String]

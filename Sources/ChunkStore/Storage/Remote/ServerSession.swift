@@ -20,14 +20,14 @@ package final class ServerSession: Sendable {
   ///
   /// With more, the client is not heard: what a disk does not take stays with whoever sends it.
   private static let mostWaiting = 16 << 20
-  /// What a request counts for at least.
+  /// The least size that a request counts for.
   private static let leastRequest = 16 << 10
-  /// What is shorter is read and sent in one frame.
+  /// The size up to which an object is read and sent in one frame.
   private static let longestCopy = 64 << 10
   /// More uploads than this at a time are no backup.
   private static let mostUploads = 64
 
-  /// What is worth telling.
+  /// An event that is worth telling.
   package enum Event: Equatable, Sendable {
     /// The client works with this repository, by its canonical path.
     case opened(String)
@@ -59,8 +59,8 @@ package final class ServerSession: Sendable {
     self.init(channel, policies: policies, hello: Hello(software: software), log: log)
   }
 
-  /// The same; `demandsForm` says whether what cannot be an object is refused, which it is not in
-  /// tests of how bytes are carried.
+  /// Makes a session; `demandsForm` says whether bytes that cannot be an object are refused, which
+  /// they are not in tests of how bytes are carried.
   init(
     _ channel: Channel, policies: [ServePolicy], hello: Hello, demandsForm: Bool = true,
     log: @escaping @Sendable (Event) -> Void = { _ in }
@@ -355,7 +355,7 @@ package final class ServerSession: Sendable {
 }
 
 extension Request {
-  /// What a log calls it; pieces and signs of life are not counted.
+  /// The word for it in a log; pieces and signs of life are not counted.
   fileprivate var word: String? {
     switch self {
     case .get: "get"

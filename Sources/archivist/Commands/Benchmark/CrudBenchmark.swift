@@ -117,14 +117,14 @@ struct CrudBenchmark: ParsableCommand {
       if sample.isRandom { Self.fill(&content, &random) }
       try Self.write(content, to: files + Array("/\(number)".utf8))
     }
-    // What was written less than two seconds before a backup is read again by the next one.
+    // Files written less than two seconds before a backup are read again by the next one.
     Clock.pause(2.5)
     func archivist(_ arguments: [String], _ last: [[UInt8]]) throws -> Double {
       let start = Clock.monotonicSeconds
       // The passphrase protects nothing; caches and memory of this repository go with it.
       try Self.run(
         [
-          // What the commands print is not the result.
+          // The output of the commands is not the result.
           Array("sh".utf8), Array("-c".utf8), Array("exec \"$@\" >/dev/null".utf8),
           Array("sh".utf8), Array("env".utf8), Array("ARCHIVIST_PASSPHRASE=benchmark".utf8),
           Array("ARCHIVIST_BASE_DIR=".utf8) + directory + Array("/home".utf8),

@@ -1,4 +1,4 @@
-/// What a regular expression asks of one character: a literal, a class such as `[a-z\d]`, a dot.
+/// The test of one character in a regular expression: a literal, a class such as `[a-z\d]`, a dot.
 struct CharacterTest: Hashable, Sendable {
   /// A part of a class; a character that is in one of the parts is in the class.
   enum Part: Hashable {

@@ -1,4 +1,4 @@
-/// What stands behind a backslash, apart from places such as `\b`.
+/// The meaning of the text behind a backslash, apart from places such as `\b`.
 enum RegexEscape {
   /// `\d \s \w` and their opposites.
   static func category(_ letter: UInt32, _ flags: RegexFlags) -> CharacterTest.Part? {

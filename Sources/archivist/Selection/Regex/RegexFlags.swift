@@ -1,4 +1,4 @@
-/// What inline flags such as `(?i)` change.
+/// The effects of inline flags such as `(?i)`.
 struct RegexFlags: OptionSet {
   let rawValue: UInt8
 
@@ -14,7 +14,7 @@ struct RegexFlags: OptionSet {
   }
 }
 
-/// What stands behind `(?`.
+/// The parser of the text behind `(?`.
 enum RegexGroupParser {
   enum Kind {
     /// `(?#…)`

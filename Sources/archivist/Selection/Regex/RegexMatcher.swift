@@ -7,7 +7,7 @@
 ///
 /// Belongs to one thread.
 final class RegexMatcher {
-  /// What is known about the place in front of the next character.
+  /// The facts known about the place in front of the next character.
   private struct Before: OptionSet, Hashable {
     let rawValue: UInt8
     static let start = Before(rawValue: 1)
@@ -40,7 +40,7 @@ final class RegexMatcher {
   private let program: RegexProgram
   /// Whether it can be found only at the start of a text.
   private let isAnchored: Bool
-  /// What of a place in a text matters to the program.
+  /// The facts about a place in a text that matter to the program.
   private let relevant: Before
   /// How many table entries are remembered.
   private let capacity: Int

@@ -4,7 +4,7 @@
 struct RegexParser {
   /// A group that is open.
   private struct Group {
-    /// What is in force again behind the group.
+    /// The flags that are in force again behind the group.
     let flagsBehind: RegexFlags
     var alternatives: [RegexCode] = []
     var code = RegexCode()
@@ -13,7 +13,7 @@ struct RegexParser {
     init(flagsBehind: RegexFlags) { self.flagsBehind = flagsBehind }
   }
 
-  /// What a `*` would repeat.
+  /// The element that a `*` would repeat.
   private enum Last {
     case nothing
     /// The code from here on.

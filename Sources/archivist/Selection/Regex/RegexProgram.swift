@@ -15,7 +15,7 @@ struct RegexProgram: Sendable {
     case found
   }
 
-  /// What can be asked of a place between two characters.
+  /// An assertion about a place between two characters.
   enum Assertion: Sendable {
     /// `\A`, or `^` without `(?m)`
     case textStart

@@ -23,7 +23,7 @@ struct RequiredLiteral {
 
   mutating func add(bytes: [UInt8]) { run += bytes }
 
-  /// What was added last can stand there several times, or not at all.
+  /// The last element can stand there several times, or not at all.
   mutating func repeatLast(atLeastOnce: Bool) {
     if !atLeastOnce { run.removeLast(min(lastLength, run.count)) }
     end()
