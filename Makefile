@@ -48,7 +48,12 @@ install: $(generated)
 	install -D -m 644 $(generated)/zsh $(DESTDIR)$(ZSHDIR)/_archivist
 	install -D -m 644 $(generated)/fish $(DESTDIR)$(FISHDIR)/archivist.fish
 	install -d $(DESTDIR)$(DOCDIR)/usage $(DESTDIR)$(DOCDIR)/examples
-	install -m 644 README.md CHANGELOG.md LICENSE docs/*.md $(DESTDIR)$(DOCDIR)
+	install -d $(DESTDIR)$(DOCDIR)/decisions $(DESTDIR)$(DOCDIR)/performance
+	install -m 644 CHANGELOG.md CONTRIBUTING.md LICENSE docs/*.md $(DESTDIR)$(DOCDIR)
+	sed 's|](docs/|](|g' README.md >$(DESTDIR)$(DOCDIR)/README.md
+	chmod 644 $(DESTDIR)$(DOCDIR)/README.md
+	install -m 644 docs/decisions/*.md $(DESTDIR)$(DOCDIR)/decisions
+	install -m 644 docs/performance/*.svg docs/performance/*.json $(DESTDIR)$(DOCDIR)/performance
 	install -m 644 docs/usage/*.md $(DESTDIR)$(DOCDIR)/usage
 	install -m 644 docs/examples/* $(DESTDIR)$(DOCDIR)/examples
 	chmod 755 $(DESTDIR)$(DOCDIR)/examples/archivist-pull

@@ -22,6 +22,8 @@ for file in share/man/man1/archivist.1 share/man/man1/archivist-{create,extract,
   [ -s "$file" ] || fail "$file is not there"
 done
 
+"$scenarios/check_links.py" share/doc/archivist || fail "links that lead nowhere where the pages are put"
+
 pages=(share/man/man*/*)
 for page in "${pages[@]}"; do
   faults=$(groff -man -ww -Tutf8 "$page" 2>&1 >/dev/null)
