@@ -4,7 +4,8 @@
     check_links.py              the documents of the project
     check_links.py DIRECTORY    those that are installed in a directory, and lead nowhere outside of it
 
-Links to the network are not followed.
+Links to the network are not followed. Every § of the format that a document names is a section of
+format.md or format-writing.md.
 """
 
 import os
@@ -44,6 +45,26 @@ def anchors(path):
     return found
 
 
+def sections(directory):
+    """The numbers of the sections of the format."""
+    found = set()
+    for name in ("format.md", "format-writing.md"):
+        with open(os.path.join(directory, name), encoding="utf-8") as file:
+            for first, last in re.findall(r"^##+ ([0-9.]+)(?: to ([0-9.]+))? ", file.read(), re.M):
+                major, _, minor = first.partition(".")
+                minors = range(int(minor or 0), int(last.partition(".")[2] or minor or 0) + 1)
+                found |= {f"{major}.{number}" if minor else major for number in minors}
+                found.add(major)
+    return found
+
+
+def references(page):
+    """The sections of the format that a page names; those of an RFC are none."""
+    with open(page, encoding="utf-8") as file:
+        content = re.sub(r"RFC \d+, §[\d.]+", "", file.read())
+    return {number.rstrip(".") for number in re.findall(r"§([\d.]+)", content)}
+
+
 def main():
     root = os.path.realpath(sys.argv[1]) if len(sys.argv) > 1 else PROJECT
     if len(sys.argv) > 1:
@@ -68,6 +89,10 @@ def main():
                 problems.append(f"{where}: {target} leads nowhere")
             elif anchor and anchor not in anchors(full):
                 problems.append(f"{where}: {target}: there is no such heading")
+    known = sections(os.path.join(root, "docs") if root == PROJECT else root)
+    for page in pages:
+        for number in sorted(references(page) - known):
+            problems.append(f"{os.path.relpath(page, root)}: there is no §{number}")
     for problem in problems:
         print(problem)
     if len(pages) < 20 or count < 60:
