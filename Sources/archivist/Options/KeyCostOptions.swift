@@ -6,6 +6,6 @@ struct KeyCostOptions: ParsableArguments {
     help: ArgumentHelp(
       "What each guess of the passphrase costs, as the binary logarithm of scrypt's N: from 15 (32 MiB of "
         + "memory) to 20 (1 GiB). auto is 17, and 15 for a passphrase that is long and random.",
-      valueName: "auto or 15 to 20"))
+      valueName: "cost"))
   var kdfCost = KeyCost.automatic
 }

@@ -2,7 +2,7 @@ import ArgumentParser
 import Crypto
 
 /// The wanted cost of a guess of a passphrase.
-enum KeyCost: Equatable, ExpressibleByArgument {
+enum KeyCost: Equatable, ExpressibleByArgument, CustomStringConvertible {
   /// The cost that the passphrase needs, and the memory of this machine allows.
   case automatic
   /// This binary logarithm of scrypt's N.
@@ -16,6 +16,14 @@ enum KeyCost: Equatable, ExpressibleByArgument {
     let digits = argument.hasPrefix("2^") ? argument.dropFirst(2) : argument[...]
     guard let number = UInt8(digits), ScryptParameters.accepted.contains(number) else { return nil }
     self = .logN(number)
+  }
+
+  /// The argument that stands for it.
+  var description: String {
+    switch self {
+    case .automatic: "auto"
+    case .logN(let logN): "\(logN)"
+    }
   }
 
   /// The decision.

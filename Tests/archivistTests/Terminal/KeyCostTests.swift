@@ -14,6 +14,7 @@ import Testing
   ])
   func `is asked for`(text: String, cost: KeyCost?) {
     #expect(KeyCost(argument: text) == cost)
+    if let cost { #expect(KeyCost(argument: cost.description) == cost) }
   }
 
   @Test(arguments: [
