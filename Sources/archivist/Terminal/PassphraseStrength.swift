@@ -3,8 +3,8 @@ import Glibc
 
 /// An estimate of how hard a passphrase is to guess.
 ///
-/// It errs towards too little. What it counts is what whoever guesses has to get right who knows how it
-/// was made:
+/// Errs towards too little: counts the choices that somebody who knows how the passphrase was made has to
+/// guess right.
 ///
 /// - letters 4.7 bits, digits 3.3, and one where small and capital letters or digits follow each other;
 ///   a hexadecimal digit among such 4; in base64 and the like 5.7;
@@ -15,11 +15,12 @@ import Glibc
 /// - half a bit for what goes on with a sequence, as `123` and `qwerty`, and 4 for all that repeats what
 ///   was there before.
 ///
-/// So 16 random bytes have enough in hexadecimal digits, base32 or base64, as have eight random words.
+/// 16 random bytes have enough in hexadecimal digits and, nearly always, in base32 or base64; eight random
+/// words have, too.
 struct PassphraseStrength {
-  /// From here on nobody can try all that it may be, whatever one try costs.
+  /// The bits from which on nobody can try all possible passphrases, whatever one try costs.
   static let sufficient = 96.0
-  /// Below, trying all that it may be is within reach of many, also at the cost of `standard`.
+  /// The bits below which many can try all of them, also at the cost of `ScryptParameters.default`.
   static let weak = 48.0
 
   /// The binary logarithm of the number of guesses, on average, at the least.
