@@ -1,5 +1,6 @@
 # make                 builds the program
 # make install         puts it, its man pages, completions and documents where they belong
+# make install-borg    offers the program under the name of borg too, in whose place it then is
 # make uninstall       removes them again
 # make dist            makes dist/archivist, one file that runs on any Linux
 # make check           runs all tests
@@ -20,7 +21,7 @@ DESTDIR ?=
 ARCHIVIST ?= .build/release/archivist
 generated = .build/generated
 
-.PHONY: all install uninstall dist check clean FORCE
+.PHONY: all install install-borg uninstall dist check clean FORCE
 
 all: $(ARCHIVIST)
 
@@ -58,7 +59,15 @@ install: $(generated)
 	install -m 644 docs/examples/* $(DESTDIR)$(DOCDIR)/examples
 	chmod 755 $(DESTDIR)$(DOCDIR)/examples/archivist-pull
 
+# A borg that is there is not replaced.
+install-borg: install
+	@if [ -e $(DESTDIR)$(BINDIR)/borg ] && \
+	  [ "$$(readlink $(DESTDIR)$(BINDIR)/borg)" != archivist ]; then \
+	  echo "$(DESTDIR)$(BINDIR)/borg is there already, and is not replaced" >&2; exit 1; fi
+	ln -sfn archivist $(DESTDIR)$(BINDIR)/borg
+
 uninstall:
+	if [ "$$(readlink $(DESTDIR)$(BINDIR)/borg)" = archivist ]; then rm -f $(DESTDIR)$(BINDIR)/borg; fi
 	rm -f $(DESTDIR)$(BINDIR)/archivist
 	rm -f $(DESTDIR)$(MANDIR)/man1/archivist.1 $(DESTDIR)$(MANDIR)/man1/archivist-*.1
 	rm -f $(DESTDIR)$(MANDIR)/man7/archivist-*.7

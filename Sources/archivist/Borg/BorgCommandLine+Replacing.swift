@@ -4,9 +4,10 @@ extension BorgCommandLine {
   /// Asks for figures at the end, by one of two options that exclude each other.
   mutating func addFigures(_ name: String) throws(CommandFailure) {
     guard figures == nil || figures == name else {
-      throw CommandFailure("--stats and --quick-stats cannot be used together")
+      throw CommandFailure("--stats and --quick-stats are mutually exclusive")
     }
     if figures == nil { add("--stats") }
+    if name == "--quick-stats" { settings.showsOwnFigures = true }
     figures = name
   }
 

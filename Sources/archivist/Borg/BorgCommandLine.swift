@@ -26,6 +26,8 @@ struct BorgCommandLine {
     var showsVersion = false
     /// Whether the status is said last.
     var showsStatus = false
+    /// Whether figures are those of the archives alone, without those of the repository.
+    var showsOwnFigures = false
   }
 
   /// The command: one word, or two as in `key export`.
@@ -195,6 +197,10 @@ struct BorgCommandLine {
 
   /// Mends what only the whole command line says.
   private mutating func complete() throws(CommandFailure) {
+    if let figures, has("--dry-run") {
+      say("Ignoring \(figures). It is not supported when using --dry-run.")
+      remove(["--stats"])
+    }
     switch command.first {
     case nil:
       // `borg`, or `borg --help`.

@@ -7,7 +7,7 @@ enum BorgFigures {
 
   /// Of an archive that was made just now.
   static func created(
-    _ archive: Archive, _ figures: ArchiveFigures, _ totals: RepositoryTotals,
+    _ archive: Archive, _ figures: ArchiveFigures, _ totals: RepositoryTotals?,
     in repository: Repository
   ) -> [Message] {
     [
@@ -21,7 +21,7 @@ enum BorgFigures {
       "Number of files: \(figures.files)",
       "Utilization of max. archive size: 0%",
       rule,
-    ] + table([this(figures), all(totals)], totals) + [rule]
+    ] + table([this(figures)], totals) + [rule]
   }
 
   /// Of archives that are asked for by `info`.
@@ -50,7 +50,7 @@ enum BorgFigures {
         "Utilization of maximum supported archive size: 0%",
         rule,
       ]
-      lines += table([this(figures), all(totals)], totals)
+      lines += table([this(figures)], totals)
       if number + 1 < archives.count { lines.append("") }
     }
     return lines
@@ -79,12 +79,12 @@ enum BorgFigures {
       "Security dir: \(name: Array(directories.config.utf8))",
       rule,
     ]
-    return lines + table([all(totals)], totals)
+    return lines + table([], totals)
   }
 
   /// Of archives that were deleted.
-  static func deleted(_ row: Row, _ totals: RepositoryTotals) -> [Message] {
-    [rule] + table([row, all(totals)], totals) + [rule]
+  static func deleted(_ row: Row, _ totals: RepositoryTotals?) -> [Message] {
+    [rule] + table([row], totals) + [rule]
   }
 
   /// One line of the table.
@@ -114,9 +114,13 @@ enum BorgFigures {
       deduplicated: Int64(clamping: totals.uniqueCompressedSize))
   }
 
-  private static func table(_ rows: [Row], _ totals: RepositoryTotals) -> [Message] {
-    [line("", "Original size", "Compressed size", "Deduplicated size")] + rows.map(\.text) + [
-      "", line("", "Unique chunks", "Total chunks"),
+  /// Rows, and those of the repository below them, if they are wanted.
+  private static func table(_ rows: [Row], _ totals: RepositoryTotals?) -> [Message] {
+    let lines =
+      [line("", "Original size", "Compressed size", "Deduplicated size")] + rows.map(\.text)
+    guard let totals else { return lines }
+    return lines + [
+      all(totals).text, "", line("", "Unique chunks", "Total chunks"),
       line("Chunk index:", "\(totals.uniqueChunks)", "\(totals.chunks)"),
     ]
   }

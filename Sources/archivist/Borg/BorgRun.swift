@@ -2,6 +2,9 @@ import Synchronization
 
 /// The beginning and the end of a run in borg's style.
 enum BorgRun {
+  /// Whether figures are those of the archives alone, without those of the repository.
+  static let showsOwnFigures = Atomic(false)
+
   /// Says what was replaced, and arranges for the last words.
   static func begin(_ line: BorgCommandLine) {
     let report = Report(
@@ -10,6 +13,7 @@ enum BorgRun {
     if line.settings.showsVersion {
       report.output(["borgbackup version \(CommandStyle.borgVersion)"], about: .showVersion)
     }
+    showsOwnFigures.store(line.settings.showsOwnFigures, ordering: .relaxed)
     for notice in line.notices { report.notice(notice) }
     guard line.settings.showsStatus else { return }
     Exit.lastWords.withLock { words in

@@ -23,7 +23,10 @@ struct Check: ParsableCommand {
   @OptionGroup(title: "Common Options") var global: GlobalOptions
   @OptionGroup var selection: ArchiveSelectionOptions
 
-  @Argument(help: .repository)
+  @Argument(
+    help: ArgumentHelp(
+      "The repository's directory, if left out ARCHIVIST_REPO; and perhaps the only archive to check.",
+      valueName: "repository[::archive]"))
   var location: BytesArgument?
 
   @Flag(help: "Read everything, and verify every byte. Takes as long as reading the repository.")
@@ -86,7 +89,14 @@ struct Check: ParsableCommand {
 
   func run() throws {
     let session = Session(global)
-    let path = try session.repositoryLocation(location).path
+    let location = try session.location(self.location)
+    let path = location.path
+    let name = location.archive.flatMap { $0.isEmpty ? nil : $0 }
+    if name != nil, repair || repositoryOnly || storageOnly || selection.isGiven || isPart {
+      throw CommandFailure(
+        "the check of one archive is that of the repository and of this archive alone: without "
+          + "--repair, --repository-only, --storage-only, and what selects archives")
+    }
     let meter = Meter()
     if storageOnly {
       try checkStorage(path, session, meter)
@@ -97,7 +107,7 @@ struct Check: ParsableCommand {
         try RepairCommand(session: session, repository: repository, isDryRun: dryRun, isJSON: json)
           .run(try checkOptions(repository, session), meter)
       } else {
-        try check(repository, session, meter)
+        try check(repository, name, session, meter)
       }
     }
     try session.output.finish()
@@ -121,9 +131,15 @@ struct Check: ParsableCommand {
     return options
   }
 
-  private func check(_ repository: Repository, _ session: Session, _ meter: Meter) throws {
+  private func check(
+    _ repository: Repository, _ name: [UInt8]?, _ session: Session, _ meter: Meter
+  ) throws {
     let report = session.report
     var options = try checkOptions(repository, session)
+    if let name {
+      let id = try session.archive(name, in: repository).id
+      options.selection = { $0.id == id }
+    }
     let place = isPart ? CheckPlace(session, repository) : nil
     options.part.after = try place?.load()
     let progress = Progress.begin(session, meter)

@@ -17,6 +17,9 @@ struct Compact: ParsableCommand {
   @Argument(help: .repository)
   var location: BytesArgument?
 
+  @Flag(name: [.long, .customShort("n")], help: "Say how much could be freed, and free nothing.")
+  var dryRun = false
+
   @Option(help: "Rewrite a segment if at least this many percent of it are unused.")
   var threshold = 10
 
@@ -24,6 +27,7 @@ struct Compact: ParsableCommand {
   var json = false
 
   func validate() throws {
+    if dryRun, json { throw ValidationError("--dry-run prints no JSON document") }
     if !(0...99).contains(threshold) { throw ValidationError("--threshold: 0 to 99 percent") }
   }
 
@@ -32,6 +36,17 @@ struct Compact: ParsableCommand {
     let repository = try session.open(try session.repositoryLocation(location).path)
     // Missing archives may be what the rest of the decision depends on.
     if let vanished = try ClientMemory(session).vanished(from: repository) { throw vanished }
+    if dryRun {
+      let estimate = try repository.compactEstimate(threshold: Double(threshold) / 100)
+      if !global.quiet, session.style == .native || global.info || global.debug {
+        try session.output.write(
+          estimate.removedSegments == 0
+            ? "There is nothing to free.\n"
+            : "Up to \(HumanText.size(estimate.freedBytes)) can be freed, of "
+              + "\(HumanText.count(estimate.removedSegments, "segment")).\n")
+      }
+      return try session.output.finish()
+    }
     let meter = Meter()
     let progress = Progress.begin(session, meter)
     defer { progress?.finish() }

@@ -197,16 +197,22 @@ struct Create: ParsableCommand {
   ) throws {
     let figures = try repository.figures(of: archive, problem: session.warn(about:))
     if output.json {
-      let document = JSON.object([
-        ("archive", ArchiveJSON.archive(archive, figures, long: false)),
-        ArchiveJSON.cache(
-          session.directories, repository, try repository.totals(problem: session.warn(about:))),
+      var members = [("archive", ArchiveJSON.archive(archive, figures, long: false))]
+      if !BorgRun.showsOwnFigures.load(ordering: .relaxed) {
+        members.append(
+          ArchiveJSON.cache(
+            session.directories, repository, try repository.totals(problem: session.warn(about:))))
+      }
+      members += [
         ArchiveJSON.encryption(repository, session), try ArchiveJSON.repository(repository),
-      ])
+      ]
+      let document = JSON.object(members)
       try session.output.write(document.lines() + [0x0a])
     } else {
       guard session.style == .native else {
-        let totals = try repository.totals(problem: session.warn(about:))
+        let totals =
+          BorgRun.showsOwnFigures.load(ordering: .relaxed)
+          ? nil : try repository.totals(problem: session.warn(about:))
         return try session.print(
           BorgFigures.created(archive, figures, totals, in: repository), about: .stats)
       }

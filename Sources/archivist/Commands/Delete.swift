@@ -10,7 +10,8 @@ struct Delete: ParsableCommand {
       archivist delete -a 'test-*' /backup/repo
       archivist compact /backup/repo
 
-      Frees no space by itself: `archivist compact` does.
+      Frees no space by itself: `archivist compact` does. Of REPOSITORY alone, without any archive, it \
+      deletes everything, at once, after asking.
       """)
 
   @OptionGroup(title: "Common Options") var global: GlobalOptions
@@ -18,9 +19,9 @@ struct Delete: ParsableCommand {
 
   @Argument(
     help: ArgumentHelp(
-      "The archive to delete; or the repository, with archives named or selected.",
+      "The archive to delete; or the repository, with archives named or selected, or all of it.",
       valueName: "repository[::archive]"))
-  var location: BytesArgument
+  var location: BytesArgument?
 
   @Argument(help: ArgumentHelp("More archives of the same repository.", valueName: "archive"))
   var archives: [BytesArgument] = []
@@ -43,6 +44,12 @@ struct Delete: ParsableCommand {
   @Flag(help: "Give up an archive that cannot be read any more, named by its whole id.")
   var damaged = false
 
+  @Flag(help: "Delete only what this client keeps of the repository to be quick.")
+  var cacheOnly = false
+
+  @Flag(help: "Of a repository that is deleted: remember that it was there.")
+  var keepSecurityInfo = false
+
   @Flag(help: "Print what was done as one JSON document, instead of all other output.")
   var json = false
 
@@ -50,14 +57,17 @@ struct Delete: ParsableCommand {
     let session = Session(global)
     let location = try session.location(self.location)
     let repository = try session.open(location.path)
+    let isWhole = archives.isEmpty && location.archive?.isEmpty ?? true && !selection.isGiven
+    if cacheOnly || isWhole && !damaged {
+      let deletion = RepositoryDeletion(
+        session: session, repository: repository, isDryRun: dryRun,
+        keepsMemory: keepSecurityInfo)
+      return try cacheOnly ? deletion.deleteCache() : deletion.run(isNamed: self.location != nil)
+    }
     try warnOrStop(repository, session)
     var named = archives.map(\.bytes)
     if let name = location.archive, !name.isEmpty { named.insert(name, at: 0) }
     if damaged { return try giveUp(named, repository, session) }
-    guard !named.isEmpty || selection.isGiven else {
-      throw CommandFailure(
-        "which archives are to be deleted? Name them, or select them with --glob-archives")
-    }
     var chosen = try named.map { try session.archive($0, in: repository, for: .deletion) }
     if selection.isGiven {
       let known = Set(chosen.map(\.id))

@@ -1,5 +1,6 @@
 import ChunkStore
 import Crypto
+import Synchronization
 
 /// Figures of a deletion, if they are wanted: how much the archives were, and how much only they needed.
 struct DeletionFigures {
@@ -38,9 +39,13 @@ struct DeletionFigures {
             + "only they needed \(ArchiveText.size(deduplicated)) of what is stored."
         ], about: .stats)
     }
-    var totals = try repository.totals(problem: session.warn(about:))
-    // Nothing is freed yet; borg does not count what no archive needs any more.
-    totals.uniqueCompressedSize -= min(deduplicated, totals.uniqueCompressedSize)
+    var totals: RepositoryTotals?
+    if !BorgRun.showsOwnFigures.load(ordering: .relaxed) {
+      var all = try repository.totals(problem: session.warn(about:))
+      // Nothing is freed yet; borg does not count what no archive needs any more.
+      all.uniqueCompressedSize -= min(deduplicated, all.uniqueCompressedSize)
+      totals = all
+    }
     let row = BorgFigures.Row(
       label: "Deleted data:", original: -Int64(clamping: original),
       compressed: -Int64(clamping: compressed), deduplicated: -Int64(clamping: deduplicated))

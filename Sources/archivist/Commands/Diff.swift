@@ -32,6 +32,18 @@ struct Diff: ParsableCommand {
   @Flag(help: "Compare owners by number only.")
   var numericIds = false
 
+  @Option(
+    help: ArgumentHelp(
+      """
+      In this order: one or more of path, size_added, size_removed, size_diff, size, user, group, uid, gid, \
+      mtime, ctime, mtime_diff, ctime_diff, with commas between; > in front of one: the greatest first.
+      """, valueName: "keys"),
+    transform: { try DifferenceOrder($0) })
+  var sortBy: DifferenceOrder?
+
+  @Flag(help: "The same as --sort-by path, which is the order anyway.")
+  var sort = false
+
   @Flag(help: "Print as JSON, one object per line.")
   var jsonLines = false
 
@@ -46,7 +58,9 @@ struct Diff: ParsableCommand {
       let format = try DifferenceFormat(
         repository, contentOnly: contentOnly, numericIDs: numericIds,
         sameChunker: old.manifest.chunker == new.manifest.chunker,
+        comparesChangeTimes: session.style == .borg,
         names: jsonLines ? .exact : session.output.names)
+      var kept: [DifferenceOrder.Entry] = []
       try repository.differences(
         between: old, and: new,
         lost: { lost, archive in
@@ -58,11 +72,16 @@ struct Diff: ParsableCommand {
         guard selection.contains(difference.path) else { return }
         let changes = try format.changes(difference)
         guard !changes.isEmpty else { return }
-        try session.output.write(
+        let line =
           jsonLines
-            ? format.json(difference.path, changes).line + [0x0a]
-            : format.text(difference.path, changes))
+          ? format.json(difference.path, changes).line + [0x0a]
+          : format.text(difference.path, changes)
+        guard sortBy == nil else {
+          return kept.append(DifferenceOrder.Entry(difference, changes, line))
+        }
+        try session.output.write(line)
       }
+      for entry in sortBy?.sorted(kept) ?? [] { try session.output.write(entry.line) }
     }
     try session.output.finish()
   }

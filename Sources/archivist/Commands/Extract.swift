@@ -165,6 +165,11 @@ struct Extract: ParsableCommand {
       let message: Message =
         "--strip-components \(stripComponents) leaves nothing of the path of "
         + "\(name: vanished.first.bytes)"
+      // borg says nothing of it.
+      guard session.style == .native else {
+        session.report.info(message)
+        return paths
+      }
       guard paths.isUseful else {
         throw CommandFailure("\(message), nor of any other: nothing was restored")
       }

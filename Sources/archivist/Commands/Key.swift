@@ -204,23 +204,32 @@ struct KeyImport: ParsableCommand {
   @Argument(help: .repository)
   var location: BytesArgument
 
-  @Argument(help: "The file that `key export` wrote, with or without --paper.")
-  var path: BytesArgument
+  @Argument(help: "The file that `key export` wrote, with or without --paper; - is standard input.")
+  var path: BytesArgument?
 
-  @Flag(help: "Keep the key with this client instead of in the repository.")
+  @Flag(help: "Type in a page that `key export --paper` wrote, line by line.")
+  var paper = false
+
+  @Flag(help: "Keep the key with this client, also where others are in the repository.")
   var keyfile = false
+
+  @Flag(help: "Keep the key in the repository, also where no other one is in it.")
+  var repokey = false
+
+  func validate() throws {
+    if keyfile, repokey {
+      throw ValidationError("--keyfile and --repokey: the key is kept in one of the places")
+    }
+    if paper, path != nil {
+      throw ValidationError("--paper: a page in a file is read without it")
+    }
+    if !paper, path == nil { throw ValidationError("the file is missing, or --paper") }
+  }
 
   func run() throws {
     let session = Session(global)
-    guard let text = try PrivateFile.read(path.bytes) else {
-      throw CommandFailure("\(name: path.bytes): there is no such file")
-    }
-    let slot: [UInt8]
-    do throws(PaperKey.Invalid) {
-      slot = try PaperKey.parse(text)
-    } catch {
-      throw CommandFailure("\(name: path.bytes): \(error)", status: .failure(.notAKeyBackup))
-    }
+    let slot = try self.slot(session)
+    let path = self.path ?? BytesArgument(Array("--paper".utf8))
     let storage = try session.storage(at: try session.repositoryLocation(location).path)
     let repository = try Repository.identify(storage)
     guard try KeySlots.repositoryID(ofSlot: slot) == repository else {
@@ -228,10 +237,32 @@ struct KeyImport: ParsableCommand {
         "\(name: path.bytes): this key is for another repository",
         status: .failure(.keyBackupOfOtherRepository))
     }
-    if keyfile {
-      try PrivateFile.write(slot, to: Array(session.directories.keyFile(repository).utf8))
-    } else {
+    // Where no key is in the repository, this client keeps it: a key that is kept apart is meant to be.
+    let isAlone = try storage.list(.key).isEmpty
+    guard keyfile || isAlone && !repokey else {
       _ = try KeySlots.import(slot, into: storage)
+      return
+    }
+    let file = session.directories.keyFile(repository)
+    try PrivateFile.write(slot, to: Array(file.utf8))
+    if !keyfile {
+      session.report.notice(
+        "No key is in the repository, so this one is kept in \(name: Array(file.utf8)). Should it be in "
+          + "the repository: `archivist key import --repokey`")
+    }
+  }
+
+  /// The key as it was exported, from wherever that is.
+  private func slot(_ session: Session) throws -> [UInt8] {
+    guard let path else { return try TypedKey.read() }
+    let isInput = path.bytes == Array("-".utf8)
+    guard let text = try PrivateFile.read(isInput ? Array("/dev/stdin".utf8) : path.bytes) else {
+      throw CommandFailure("\(name: path.bytes): there is no such file")
+    }
+    do throws(PaperKey.Invalid) {
+      return try PaperKey.parse(text)
+    } catch {
+      throw CommandFailure("\(name: path.bytes): \(error)", status: .failure(.notAKeyBackup))
     }
     session.conclude(
       .importedKey(keyFile: keyfile ? session.directories.keyFile(repository) : nil))

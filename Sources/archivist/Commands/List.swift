@@ -123,7 +123,8 @@ struct List: ParsableCommand {
   ) throws {
     var lines = try ItemFormat(
       wanted(ItemFormat.standard, short: ItemFormat.short), archive: archive,
-      repository: repository, names: jsonLines ? .exact : session.output.names)
+      repository: repository, names: jsonLines ? .exact : session.output.names,
+      problem: session.warn(about:))
     var selection = try Selection(
       paths: paths.map(\.bytes), rules: patterns.rules())
     let mayLack = repository.hasKnownDamage

@@ -53,7 +53,8 @@ struct Prune: ParsableCommand {
     let isOfAll = rules.grouping.keys.isEmpty
     let archives = try names.select(
       all.filter { $0.manifest.kind == .archive }, session, of: isOfAll ? .all : .asNamed)
-    let plan = try rules.plan(for: archives, in: repository, keepsNewest: !allowNone)
+    let checkpoints = NamedCheckpoints(archives, session)
+    let plan = try rules.plan(for: checkpoints.others, in: repository, keepsNewest: !allowNone)
     say(plan, archives, session)
     let description = try ArchiveJSON.repository(repository)
     if list, !json {
@@ -64,14 +65,24 @@ struct Prune: ParsableCommand {
         }
         for decision in group.decisions {
           if decision.reason == nil { number += 1 }
-          try print(decision, number, of: plan.removed.count, session)
+          try print(
+            decision, number, of: plan.removed.count + checkpoints.superseded.count, session)
         }
       }
+      for archive in checkpoints.kept {
+        try print("Keeping checkpoint archive:", archive, session)
+      }
+      for archive in checkpoints.superseded {
+        number += 1
+        let place = " (\(number)/\(plan.removed.count + checkpoints.superseded.count))"
+        try print(dryRun ? "Would prune:" : "Pruning archive\(place):", archive, session)
+      }
     }
+    let removed = plan.removed.map(\.id) + checkpoints.superseded
     var figures = DeletionFigures(session, repository, isWanted: stats && !dryRun && !json)
-    try figures.begin(plan.removed.map(\.id))
+    try figures.begin(removed)
     if !dryRun {
-      try session.delete(plan.removed.map(\.id), in: repository)
+      try session.delete(removed, in: repository)
       try repository.removeCheckpoints(Parent.superseded(all))
     }
     if json {
@@ -125,6 +136,10 @@ struct Prune: ParsableCommand {
       let place = session.style == .borg ? " (\(number)/\(count))" : ""
       what = dryRun ? "Would prune:" : "Pruning archive\(place):"
     }
+    try print(what, archive, session)
+  }
+
+  private func print(_ what: String, _ archive: Archive, _ session: Session) throws {
     let column = what + String(repeating: " ", count: max(0, 40 - what.utf8.count))
     // borg has four columns more.
     let space = session.style == .borg ? "    " : ""

@@ -36,6 +36,13 @@ struct Serve: ParsableCommand {
   var readOnly = false
 
   @Option(
+    help: """
+      The permissions that files and directories of new repositories lack, in octal: 007 lets the group \
+      use them.
+      """)
+  var umask: FileModeMask?
+
+  @Option(
     help: ArgumentHelp(
       "Refuse what would make all repositories that the client may reach take more: 500M, 1.5T.",
       valueName: "size"))
@@ -82,7 +89,7 @@ struct Serve: ParsableCommand {
     ServePolicy(
       paths: try restrictToPath.map { try Self.text($0) },
       repositories: try restrictToRepository.map { try Self.text($0) },
-      isAppendOnly: appendOnly, isReadOnly: readOnly, quota: storageQuota?.bytes)
+      isAppendOnly: appendOnly, isReadOnly: readOnly, quota: storageQuota?.bytes, mode: umask?.mode)
   }
 
   private static func text(_ argument: BytesArgument) throws -> String {
@@ -104,12 +111,21 @@ struct Serve: ParsableCommand {
     } catch {
       throw CommandFailure("this key serves archivist only, and the command is malformed: \(error)")
     }
-    guard words.count >= 2, words[1] == Array("serve".utf8) else {
+    // Variables in front are for a shell, which there is none of; then the program's name.
+    let arguments = words.drop { $0.contains(UInt8(ascii: "=")) }.dropFirst()
+    let asked: BorgCommandLine
+    do throws(CommandFailure) {
+      asked = try BorgCommandLine(Array(arguments))
+    } catch {
+      throw CommandFailure(
+        "this key serves archivist only: \(name: line) was asked for, and not done")
+    }
+    guard asked.command == ["serve"] else {
       throw CommandFailure(
         "this key serves archivist only: \(name: line) was asked for, and not done")
     }
     do {
-      return try Serve.parse(ArgumentBytes.encode(all: words.dropFirst(2))).policy()
+      return try Serve.parse(ArgumentBytes.encode(all: asked.arguments.dropFirst())).policy()
     } catch {
       throw CommandFailure(
         "this key serves archivist only, and the options of \(name: line) are not known")

@@ -7,6 +7,8 @@ struct DifferenceFormat {
   private let contentOnly: Bool
   private let numericIDs: Bool
   private let sameChunker: Bool
+  /// Whether times of inode changes count, as with borg.
+  private let comparesChangeTimes: Bool
   /// The form of names.
   private let names: NameText.Form
   private let contents: ItemContents
@@ -21,12 +23,14 @@ struct DifferenceFormat {
   ///   - contentOnly: Whether metadata that differ are passed over.
   ///   - numericIDs: Whether owners count by their numbers, and not by their names.
   ///   - sameChunker: Whether equal contents of the two archives consist of equal chunks.
+  ///   - comparesChangeTimes: Whether times of inode changes count.
   ///   - names: The form of names.
   /// - Throws: Errors of libcrypto.
   init(
     _ repository: Repository, contentOnly: Bool, numericIDs: Bool, sameChunker: Bool,
-    names: NameText.Form
+    comparesChangeTimes: Bool = false, names: NameText.Form
   ) throws {
+    self.comparesChangeTimes = comparesChangeTimes
     self.repository = repository
     self.contentOnly = contentOnly
     self.numericIDs = numericIDs
@@ -39,6 +43,10 @@ struct DifferenceFormat {
   struct Change {
     let text: [UInt8]
     let json: JSON
+    /// Bytes of contents that there are more.
+    var added: UInt64 = 0
+    /// Bytes of contents that there are no more.
+    var removed: UInt64 = 0
 
     init(_ text: [UInt8], _ type: String, _ members: [(String, JSON)] = []) {
       self.text = text
@@ -98,7 +106,9 @@ struct DifferenceFormat {
       return Change("\(verb) \(kind)", "\(verb) \(kind)")
     }
     let column = Self.right(HumanText.size(size), Self.width - verb.utf8.count - 1)
-    return Change("\(verb) \(column)", verb, [("size", .unsigned(size))])
+    var change = Change("\(verb) \(column)", verb, [("size", .unsigned(size))])
+    if verb == "added" { change.added = size } else { change.removed = size }
+    return change
   }
 
   private func content(_ old: Item, _ new: Item) throws -> Change? {
@@ -113,9 +123,11 @@ struct DifferenceFormat {
         HumanText.size(added, precision: 1, sign: true),
         "-" + HumanText.size(removed, precision: 1),
       ]
-      return Change(
+      var change = Change(
         columns.map { Self.right($0, 9) }.joined(separator: " "), "modified",
         [("added", .unsigned(added)), ("removed", .unsigned(removed))])
+      (change.added, change.removed) = (added, removed)
+      return change
     }
     // Cut in other places, or with other holes: only the bytes say whether they are the same.
     if before.size == after.size, try contents.digests(of: old) == contents.digests(of: new) {
@@ -159,24 +171,27 @@ struct DifferenceFormat {
           between(Array(before.utf8), Array(after.utf8)), "mode",
           [("new_mode", .string(after)), ("old_mode", .string(before))]))
     }
-    if old.mtime != new.mtime {
-      let (before, after) = (CivilTime(old.mtime, in: .local), CivilTime(new.mtime, in: .local))
-      changes.append(
-        Change(
-          between(
-            Array("mtime: \(TimeText.list(before))".utf8), Array(TimeText.list(after).utf8)),
-          "mtime",
-          [
-            ("new_mtime", .string(TimeText.json(after))),
-            ("old_mtime", .string(TimeText.json(before))),
-          ]))
+    if comparesChangeTimes, let before = old.ctime, let after = new.ctime, before != after {
+      changes.append(time("ctime", before, after))
     }
+    if old.mtime != new.mtime { changes.append(time("mtime", old.mtime, new.mtime)) }
     if old.extendedAttributes != new.extendedAttributes || old.flags != new.flags
       || old.device != new.device || old.hardLinkGroup != new.hardLinkGroup
     {
       changes.append(Change("[attributes]", "attributes"))
     }
     return changes
+  }
+
+  private func time(_ name: String, _ old: Timestamp, _ new: Timestamp) -> Change {
+    let (before, after) = (CivilTime(old, in: .local), CivilTime(new, in: .local))
+    return Change(
+      between(Array("\(name): \(TimeText.list(before))".utf8), Array(TimeText.list(after).utf8)),
+      name,
+      [
+        ("new_\(name)", .string(TimeText.json(after))),
+        ("old_\(name)", .string(TimeText.json(before))),
+      ])
   }
 
   /// User and group.

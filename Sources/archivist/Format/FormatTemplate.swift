@@ -25,10 +25,9 @@ struct FormatTemplate {
   /// - Parameters:
   ///   - text: The template.
   ///   - keys: The fields that there are, for the one who is to fill them in.
-  ///   - unavailable: Fields that others have, and why we have not.
   /// - Throws: What is wrong with it.
   init(
-    _ text: [UInt8], keys: [String], unavailable: [String: String] = [:]
+    _ text: [UInt8], keys: [String]
   ) throws(FormatTemplateError) {
     var literal: [UInt8] = []
     var rest = text[...]
@@ -54,7 +53,6 @@ struct FormatTemplate {
         literal += fixed.bytes
         continue
       }
-      if let reason = unavailable[key] { throw .unavailable(key, reason: reason) }
       guard keys.contains(key) else {
         throw .unknownKey(Array(name), known: keys + Self.fixed.map(\.key))
       }
@@ -114,8 +112,6 @@ final class FormatField: Sendable {
 enum FormatTemplateError: Error, Equatable, CustomStringConvertible {
   /// There is no such field.
   case unknownKey([UInt8], known: [String])
-  /// A field that borg has and we have not, and why.
-  case unavailable(String, reason: String)
   /// The text behind the colon does not fit the field.
   case invalidSpec([UInt8], key: String)
   /// A brace that opens nothing or closes nothing.
@@ -126,7 +122,6 @@ enum FormatTemplateError: Error, Equatable, CustomStringConvertible {
     return switch self {
     case .unknownKey(let key, let known):
       "--format: there is no \"{\(shown(key))}\" here; there are \(known.joined(separator: ", "))"
-    case .unavailable(let key, let reason): "--format: {\(key)} is not available: \(reason)"
     case .invalidSpec(let spec, let key):
       "--format: \"\(shown(spec))\" does not say how to write {\(key)}"
     case .unmatchedBrace: "--format: unmatched brace; write {{ and }} for braces"

@@ -12,20 +12,14 @@ struct ItemFormat {
   static let keys: [[String]] = [
     ["type", "mode", "uid", "gid", "user", "group"],
     ["path", "bpath", "source", "linktarget", "extra", "flags"],
-    ["size", "csize", "num_chunks"],
+    ["size", "csize", "dsize", "dcsize", "num_chunks", "unique_chunks"],
     ["mtime", "ctime", "atime", "isomtime", "isoctime", "isoatime"],
-    MessageDigest.Algorithm.allCases.map(\.rawValue),
+    MessageDigest.Algorithm.allCases.map(\.rawValue) + ["xxh64"],
     ["archiveid", "archivename", "health"],
   ]
 
-  /// The fields of borg's that are not available, and why.
-  static let unavailable = [
-    "dsize": "what only one file needs is not counted; `archivist info` says it of an archive",
-    "dcsize": "what only one file needs is not counted; `archivist info` says it of an archive",
-    "unique_chunks":
-      "what only one file needs is not counted; `archivist info` says it of an archive",
-    "xxh64": "libcrypto does not have it; md5 and blake2b are fast too",
-  ]
+  /// Fields for which all archives have to be looked at.
+  private static let ownKeys: Set = ["dsize", "dcsize", "unique_chunks"]
 
   private let template: FormatTemplate
   /// The parts of the template, in a form for the usual ones.
@@ -44,17 +38,21 @@ struct ItemFormat {
   ///   - archive: Whose items are printed.
   ///   - repository: Where it is.
   ///   - names: The form of names.
-  /// - Throws: `FormatTemplateError`, and errors of libcrypto.
+  ///   - problem: Told of what cannot be had of the other archives.
+  /// - Throws: `FormatTemplateError`, and errors of libcrypto and of the repository.
   init(
-    _ format: [UInt8], archive: Archive, repository: Repository, names: NameText.Form
+    _ format: [UInt8], archive: Archive, repository: Repository, names: NameText.Form,
+    problem: (any Error) -> Void = { _ in }
   ) throws {
-    template = try FormatTemplate(
-      format, keys: Array(Self.keys.joined()), unavailable: Self.unavailable)
+    template = try FormatTemplate(format, keys: Array(Self.keys.joined()))
     steps = template.parts.map(Step.init)
     self.archive = archive
     self.names = names
     contents = try ItemContents(
-      repository, algorithms: template.keys.compactMap(MessageDigest.Algorithm.init(rawValue:)))
+      repository, algorithms: template.keys.compactMap(MessageDigest.Algorithm.init(rawValue:)),
+      hash: template.keys.contains("xxh64"),
+      shared: template.keys.contains(where: Self.ownKeys.contains)
+        ? SharedChunks(repository, problem: problem) : nil)
   }
 
   /// Appends an item to `result`, as the format has it.
@@ -154,7 +152,8 @@ struct ItemFormat {
   private enum Field: String {
     case type, mode, uid, gid, user, group
     case path, bpath, source, linktarget, extra, flags
-    case size, csize
+    case size, csize, dsize, dcsize
+    case uniqueCount = "unique_chunks"
     case chunkCount = "num_chunks"
     case mtime, ctime, atime, isomtime, isoctime, isoatime
     case archiveid, archivename, health
@@ -187,6 +186,9 @@ struct ItemFormat {
     case .flags: return .number(item.flags.bsdNumber)
     case .size: return .number(item.content?.size ?? UInt64(item.linkTarget?.count ?? 0))
     case .csize: return .number(try contents.compressedSize(of: item))
+    case .dsize: return .number(try contents.own(of: item).size)
+    case .dcsize: return .number(try contents.own(of: item).compressedSize)
+    case .uniqueCount: return .number(try contents.own(of: item).chunks)
     case .chunkCount: return .number(item.content?.chunks.count ?? 0)
     case .mtime: return .time(item.mtime)
     case .ctime: return .time(time(item.ctime))

@@ -8,6 +8,10 @@ enum EnvironmentHelp {
       ARCHIVIST_EXIT_CODES      classic or modern; see `archivist help exit-codes`
       ARCHIVIST_HOSTNAME        instead of the machine's name, also as {hostname}
       ARCHIVIST_USERNAME        instead of the user's name, also as {user}
+      ARCHIVIST_JSON_INDENT     spaces for each level of --json, instead of 4
+      ARCHIVIST_COMPAT=borg     understand borg's command line and variables, and
+                                print what borg prints where it prints it, as is
+                                done where the program is called borg
 
     The passphrase comes from the first of these that is set, else from the
     terminal:
@@ -31,6 +35,11 @@ enum EnvironmentHelp {
       ARCHIVIST_UNKNOWN_UNENCRYPTED_REPO_ACCESS_IS_OK=yes
                                 opens a repository without encryption that this
                                 client has not seen before
+      ARCHIVIST_DISPLAY_PASSPHRASE=yes
+                                shows a new passphrase on standard error
+      ARCHIVIST_DELETE_I_KNOW_WHAT_I_AM_DOING=YES
+                                answers what `delete` asks before it deletes a
+                                whole repository
       ARCHIVIST_CHECK_I_KNOW_WHAT_I_AM_DOING=YES
                                 answers what `check --repair` asks before it
                                 changes anything
@@ -51,6 +60,10 @@ enum EnvironmentHelp {
       ARCHIVIST_BASE_DIR        instead of the home directory, for both
       XDG_CONFIG_HOME, XDG_CACHE_HOME
                                 as the XDG Base Directory Specification says
+
+    In borg's place, but not otherwise, these of borg count as well: BORG_BASE_DIR,
+    BORG_CONFIG_DIR, BORG_CACHE_DIR, BORG_KEYS_DIR, BORG_KEY_FILE (the one key file),
+    BORG_SECURITY_DIR (what is remembered of repositories) and BORG_REMOTE_PATH.
 
     HOME and XDG_… count unless they lead to another user's directories, as they may
     after sudo or su: then the home is the one that the system has for the user.

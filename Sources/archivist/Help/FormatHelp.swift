@@ -31,10 +31,10 @@ enum FormatHelp {
     Names with control characters are quoted as $'…', and on a terminal those that
     are not UTF-8 as well; bpath, barchive and bcomment never are. extra is " -> "
     or " link to " with the target of a link. csize is what the content takes up,
-    compressed. Digests read the content of every file that is listed. With --json
-    or --json-lines, --format says what is there in addition.
-
-    borg's dsize, dcsize, unique_chunks and xxh64 are not available.
+    compressed; dsize, dcsize and unique_chunks are about the chunks that no other
+    item of any archive has, for which all archives are looked at first. Digests
+    and xxh64 read the content of every file that is listed. With --json or
+    --json-lines, --format says what is there in addition.
     """
 
   private static func indented(_ groups: [[String]]) -> String {

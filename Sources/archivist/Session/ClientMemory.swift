@@ -159,6 +159,15 @@ struct ClientMemory {
     )
   }
 
+  /// Forgets that a repository was in its place.
+  func forget(_ repository: Repository) throws {
+    let place = try Place(repository.location)
+    let id = repository.id.hex
+    try PrivateFile.update(locationFile(place)) { old in
+      Array(Self.lines(old).filter { $0 != id }.map { $0 + "\n" }.joined().utf8)
+    }
+  }
+
   // MARK: Archives
 
   /// Which of the copies of a repository one is, and what is missing of that.

@@ -33,6 +33,10 @@ final class Session {
     output = OutputWriter(report: report)
     passphrases = PassphraseSources(environment: environment)
     Exit.readStyle(environment, options.exitCodes)
+    let indentation = environment.text("ARCHIVIST_JSON_INDENT", "BORG_JSON_INDENT")
+    if let indentation, let count = Int(indentation), (0...80).contains(count) {
+      JSON.indentation.store(count, ordering: .relaxed)
+    }
     if options.iec { HumanText.usesPowersOf1024.store(true, ordering: .relaxed) }
     Exit.report.withLock { $0 = report }
     Exit.clientDirectories.withLock { $0 = [directories.cache, directories.config] }
@@ -405,9 +409,21 @@ final class Session {
 
   func newPassphrase(usesExisting: Bool) throws -> Secret {
     let isEmptyOK = environment.text(PassphraseSources.emptyVariable) == "yes"
-    return try passphrases.newPassphrase(
-      usesExisting: usesExisting, allowsEmpty: isEmptyOK
-    ).secret
+    let found = try passphrases.newPassphrase(
+      usesExisting: usesExisting, allowsEmpty: isEmptyOK)
+    if let answer = environment.text("ARCHIVIST_DISPLAY_PASSPHRASE", "BORG_DISPLAY_PASSPHRASE"),
+      ["1", "true", "y", "yes"].contains(answer.lowercased())
+    {
+      report.output(
+        ["The passphrase is \"\(name: Self.bytes(of: found.secret))\", without the quotes"],
+        about: .list)
+    }
+    return found.secret
+  }
+
+  /// A passphrase for the eyes of its owner, who has asked for that.
+  private static func bytes(of secret: Secret) -> [UInt8] {
+    secret.withBytes { bytes in bytes.indices.map { bytes[$0] } }
   }
 
   /// The slot that this client keeps for the repository in a storage, if any.

@@ -1,3 +1,5 @@
+import Synchronization
+
 /// A JSON value, whose objects keep the order of their members.
 enum JSON {
   case null
@@ -9,6 +11,9 @@ enum JSON {
   case string(String)
   case array([JSON])
   case object([(String, JSON)])
+
+  /// Spaces for each level where nothing else is said; set once, at the start.
+  static let indentation = Atomic(4)
 
   /// The members that describe `bytes` under `key`.
   ///
@@ -28,7 +33,11 @@ enum JSON {
   }
 
   /// The value on many lines, each level `indent` spaces further in.
-  func lines(indent: Int = 4) -> [UInt8] {
+  ///
+  /// - Parameter indent: How many; `nil` for what is set for all.
+  /// - Returns: Its bytes.
+  func lines(indent: Int? = nil) -> [UInt8] {
+    let indent = indent ?? Self.indentation.load(ordering: .relaxed)
     var output: [UInt8] = []
     write(to: &output, indent: indent, depth: 0)
     return output

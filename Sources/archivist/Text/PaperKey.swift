@@ -8,7 +8,8 @@ import Crypto
 /// Each line has its number, up to 32 bytes, and the first two bytes of the SHA-256 of number and
 /// bytes, so that a mistyped line is found by itself.
 enum PaperKey {
-  private static let title = "ARCHIVIST KEY"
+  /// The first line.
+  static let title = "ARCHIVIST KEY"
   private static let bytesInLine = 32
 
   /// Why a text is no key.

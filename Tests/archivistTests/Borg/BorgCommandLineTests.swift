@@ -35,7 +35,7 @@ import Testing
     // Values of several kinds.
     ("create -epp:x -e~y r::a", "create --exclude=pp:x --exclude= y r::a"),
     ("create --pattern -~x r::a", "create --pattern=- x r::a"),
-    ("create -nsC lz4 r::a x", "create --dry-run --stats --compression=lz4 r::a x"),
+    ("create -xsC lz4 r::a x", "create --one-file-system --stats --compression=lz4 r::a x"),
     ("create --comment= r::a x", "create --comment  r::a x"),
     ("create r::a -- -x --stats", "create r::a -- -x --stats"),
     ("create --list r::a -~x", "create --list r::a - x"),
@@ -105,6 +105,7 @@ import Testing
   @Test(arguments: [
     ("list --bypass-lock r", []), ("create --no-cache-sync --save-space r::a x", []),
     ("create -C zstd,3 r::a x", []), ("create -C lzma r::a x", ["lzma"]),
+    ("create -n --quick-stats r::a x", ["Ignoring --quick-stats"]),
     ("create --chunker-params 19,23,21,4095 r::a x", []),
     ("create --chunker-params buzhash,6,9,7,63 r::a x", ["buzhash,6,9,7,63"]),
     ("init -e repokey r", ["repokey"]),

@@ -62,6 +62,23 @@ struct Compaction {
     return compaction.report
   }
 
+  /// Counts what could go if nobody else were at work, and changes nothing.
+  static func estimate(_ repository: Repository, threshold: Double) throws -> CompactionReport {
+    let compaction = try Compaction(repository, threshold: threshold, meter: Meter())
+    defer { compaction.lease.release() }
+    var report = CompactionReport()
+    for (_, usage) in try compaction.mark().marks.usage() {
+      let isSparse =
+        Double(usage.unusedSize) >= threshold * Double(usage.size)
+        && usage.unusedSize >= leastFreed
+      guard usage.marked == 0 || isSparse else { continue }
+      report.removedSegments += 1
+      report.removedBytes += usage.size
+      report.movedBytes += usage.marked == 0 ? 0 : usage.markedSize
+    }
+    return report
+  }
+
   /// Sees who else is at work, and ends the leases of those who are gone.
   private mutating func noteOthers() throws {
     report.unreadableLeases = []
@@ -260,6 +277,15 @@ struct Compaction {
 }
 
 extension Repository {
+  /// Counts what `compact` would free if nothing else were at work, and changes nothing.
+  ///
+  /// - Parameter threshold: As for `compact`.
+  /// - Returns: How much could go.
+  /// - Throws: As `compact`.
+  public func compactEstimate(threshold: Double = 0.1) throws -> CompactionReport {
+    try Compaction.estimate(self, threshold: threshold)
+  }
+
   /// Frees the space of chunks that no archive refers to.
   ///
   /// - Parameters:

@@ -71,6 +71,9 @@ extension LocalStorage {
 
   private static let readme = "README"
 
+  /// The files that a repository has besides its directories.
+  static let ownFiles = [readme, reserve, "\(probe)-1", "\(probe)-2"]
+
   /// The permissions of a directory for its group, if they were chosen: a directory of mkdir(1) is
   /// readable for all, and one that all may write to is nobody's.
   private static func groupMode(of mode: mode_t) -> mode_t? {
@@ -81,7 +84,7 @@ extension LocalStorage {
   /// was interrupted: directories without any object in them, but for a key slot that opens nothing.
   static func isUnused(_ root: LocalDirectory) throws(StorageError) -> Bool {
     let known = Set(directories + [ObjectName.configDirectory])
-    let files: Set = [readme, reserve, "\(probe)-1", "\(probe)-2"]
+    let files = Set(ownFiles)
     for name in try root.names() {
       let name = String(decoding: name, as: UTF8.self)
       if files.contains(name) { continue }

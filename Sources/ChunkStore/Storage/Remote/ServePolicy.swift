@@ -11,12 +11,15 @@ package struct ServePolicy: Equatable, Sendable {
   /// How many bytes may be taken by all that is in the permitted directories and repositories; in the
   /// one that is opened, if there are no restrictions.
   package var quota: Int?
+  /// The permissions of the directories of new repositories, if they are not their owner's alone.
+  package var mode: UInt32?
 
   /// A policy; without arguments one that permits everything.
   package init(
     paths: [String] = [], repositories: [String] = [], isAppendOnly: Bool = false,
-    isReadOnly: Bool = false, quota: Int? = nil
+    isReadOnly: Bool = false, quota: Int? = nil, mode: UInt32? = nil
   ) {
+    self.mode = mode
     self.paths = paths
     self.repositories = repositories
     self.isAppendOnly = isAppendOnly
