@@ -183,7 +183,11 @@ struct KeyExport: ParsableCommand {
     let session = Session(global)
     let (slots, repository) = try session.openSlots(location)
     let slot = slots.export()
-    let text = try paper ? PaperKey.page(slot, repository: repository.id.hex) : PaperKey.file(slot)
+    let isWithClient = try slots.entries().contains { $0.isOpened && $0.isWithClient }
+    let text =
+      try paper
+      ? PaperKey.page(slot, repository: repository.id.hex, isWithClient: isWithClient)
+      : PaperKey.file(slot, isWithClient: isWithClient)
     if let path {
       try PrivateFile.export(text, to: path.bytes)
       session.conclude(.exportedKey(to: path.bytes))
@@ -210,10 +214,10 @@ struct KeyImport: ParsableCommand {
   @Flag(help: "Type in a page that `key export --paper` wrote, line by line.")
   var paper = false
 
-  @Flag(help: "Keep the key with this client, also where others are in the repository.")
+  @Flag(help: "Keep the key with this client, also if it was exported from the repository.")
   var keyfile = false
 
-  @Flag(help: "Keep the key in the repository, also where no other one is in it.")
+  @Flag(help: "Keep the key in the repository, also if a client has kept it.")
   var repokey = false
 
   func validate() throws {
@@ -228,7 +232,8 @@ struct KeyImport: ParsableCommand {
 
   func run() throws {
     let session = Session(global)
-    let slot = try self.slot(session)
+    let text = try self.text()
+    let slot = try self.slot(text)
     let path = self.path ?? BytesArgument(Array("--paper".utf8))
     let storage = try session.storage(at: try session.repositoryLocation(location).path)
     let repository = try Repository.identify(storage)
@@ -237,34 +242,32 @@ struct KeyImport: ParsableCommand {
         "\(name: path.bytes): this key is for another repository",
         status: .failure(.keyBackupOfOtherRepository))
     }
-    // Where no key is in the repository, this client keeps it: a key that is kept apart is meant to be.
-    let isAlone = try storage.list(.key).isEmpty
-    guard keyfile || isAlone && !repokey else {
+    // A key that is kept apart from the repository is meant to be.
+    guard keyfile || PaperKey.isWithClient(text) && !repokey else {
       _ = try KeySlots.import(slot, into: storage)
-      return
+      return session.conclude(.importedKey(keyFile: nil))
     }
     let file = session.directories.keyFile(repository)
     try PrivateFile.write(slot, to: Array(file.utf8))
-    if !keyfile {
-      session.report.notice(
-        "No key is in the repository, so this one is kept in \(name: Array(file.utf8)). Should it be in "
-          + "the repository: `archivist key import --repokey`")
-    }
+    session.conclude(.importedKey(keyFile: file))
   }
 
   /// The key as it was exported, from wherever that is.
-  private func slot(_ session: Session) throws -> [UInt8] {
+  private func text() throws -> [UInt8] {
     guard let path else { return try TypedKey.read() }
     let isInput = path.bytes == Array("-".utf8)
     guard let text = try PrivateFile.read(isInput ? Array("/dev/stdin".utf8) : path.bytes) else {
       throw CommandFailure("\(name: path.bytes): there is no such file")
     }
+    return text
+  }
+
+  private func slot(_ text: [UInt8]) throws -> [UInt8] {
     do throws(PaperKey.Invalid) {
       return try PaperKey.parse(text)
     } catch {
-      throw CommandFailure("\(name: path.bytes): \(error)", status: .failure(.notAKeyBackup))
+      throw CommandFailure(
+        "\(name: path?.bytes ?? Array("--paper".utf8)): \(error)", status: .failure(.notAKeyBackup))
     }
-    session.conclude(
-      .importedKey(keyFile: keyfile ? session.directories.keyFile(repository) : nil))
   }
 }

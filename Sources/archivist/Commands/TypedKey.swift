@@ -4,8 +4,8 @@ import Glibc
 enum TypedKey {
   /// Asks for lines on standard input until one is empty; a mistyped one is asked for again.
   ///
-  /// - Returns: The key slot.
-  /// - Throws: `CommandFailure` if the input ends, or is no key.
+  /// - Returns: The page.
+  /// - Throws: `CommandFailure` for a line that is mistyped, where nobody can be asked again.
   static func read() throws -> [UInt8] {
     let isTerminal = isatty(STDIN_FILENO) != 0
     func tell(_ text: Message) { _ = writeAll(text.bytes, to: STDERR_FILENO) }
@@ -23,7 +23,10 @@ enum TypedKey {
         continue
       }
       // Title and explanations of the page may be typed as well.
-      guard line.contains(":"), line.contains("-") else { continue }
+      guard line.contains(":"), line.contains("-") else {
+        if PaperKey.isWithClient(Array(line.utf8)) { text += line + "\n" }
+        continue
+      }
       do throws(PaperKey.Invalid) {
         _ = try PaperKey.parse(Array((text + line + "\n").utf8))
         text += line + "\n"
@@ -33,11 +36,7 @@ enum TypedKey {
         tell("\(error): once more\n")
       }
     }
-    do throws(PaperKey.Invalid) {
-      return try PaperKey.parse(Array(text.utf8))
-    } catch {
-      throw failure(error)
-    }
+    return Array(text.utf8)
   }
 
   private static func failure(_ error: PaperKey.Invalid) -> CommandFailure {

@@ -25,15 +25,27 @@ enum PaperKey {
     }
   }
 
-  static func file(_ slot: [UInt8]) throws -> [UInt8] {
-    try Array((title + "\n").utf8) + lines(slot)
+  /// A line that says that the key belongs with a client, and not in the repository.
+  private static let clientMark = "Place: client"
+
+  static func file(_ slot: [UInt8], isWithClient: Bool = false) throws -> [UInt8] {
+    try Array((title + "\n" + (isWithClient ? clientMark + "\n" : "")).utf8) + lines(slot)
   }
 
-  static func page(_ slot: [UInt8], repository: String) throws -> [UInt8] {
+  /// Whether an exported key belongs with a client.
+  static func isWithClient(_ text: [UInt8]) -> Bool {
+    text.split(separator: 0x0a).contains {
+      String(decoding: $0, as: UTF8.self).trimmingSpaces == clientMark
+    }
+  }
+
+  static func page(
+    _ slot: [UInt8], repository: String, isWithClient: Bool = false
+  ) throws -> [UInt8] {
     let text = """
       \(title)
 
-      Repository \(repository)
+      Repository \(repository)\(isWithClient ? "\n\(clientMark)" : "")
 
       To restore it, type this page into a file, beginning with the title, and run:
         archivist key import REPOSITORY FILE
