@@ -81,11 +81,12 @@ head -c 40000000 /dev/urandom >many/huge && ln many/huge many/huge-2
 archivist create repo::many many
 for signal in TERM INT HUP; do
   for wait in 0.3 0.6 1.2; do
-    rm -rf out-3 && mkdir out-3
+    rm -rf out-3 && mkdir -p out-3/many && chown 12345 out-3/many
     found=0
     env -C out-3 timeout --preserve-status -s $signal $wait "$ARCHIVIST" \
       extract ../repo::many >out 2>err || found=$?
     [ "$found" = 0 ] || [ "$found" = $((128 + $(kill -l $signal))) ] || fail "$signal: $found"
+    [ "$(stat -c %a out-3/many)" = 755 ] || fail "a directory stays closed to others: $(stat -c %U:%a out-3/many)"
     for file in out-3/many/*; do
       [ ! -e "$file" ] || cmp "$file" "many/${file##*/}"
     done
@@ -98,3 +99,41 @@ say "nobody reads the output any more"
 found=0
 "$ARCHIVIST" extract --stdout repo::many 2>err | head -c 10 >out || found=${PIPESTATUS[0]}
 [ "$found" = 141 ] || fail "--stdout: $found"
+
+say "what is there already gives way only to what is whole"
+mkdir out-4
+cp -a tree out-4/
+for name in a/large b/large-2 b/deep/large-3 b/middle; do
+  rm "out-4/tree/$name" && echo mine >"out-4/tree/$name"
+done
+ln -f out-4/tree/a/before out-4/tree/c/large-4
+cp -a out-4 as-it-was
+status 1 env -C out-4 "$ARCHIVIST" extract ../repo::first
+[ "$(grep -cE '^Warning: .*(not restored|large|middle)' err)" -ge 4 ]
+for name in a/large b/large-2 b/deep/large-3 c/large-4 b/middle c/middle-2; do
+  cmp -s "as-it-was/tree/$name" "out-4/tree/$name" || cmp -s "tree/$name" "out-4/tree/$name" ||
+    fail "$name gave way to nothing"
+done
+[ "$(cat out-4/tree/a/large)" = mine ] || fail "the damage is not where it should be"
+[ "$(stat -c %h out-4/tree/c/zz)" = 2 ] && [ out-4/tree/c/zz -ef out-4/tree/c/zz-2 ]
+! find out-4 -name '.archivist-*' | grep . || fail "a temporary file is left"
+
+say "and to what is whole it does, with all its names"
+for first in present missing; do
+  rm -rf out-5 && mkdir out-5
+  cp -a tree out-5/
+  for name in a/large b/large-2 b/deep/large-3 c/large-4; do
+    rm "out-5/tree/$name" && echo other >"out-5/tree/$name"
+  done
+  [ $first = present ] || rm out-5/tree/a/large out-5/tree/b/large-2
+  ln -f out-5/tree/a/before out-5/tree/c/middle-2
+  status 0 env -C out-5 "$ARCHIVIST" extract ../sound::first
+  same tree out-5/tree
+done
+
+say "a file with zeros for what is lost is not taken for what was backed up"
+mkdir out-6
+status 1 env -C out-6 "$ARCHIVIST" extract --lost-as-zeros ../repo::first
+says 'restored as zeros'
+[ "$(stat -c %Y out-6/tree/a/large)" -gt "$(stat -c %Y tree/a/large)" ] ||
+  fail "a file with zeros has the time of the one that was backed up"

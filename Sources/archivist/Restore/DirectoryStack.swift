@@ -11,6 +11,8 @@ final class OpenDirectory {
   let isNew: Bool
   /// Whether what is made in it gets an ACL from it; looked up when something is.
   private(set) lazy var handsDownACL = mayChange || handle.hasDefaultACL
+  /// Whether what it hands down, an ACL or its group, may be another thing in a moment.
+  private lazy var mayChange = handle.isAnothers
   /// The names that items have got in it.
   let names: MadeNames
   /// Who owns what is made in it, as far as that is known.
@@ -18,7 +20,6 @@ final class OpenDirectory {
   /// In a directory that was made by us it is who got the directory itself: its set-group-ID bit,
   /// too, comes from where it was made.
   private(set) var newcomers: FileOwner?
-  private let mayChange: Bool
 
   /// Takes a directory that was there before.
   ///
@@ -30,8 +31,8 @@ final class OpenDirectory {
   init(found handle: DirectoryHandle, names: MadeNames, mayChange: Bool = false) {
     self.handle = handle
     self.names = names
-    self.mayChange = mayChange
     isNew = false
+    if mayChange { self.mayChange = true }
   }
 
   /// Takes a directory that was made in `parent` just now.
@@ -41,9 +42,9 @@ final class OpenDirectory {
   ) {
     self.handle = handle
     self.names = names
-    mayChange = false
     isNew = true
     names.inherit(from: parent.names)
+    mayChange = parent.mayChange
     handsDownACL = parent.handsDownACL
     parent.learn(from: metadata)
     newcomers = parent.newcomers
@@ -321,6 +322,15 @@ extension DirectoryHandle {
     return errno != ENODATA && errno != EOPNOTSUPP
   }
 
+  /// Whether somebody else may give it an ACL, or another group, that is handed down: its owner may.
+  fileprivate var isAnothers: Bool {
+    do throws(SystemError) {
+      return try metadata().uid != EffectiveUser.id
+    } catch {
+      return true
+    }
+  }
+
   /// Whether the directory has an ACL itself.
   var hasAccessACL: Bool {
     let name = AccessControlList.accessName.map { CChar(bitPattern: $0) } + [0]
@@ -349,6 +359,23 @@ extension DirectoryHandle {
       try remove(name)
     }
     throw SystemError(operation, code: EEXIST, path: name.bytes)
+  }
+
+  /// Gives the name of a file to something else, all at once.
+  ///
+  /// - Parameters:
+  ///   - name: The name.
+  ///   - make: Makes the other thing under the name that it is told.
+  /// - Throws: Why the name is still that of the file.
+  func replace(_ name: FileName, by make: (FileName) -> Int32) throws(SystemError) {
+    let temporary = try name.temporary()
+    _ = try replacing(temporary, "linkat") { make(temporary) }
+    let isRenamed =
+      unsafe renameat(number, temporary.terminated, number, name.terminated) == 0
+    let failure = SystemError.last("renameat", name.bytes)
+    // Where both were names of one file already, nothing was done.
+    try remove(temporary)
+    guard isRenamed else { throw failure }
   }
 
   /// Removes a file, a link or an empty directory, if it is there.

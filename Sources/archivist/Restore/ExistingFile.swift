@@ -2,6 +2,7 @@ import CLinux
 import ChunkStore
 import Crypto
 import Glibc
+import Synchronization
 
 /// A regular file that stands where an item is to be restored.
 ///
@@ -15,13 +16,18 @@ final class ExistingFile: Sendable {
   private let context: RestoreContext
   private let directory: DirectoryHandle
   private let name: FileName
+  /// What it shares with its other names in the archive, if it has some there.
+  private let linked: LinkedContent?
   private let parent: UnfinishedDirectory?
+  /// Whether its directory knows that nothing more comes.
+  private let isSettled = Atomic(false)
 
   init(
     _ name: FileName, in directory: DirectoryHandle, context: RestoreContext,
-    parent: UnfinishedDirectory?
+    linked: LinkedContent? = nil, parent: UnfinishedDirectory?
   ) {
     self.name = name
+    self.linked = linked
     self.directory = directory
     self.context = context
     self.parent = parent
@@ -40,7 +46,8 @@ final class ExistingFile: Sendable {
   /// Says whether the file may be kept if it has an item's content, and may have it, as far as that
   /// is known without reading.
   func mayBeKept(_ file: borrowing OpenedFile, as item: Item) -> Bool {
-    file.metadata.linkCount == 1 && file.metadata.size == item.content?.size
+    // A group of hard links is made anew: nobody knows what other names the old ones have.
+    linked == nil && file.metadata.linkCount == 1 && file.metadata.size == item.content?.size
       && context.isNobodyElses(file, item)
   }
 
@@ -55,12 +62,12 @@ final class ExistingFile: Sendable {
   ///
   /// - Returns: What the system did not take of the metadata.
   func keep(_ file: borrowing OpenedFile, _ item: Item) -> [RestoreProblem] {
-    context.correct(item, file.descriptor.number) + done()
+    context.correct(item, file.descriptor.number) + settle()
   }
 
   /// Makes the file that is to take this one's place.
   func replacement(_ item: Item) throws(SystemError) -> RestoredFile {
-    let temporary = try temporaryName()
+    let temporary = try name.temporary()
     let flags = O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC | O_NOCTTY
     // A run that was killed may have left one behind.
     let number = try directory.replacing(temporary, "openat") {
@@ -69,21 +76,31 @@ final class ExistingFile: Sendable {
     context.applyEarlyFlags(item, to: number)
     return RestoredFile(
       owning: number, context: context, directory: directory, name: temporary, replacing: name,
-      parent: parent)
+      linked: linked, parent: parent)
   }
 
   /// Nothing more comes, and nothing was made.
-  func done() -> [RestoreProblem] { parent?.end() ?? [] }
+  func done() -> [RestoreProblem] {
+    linked?.lose()
+    return settle()
+  }
 
-  /// A name of its own for each file, and the same one in each run, so that nothing piles up.
-  private func temporaryName() throws(SystemError) -> FileName {
+  private func settle() -> [RestoreProblem] {
+    isSettled.exchange(true, ordering: .acquiringAndReleasing) ? [] : parent?.end() ?? []
+  }
+}
+
+extension FileName {
+  /// The name of what is to take the place of a file: one of its own for each file, and the same one in
+  /// each run, so that nothing piles up.
+  func temporary() throws(SystemError) -> FileName {
     do {
-      let bytes = Array(name.bytes)
+      let bytes = Array(self.bytes)
       let digest = try SHA256.digest(of: bytes.span).hex.prefix(32)
       if let name = FileName(Array(".archivist-\(digest)".utf8)) { return name }
     } catch {
       // Without memory for a hash there is none for a file.
     }
-    throw SystemError("openat", code: ENOMEM, path: name.bytes)
+    throw SystemError("openat", code: ENOMEM, path: bytes)
   }
 }

@@ -7,29 +7,45 @@ struct LinkSource {
   let group: ArchivePath
   /// Its first name.
   let path: ArchivePath
-  /// The metadata of the file that was made.
-  let made: FileMetadata
-  /// Whether its content could be restored; `nil` for what has none.
+  /// The type of what was made.
+  let kind: Item.Kind?
+  /// The content of a file, which may still be on its way; `nil` for what has none.
   let content: LinkedContent?
+  /// The metadata of a file that has the name from the beginning.
+  private let made: FileMetadata?
   /// The features that every other name of it must have in common with it, in the archive.
   private let features: Digest256
   /// To be set when the last link is made.
   let item: Item?
 
   /// Takes what was made of an item.
-  init(_ item: Item, made: FileMetadata, content: LinkedContent? = nil) throws {
+  ///
+  /// - Parameters:
+  ///   - item: The item.
+  ///   - made: What has its name; `nil` if that will be known when the content is complete.
+  ///   - content: The content, for a file.
+  /// - Throws: `CryptoError`, without memory for a hash.
+  init(_ item: Item, made: FileMetadata?, content: LinkedContent? = nil) throws {
     group = item.hardLinkGroup ?? item.path
     path = item.path
     self.made = made
     self.content = content
+    kind = item.kind
     features = try Self.features(of: item)
     let waits = item.kind == .regular && !item.flags.isDisjoint(with: RestoreContext.blockingFlags)
     self.item = waits ? item : nil
   }
 
+  /// Whether it has its name: only then is there something to be linked to.
+  var hasName: Bool { made != nil || content?.complete != nil }
+
+  /// Whether all of it is there, so that what others hold may give way to it.
+  var isComplete: Bool { content.map { $0.complete != nil } ?? true }
+
   /// Whether this is still what was made.
   func isSame(_ found: FileMetadata) -> Bool {
-    found.isSameFile(as: made) && found.kind == made.kind
+    guard let made = made ?? content?.complete else { return false }
+    return found.isSameFile(as: made) && found.kind == made.kind
   }
 
   /// Whether the archive describes one file in both items.
@@ -66,6 +82,8 @@ struct LinkSources {
   private var current: [ArchivePath: LinkSource] = [:]
   /// Members that others have taken the place of, because they could get no more names.
   private var former: [LinkSource] = []
+  /// Groups with names that wait until the content is complete, because other files have them.
+  private(set) var waiting: Set<ArchivePath> = []
 
   /// The member that the next one of a group is linked to.
   subscript(group: ArchivePath) -> LinkSource? { current[group] }
@@ -76,6 +94,14 @@ struct LinkSources {
   /// Those whose content could not be restored: known when all files are finished, or given up.
   var lost: [LinkSource] {
     (Array(current.values) + former).filter { $0.content?.isLost ?? false }
+  }
+
+  /// Takes note of a name that waits for the content of its group.
+  mutating func wait(_ group: ArchivePath) { waiting.insert(group) }
+
+  /// Whether a path is that of a member that was made of an item of its own.
+  func isSource(_ path: ArchivePath, of group: ArchivePath) -> Bool {
+    current[group]?.path == path || former.contains { $0.group == group && $0.path == path }
   }
 
   /// Takes note of a member that was made.

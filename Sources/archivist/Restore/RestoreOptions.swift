@@ -66,6 +66,9 @@ enum RestoreOutcome: Sendable {
   case file(RestoredFile)
   /// There is a regular file already, which may be what is wanted; any thread may find out.
   case existing(ExistingFile)
+  /// It is another name of a file whose content is on its way, and a regular file has that name: it
+  /// gives way when the content is complete.
+  case waiting
   /// It is not a kind of file that can be restored: a socket, which only its server can make.
   case skipped
   /// It is the same file as the one at this path, whose content could not be restored.

@@ -93,7 +93,7 @@ final class RestoreRun: Sendable {
     } catch {
       group.fail(error)
     }
-    let failure: (any Error)?
+    var failure: (any Error)?
     do {
       try group.join()
       failure = unreadable
@@ -106,6 +106,16 @@ final class RestoreRun: Sendable {
     // The failure that ends the run is told for all that is missing.
     let isTold = !(failure is TargetFailure)
     removeLostLinks(archive, places, target, paths, select, isTold: isTold)
+    if failure == nil || unreadable != nil {
+      do {
+        try makeWaitingLinks(archive, places, target, paths, select)
+      } catch {
+        failure = failure ?? error
+      }
+    } else {
+      // Whoever works with these directories has them back, whatever is not in them yet.
+      target.finish { _ in }
+    }
     target.finishLinks(report: said.problem)
     said.finish()
     if let failure { throw failure }
@@ -150,6 +160,55 @@ final class RestoreRun: Sendable {
       }
     } catch {
       for group in groups.sorted() { said.lostLinks(group, error) }
+    }
+  }
+
+  /// Makes the names that waited for the content of their files, because other files had them.
+  ///
+  /// Which they are is not kept in memory: the items are read once more.
+  private func makeWaitingLinks(
+    _ archive: Archive, _ places: [ArchivePath]?, _ target: RestoreTarget,
+    _ paths: StrippedPaths, _ select: (Item) throws -> Bool
+  ) throws {
+    guard !target.links.waiting.isEmpty else { return }
+    let reader = try ContentReader(repository)
+    var items = SelectedItems(try repository.items(of: archive), in: places, withParents: true)
+    var paths = paths
+    var trail = ItemTrail()
+    while var item = try items.next(passing: { _ in }) {
+      if let failure = group.failure { throw failure }
+      let isChosen = try select(item)
+      trail.pass(item, isChosen: isChosen)
+      // Those that something of the archive is in the way of were told of.
+      guard isChosen, let path = try paths.stripped(item.path),
+        try obstacle(to: item, trail, &paths) == nil,
+        let link = item.hardLinkGroup, target.links.waiting.contains(link)
+      else { continue }
+      item.path = path
+      do {
+        let outcome = try target.makeWaiting(item, report: said.problem) {
+          restoreAlone(item, $0, reader)
+        }
+        switch outcome {
+        case .lost(let first): said.lostLink(item, to: first)
+        case .done: meter.advance(by: item.content?.size ?? 0)
+        case .existing, .file, .skipped, .waiting, nil: break
+        }
+      } catch let error as RestoreObstacle {
+        said.obstructed(path, by: error)
+      } catch let error as SystemError {
+        if let failure = disk.failure(path, error) { throw failure }
+        said.failed(item, error)
+      }
+    }
+  }
+
+  /// Restores the content of an item on this thread.
+  private func restoreAlone(_ item: Item, _ outcome: RestoreOutcome, _ reader: ContentReader) {
+    switch outcome {
+    case .existing(let file): restore(item, over: file, reader)
+    case .file(let file): restore(File(item, file, nil), reader)
+    case .done, .lost, .skipped, .waiting: break
     }
   }
 
@@ -205,6 +264,7 @@ final class RestoreRun: Sendable {
           meter.advance(by: item.content?.size ?? 0)
           said.lostLink(item, to: first)
         case .skipped: said.skipped(path)
+        case .waiting: break
         case .existing(let file):
           let cost = min(item.content?.size ?? 0, Self.smallFile)
           try work.push(.existing(item, file, permit), cost: Int(cost) + item.memorySize)
@@ -280,20 +340,23 @@ final class RestoreRun: Sendable {
       end(file)
     case .existing(let item, let file, _): restore(item, over: file, reader)
     case .batch(let files):
-      for file in files {
-        guard let content = file.item.content, group.failure == nil else { continue }
-        var place = PlacementCursor(content.holes)
-        do {
-          var chunks = try repository.chunks(of: content)
-          while let chunk = try chunks.next() {
-            write(chunk, file, place.next(Int(chunk.length)), reader)
-          }
-        } catch {
-          fail(file, error)
-        }
-        end(file)
-      }
+      for file in files where group.failure == nil { restore(file, reader) }
     }
+  }
+
+  /// Restores all of a file.
+  private func restore(_ file: File, _ reader: ContentReader) {
+    guard let content = file.item.content else { return }
+    var place = PlacementCursor(content.holes)
+    do {
+      var chunks = try repository.chunks(of: content)
+      while let chunk = try chunks.next() {
+        write(chunk, file, place.next(Int(chunk.length)), reader)
+      }
+    } catch {
+      fail(file, error)
+    }
+    end(file)
   }
 
   private func write(
@@ -329,12 +392,22 @@ final class RestoreRun: Sendable {
         try file.output.writeHole(hole)
         meter.advance(by: hole.length)
       }
-      try file.output.finish(file.item, size: size).forEach(said.problem)
+      try file.output.finish(finished(file.item, hasLoss: file.hasLoss), size: size)
+        .forEach(said.problem)
       if file.hasLoss { said.restoredAsZeros(file.item) }
     } catch {
       fail(file, error)
       file.output.discard(file.item).forEach(said.problem)
     }
+  }
+
+  /// An item as its file is to be left: with the time of the restore if something of it is lost, so that
+  /// nobody takes it for what was backed up, neither a later restore that goes on with this one.
+  private func finished(_ item: Item, hasLoss: Bool) -> Item {
+    guard hasLoss else { return item }
+    var item = item
+    item.mtime = Clock.now
+    return item
   }
 
   private func fail(_ file: File, _ error: any Error) {
@@ -381,7 +454,8 @@ final class RestoreRun: Sendable {
           }
         }
         for hole in content.holes { try output.writeHole(hole) }
-        try output.finish(item, size: content.size).forEach(said.problem)
+        try output.finish(finished(item, hasLoss: hasLoss), size: content.size)
+          .forEach(said.problem)
         if hasLoss { said.restoredAsZeros(item) }
       } catch {
         failed(item, error)
@@ -398,13 +472,13 @@ final class RestoreRun: Sendable {
 private final class File: Sendable {
   let item: Item
   let output: RestoredFile
-  private let permit: Allowance.Permit
+  private let permit: Allowance.Permit?
   /// Parts that are not done yet, and one for whoever hands them out.
   private let open = Atomic(1)
   private let failed = Atomic(false)
   private let lost = Atomic(false)
 
-  init(_ item: Item, _ output: RestoredFile, _ permit: Allowance.Permit) {
+  init(_ item: Item, _ output: RestoredFile, _ permit: Allowance.Permit?) {
     self.item = item
     self.output = output
     self.permit = permit

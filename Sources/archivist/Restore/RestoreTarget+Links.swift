@@ -48,6 +48,50 @@ extension RestoreTarget {
     return nil
   }
 
+  /// Makes a name that waited for the content of its group, which is there or lost by now: call it
+  /// when all files are finished.
+  ///
+  /// - Parameters:
+  ///   - item: A member of one of the groups in `links.waiting`.
+  ///   - report: Learns what the system did not take.
+  ///   - restore: Restores it as a file of its own, if it could not be linked.
+  /// - Returns: What became of it; `nil` if it did not wait.
+  /// - Throws: Why there is nothing of the item: `SystemError`, `RestoreObstacle`.
+  func makeWaiting(
+    _ item: Item, report: (RestoreProblem) -> Void, restore: (RestoreOutcome) -> Void
+  ) throws -> RestoreOutcome? {
+    guard let group = item.hardLinkGroup, let source = links[group],
+      !links.isSource(item.path, of: group), try source.isSame(item),
+      let parent = item.path.parent, let name = FileName(item.path.name)
+    else { return nil }
+    forgetDirectories()
+    let directory = try existing(parent)
+    if let found = try? directory.metadata(of: name), source.isSame(found) { return nil }
+    if source.content?.isLost == true { return .lost(with: source.path) }
+    var result: Result<RestoreOutcome, any Error> = .success(.done)
+    try context.keepingMetadata(of: directory) { () throws(SystemError) in
+      do {
+        let outcome = try make(item, report)
+        restore(outcome)
+        result = .success(outcome)
+      } catch let error as SystemError {
+        throw error
+      } catch {
+        result = .failure(error)
+      }
+    }
+    return try result.get()
+  }
+
+  /// What became of the attempt to make one more name.
+  enum Linking {
+    case done
+    /// A regular file has the name, and the content that is to replace it is not complete.
+    case waiting
+    /// The item becomes a file of its own: there is none to link to, or it takes no more names.
+    case refused
+  }
+
   /// Makes another name of a file that this run has made before.
   ///
   /// Never of any other file: an archive could name one that is not its own.
@@ -55,27 +99,32 @@ extension RestoreTarget {
   /// - Parameters:
   ///   - item: The item that is to be the other name.
   ///   - report: Learns why it becomes a file of its own, if there is one to link to.
-  /// - Returns: `false` if there is none, or if the file system does not take one more name. Then
-  ///   the item, which has all of its content, becomes a file of its own.
+  /// - Returns: Whether there is the name. Where not, the item has all of its content for a file of its
+  ///   own.
   /// - Throws: Why neither could be tried.
   func link(
     _ item: Item, _ report: (RestoreProblem) -> Void
-  ) throws -> Bool {
+  ) throws -> Linking {
     guard let group = item.hardLinkGroup, let source = links[group],
-      source.path != item.path, source.made.kind == item.kind,
+      source.path != item.path, source.kind == item.kind,
       let sourceName = FileName(source.path.name)
-    else { return false }
+    else { return .refused }
     guard try source.isSame(item) else {
       let error = SystemError("linkat", code: EINVAL, path: item.path.bytes)
       report(RestoreProblem(path: item.path, aspect: .otherFile(source.path), error: error))
-      return false
+      return .refused
     }
-    func refused(_ code: Int32) -> Bool {
+    func waiting() -> Linking {
+      links.wait(group)
+      return .waiting
+    }
+    if !source.isComplete, !source.hasName || links.waiting.contains(group) { return waiting() }
+    func refused(_ code: Int32) -> Linking {
       let error = SystemError("linkat", code: code, path: item.path.bytes)
       if source.content?.isLost != true {
         report(RestoreProblem(path: item.path, aspect: .hardLink(source.path), error: error))
       }
-      return false
+      return .refused
     }
     let (opened, name) = try place(of: item.path)
     let directory = opened.handle
@@ -93,10 +142,20 @@ extension RestoreTarget {
       default: throw error
       }
     }
+    func link(to name: FileName) -> Int32 {
+      unsafe linkat(
+        sourceDirectory.number, sourceName.terminated, directory.number, name.terminated, 0)
+    }
     do throws(SystemError) {
-      _ = try directory.replacing(name, "linkat") {
-        unsafe linkat(
-          sourceDirectory.number, sourceName.terminated, directory.number, name.terminated, 0)
+      if link(to: name) != 0 {
+        guard errno == EEXIST else { throw .last("linkat", name.bytes) }
+        if try directory.metadata(of: name).kind == .regular {
+          guard source.isComplete else { return waiting() }
+          try context.unlock(name, in: directory)
+          try directory.replace(name) { link(to: $0) }
+        } else {
+          _ = try directory.replacing(name, "linkat") { link(to: name) }
+        }
       }
     } catch {
       switch error.code {
@@ -106,7 +165,7 @@ extension RestoreTarget {
     }
     if source.isSame(try directory.metadata(of: name)) {
       opened.names.add(name, in: directory)
-      return true
+      return .done
     }
     // The name changed hands between looking and linking.
     try directory.remove(name)

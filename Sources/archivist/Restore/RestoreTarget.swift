@@ -63,7 +63,11 @@ final class RestoreTarget {
   /// Gives their metadata to the directories that still wait for it: call it behind the last item.
   func finish(report: (RestoreProblem) -> Void) { finishDirectories(before: nil, report) }
 
-  private func make(
+  /// Closes all directories, so that what is asked for next is opened from the top.
+  func forgetDirectories() { directories.forget() }
+
+  /// Makes one item where it belongs.
+  func make(
     _ item: Item, _ report: (RestoreProblem) -> Void
   ) throws -> RestoreOutcome {
     switch item.kind {
@@ -74,12 +78,16 @@ final class RestoreTarget {
         UnfinishedDirectory(item, context, birth: directory.isNew ? Birth(in: directory) : nil))
     case .regular:
       if let source = links.lostSource(of: item) { return .lost(with: source.path) }
-      if try link(item, report) { return .done }
+      switch try link(item, report) {
+      case .done: return .done
+      case .waiting: return .waiting
+      case .refused: break
+      }
       // It may have been given up meanwhile.
       if let source = links.lostSource(of: item) { return .lost(with: source.path) }
       return try makeFile(item, report)
     case .symbolicLink, .fifo, .characterDevice, .blockDevice:
-      if try link(item, report) { return .done }
+      if try link(item, report) == .done { return .done }
       try makeNode(item).forEach(report)
     case .socket, nil:
       return .skipped
@@ -132,9 +140,12 @@ final class RestoreTarget {
     if number < 0 {
       guard errno == EEXIST else { throw SystemError.last("openat", name.bytes) }
       try checkName(item, name, in: opened)
-      // A group of hard links is made anew: nobody knows what other names the old ones have.
-      if item.hardLinkGroup == nil, try directory.metadata(of: name).kind == .regular {
-        return .existing(ExistingFile(name, in: directory, context: context, parent: parent))
+      if try directory.metadata(of: name).kind == .regular {
+        let linked = item.hardLinkGroup.map { _ in LinkedContent() }
+        // Its other names wait until it has this one.
+        if let linked { links.add(item, try LinkSource(item, made: nil, content: linked)) }
+        return .existing(
+          ExistingFile(name, in: directory, context: context, linked: linked, parent: parent))
       }
       try context.unlock(name, in: directory)
       number = try directory.replacing(name, "openat", make)

@@ -23,6 +23,8 @@ final class RestoredFile: Sendable {
   private let isInPlace = Atomic(false)
   /// Whether it is complete, or removed.
   private let isSettled = Atomic(false)
+  /// Whether its directory still waits for it.
+  private let isCounted = Atomic(true)
   /// Where the file ends as it was written.
   private let end = Atomic<UInt64>(0)
 
@@ -66,7 +68,7 @@ final class RestoredFile: Sendable {
       let aside = isAside ? try? item.path.parent?.appending(name.bytes) : nil
       problems = [RestoreProblem(path: aside ?? item.path, aspect: .remains, error: error)]
     }
-    return problems + (parent?.end() ?? [])
+    return problems + settle()
   }
 
   private func remove() throws(SystemError) {
@@ -84,6 +86,12 @@ final class RestoredFile: Sendable {
       // The run has ended by an error, and says so.
     }
     if isOpen.load(ordering: .acquiring) { _ = Glibc.close(number) }
+    // Its directory waits for nobody any more; what it lacks is said of the run as a whole.
+    _ = settle()
+  }
+
+  private func settle() -> [RestoreProblem] {
+    isCounted.exchange(false, ordering: .acquiringAndReleasing) ? parent?.end() ?? [] : []
   }
 
   /// The metadata of the file.
@@ -148,6 +156,7 @@ final class RestoredFile: Sendable {
         throw .last("ftruncate", [])
       }
     }
+    let made = try linked.map { _ throws(SystemError) in try metadata() }
     var problems = context.apply(item, to: .open(number), birth)
     if let finalName { try takePlace(of: finalName) }
     // Another name cannot be given to what is immutable: such a group waits for the end.
@@ -161,7 +170,8 @@ final class RestoredFile: Sendable {
     }
     guard Glibc.close(number) == 0 || errno == EINTR else { throw .last("close", []) }
     isSettled.store(true, ordering: .releasing)
-    return problems + (parent?.end() ?? [])
+    if let made { linked?.finish(made) }
+    return problems + settle()
   }
 
   /// Gives the file the name of the one that it replaces.
