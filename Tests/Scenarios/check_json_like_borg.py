@@ -24,7 +24,6 @@ MISSING = {
     "cache.stats.total_csize": "the same",
     "cache.stats.total_size": "the same",
     "cache.stats.unique_size": "the same",
-    "archives[].cwd": "not recorded: nothing depends on it, and it tells where somebody worked",
     "encryption.keyfile": "only there with keys that the client keeps",
 }
 # We have them, and borg does not.

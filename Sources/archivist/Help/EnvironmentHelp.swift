@@ -61,9 +61,10 @@ enum EnvironmentHelp {
       XDG_CONFIG_HOME, XDG_CACHE_HOME
                                 as the XDG Base Directory Specification says
 
-    In borg's place, but not otherwise, these of borg count as well: BORG_BASE_DIR,
-    BORG_CONFIG_DIR, BORG_CACHE_DIR, BORG_KEYS_DIR, BORG_KEY_FILE (the one key file),
-    BORG_SECURITY_DIR (what is remembered of repositories) and BORG_REMOTE_PATH.
+    In borg's place, but not otherwise, these of borg count as well:
+    BORG_BASE_DIR, BORG_CONFIG_DIR, BORG_CACHE_DIR, BORG_KEYS_DIR, BORG_KEY_FILE
+    (the one key file), BORG_SECURITY_DIR (what is remembered of repositories) and
+    BORG_REMOTE_PATH.
 
     HOME and XDG_… count unless they lead to another user's directories, as they may
     after sudo or su: then the home is the one that the system has for the user.

@@ -10,7 +10,7 @@ enum ArchiveJSON {
     if long { members.append(("chunker_params", chunker(manifest.chunker))) }
     members.append(("command_line", commandLine(manifest)))
     if long { members.append(("comment", .string(manifest.comment))) }
-    if !manifest.workingDirectory.isEmpty {
+    if long, !manifest.workingDirectory.isEmpty {
       members += JSON.members("cwd", manifest.workingDirectory)
     }
     members += [
