@@ -2,7 +2,7 @@ import Crypto
 
 @testable import ChunkStore
 
-/// What the benchmarks work on; the same every time.
+/// The data that the benchmarks work on; the same every time.
 enum Samples {
   static func keys() throws -> KeyRing {
     try KeyRing(try KeyBundle.random(suite: .aes256GCM))

@@ -1,6 +1,6 @@
 import Glibc
 
-/// What was measured, printed as one object of JSON.
+/// The measurements, printed as one object of JSON.
 struct Figures {
   private var members: [String] = []
 

@@ -82,7 +82,7 @@ struct SyntheticItems {
       var items = try repository.items(of: first)
       while let item = try items.next() { differences += item.content == nil ? 1 : 0 }
     }
-    // What an unchanged backup does, but for the walk through the file system.
+    // The work of an unchanged backup, but for the walk through the file system.
     try figures.time("unchanged") {
       var items = try repository.items(of: first)
       let builder = try ArchiveBuilder(repository, options: .init()) { _, _ in }

@@ -16,7 +16,7 @@ struct SyntheticIndex {
   private static let chunksPerBlock = 4
   private static let chunkSize: UInt32 = 32 << 10
   private static let blockSize: UInt32 = 64 << 10
-  /// What a merger of index objects leaves: objects near their limit.
+  /// The chunks in an object that a merger of index objects leaves: objects near their limit.
   static let chunksPerObject = 1_000_000
 
   /// The id of chunk number `n`: distributed as those of real ones are.

@@ -3,7 +3,7 @@ import Testing
 
 @testable import ChunkStore
 
-/// What an observer of chunk lengths, who knows the data, learns about later cuts.
+/// The knowledge about later cuts of an observer of chunk lengths who knows the data.
 ///
 /// Lengths are not visible in a repository. Should they ever leak, through the sizes or the
 /// timing of anything, the secret that they depend on must not leak with them. The table has its
@@ -28,9 +28,9 @@ import Testing
       table: Secret(copying: random.bytes(ChunkerKeys.tableSize).span),
       prf: Secret(copying: random.bytes(ChunkerKeys.prfKeySize).span))
   }()
-  /// What the observer learns from.
+  /// The data that the observer learns from.
   static let known = data(size: 32 << 20, seed: 1)
-  /// What is cut later.
+  /// The data that is cut later.
   static let fresh = data(size: 12 << 20, seed: 2)
 
   private static func data(size: Int, seed: UInt64) -> [UInt8] {

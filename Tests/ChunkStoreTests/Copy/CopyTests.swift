@@ -119,7 +119,7 @@ import Testing
     let archives = try source.open().archives()
     _ = try copier.copy(archives[0])
     let read = recording.ranges.reduce(0) { $0 + $1.count }
-    // The same once more, under another name: the tree alone is read.
+    // A repetition under another name: the tree alone is read.
     try source.open().backUp("third", first)
     let again = try self.copier(through: recording, to: new)
     recording.forget()
@@ -222,7 +222,7 @@ import Testing
 
   @Test func `a chunk that is damaged in one place comes from another`() throws {
     let spoiled = try source.copy()
-    // The same files again, by somebody who sees no index: every chunk is in two places.
+    // A copy of the files by somebody who sees no index: every chunk is in two places.
     let other = try source.copy()
     for kind in [ObjectName.Kind.segment, .index, .archive] {
       for id in try other.storage.ids(kind) { try other.storage.delete(.object(kind, id)) }

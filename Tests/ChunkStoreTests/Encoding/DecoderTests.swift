@@ -3,7 +3,7 @@ import Testing
 
 @testable import ChunkStore
 
-/// What holds for every decoder, whatever it decodes.
+/// The properties of every decoder, whatever it decodes.
 @Suite struct DecoderTests {
   @Test(arguments: Structure.allCases, Seed.each(20))
   func `what was encoded is decoded, and encoded the same`(

@@ -4,7 +4,7 @@ import Testing
 
 @testable import ChunkStore
 
-/// What becomes of an archive when something goes wrong while it is made.
+/// The fate of an archive when something goes wrong while it is made.
 @Suite struct BuilderFaultTests {
   private let test: SharedRepository
   private let files: [TestFile]
@@ -40,7 +40,7 @@ import Testing
         try copy.expect(["a": files])
       }
       guard at % (Rounds.factor > 1 ? 1 : 5) == 0 else { continue }
-      // The same process goes on, and does not rely on what was lost.
+      // This process goes on, and does not rely on what was lost.
       try within(30) { [files] in try repository.backUp("b", files) }
       try copy.expect(["b": files])
       try copy.expectClean("operation \(at)")

@@ -58,7 +58,7 @@ import Testing
     try copy.expect(archives, comment)
     try copy.expectClean(comment)
 
-    // What was published is used again.
+    // Published objects are used again.
     let repository = try copy.open()
     try repository.refresh()
     let known = try ids(in: repository)

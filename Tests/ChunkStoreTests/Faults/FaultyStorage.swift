@@ -46,7 +46,7 @@ final class FaultyStorage: Storage {
   /// Whether the fault has come.
   var hasFailed: Bool { state.withLock { $0.hasFailed } }
 
-  /// What was put and deleted since it was armed, in order.
+  /// The changes since it was armed, in order.
   var changes: [Change] { state.withLock { $0.changes } }
 
   fileprivate func step<R>(

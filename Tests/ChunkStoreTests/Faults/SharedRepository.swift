@@ -21,7 +21,7 @@ struct SharedRepository {
     self.directory = directory
   }
 
-  /// What the repository was at this moment, to be spoiled.
+  /// A copy of the repository at this moment, to be spoiled.
   func copy() throws -> SharedRepository {
     SharedRepository(storage: try storage.copy(), directory: try TemporaryDirectory())
   }
@@ -81,7 +81,7 @@ struct SharedRepository {
 }
 
 extension [TestFile] {
-  /// What an archive of these files holds, by path.
+  /// The contents of an archive of these files, by path.
   var contents: [String: [UInt8]] {
     Dictionary(compactMap { file in file.archived.map { (file.path, $0) } }) { $1 }
   }

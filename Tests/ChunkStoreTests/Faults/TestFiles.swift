@@ -24,7 +24,7 @@ struct TestFile: Sendable, ContentSource {
 
   var expectedSize: UInt64 { UInt64(announced ?? bytes.count) }
 
-  /// What an archive should hold of it; `nil` if it should not be there.
+  /// The content that an archive should hold of it; `nil` if it should not be there.
   var archived: [UInt8]? {
     switch fault {
     case nil: bytes

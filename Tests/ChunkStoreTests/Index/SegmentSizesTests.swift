@@ -122,7 +122,7 @@ import Testing
     _ = try update([entry])
     #expect(!index.contains(id))
     #expect(index.locations(of: id).count == 1)
-    // That is not to say that it is damaged.
+    // Its absence is not to say that it is damaged.
     #expect(!index.isLost(id))
     #expect(!index.hasDamage)
     sizes.set(entry.segment, .success(Int(entry.size)))

@@ -188,7 +188,7 @@ private final class KeyRace {
     var storage: MemoryStorage
     var outcome: Outcome
     var trace: [String]
-    /// What to choose the next time; `nil` if everything was tried.
+    /// The choice for the next time; `nil` if everything was tried.
     var next: [Int]?
   }
 

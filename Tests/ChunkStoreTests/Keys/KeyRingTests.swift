@@ -4,7 +4,7 @@ import Testing
 @testable import ChunkStore
 
 @Suite struct KeyRingTests {
-  /// What a context makes of nothing: tells keys apart.
+  /// The result of sealing nothing in a context: tells keys apart.
   private func fingerprint(
     _ keys: KeyRing, _ header: ObjectHeader, role: Role
   ) throws -> [UInt8] {
@@ -40,7 +40,7 @@ import Testing
   }
 
   @Test func `every suite has keys of its own`() throws {
-    // The same secrets, and a header that differs in its suite alone.
+    // Equal secrets, and a header that differs in its suite alone.
     var seen: Set<[UInt8]> = []
     for suite in [Suite.authenticated, .none] {
       let keys = try TestKeys.ring(suite: suite)

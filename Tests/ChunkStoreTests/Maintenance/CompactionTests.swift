@@ -78,7 +78,7 @@ import Testing
 
   @Test func `a segment that is referenced in full is never rewritten`() throws {
     var random = PseudoRandomBytes(seed: 1)
-    // What a chunk costs in the directory is more than the chunk.
+    // The cost of a chunk in the directory is more than the chunk.
     let files = (0..<2000).map { TestFile(path: "f\($0)", bytes: random.bytes(20)) }
     try test.open().backUp("a", files)
     let segments = try test.storage.ids(.segment)
@@ -384,7 +384,7 @@ import Testing
             do {
               _ = try mine.open().compact(threshold: 0)
             } catch let error as Corruption {
-              // What another one has just freed.
+              // Another compaction has just freed it.
               Issue.record(error)
             } catch StorageError.notFound {
               continue
@@ -512,7 +512,7 @@ import Testing
 }
 
 extension PseudoRandomBytes {
-  /// The same files for everybody who begins with the same seed.
+  /// Makes equal files for everybody who begins with the same seed.
   consuming func twins(_ count: Int) -> [TestFile] {
     var random = self
     return random.files(count)

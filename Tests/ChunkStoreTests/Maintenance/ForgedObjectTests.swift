@@ -15,7 +15,7 @@ import Testing
     try test.open().backUp("a", files)
   }
 
-  /// The same, of a repository that is there.
+  /// Begins with a repository that is there.
   private init(_ test: SharedRepository, _ files: [TestFile]) throws {
     self.test = test
     self.files = files
@@ -97,8 +97,8 @@ import Testing
       let owner = try test.copy()
       if looksFirst { try owner.expectClean() }
       let hasFoundLie = try ForgedObjectTests(owner, files).attackAndMaintain()
-      // Whoever has looked before asks the part of the index first that the forger has made. What
-      // was on somebody's word does not go without being said.
+      // A reader that has looked before asks the part of the index first that the forger has made.
+      // An object that was known by somebody's word does not go without being said.
       #expect(hasFoundLie || !looksFirst)
       try owner.expect(["a": files])
       try owner.copy().expect(["a": files])

@@ -3,7 +3,7 @@ import Testing
 
 @testable import ChunkStore
 
-/// What becomes of a damaged repository.
+/// The fate of a damaged repository.
 @Suite struct RepairTests {
   private let test: SharedRepository
   private let files: [TestFile]
@@ -161,7 +161,7 @@ import Testing
     #expect(throws: (any Error).self) { try test.open().giveUp(archive) }
   }
 
-  /// What a client that may only add objects can upload.
+  /// The uploads of a client that may only add objects.
   private func garbage(_ kind: ObjectName.Kind) throws -> [[UInt8]] {
     let keys = try test.open().keys
     let type: ObjectType = kind == .segment ? .contentSegment : kind == .index ? .index : .archive

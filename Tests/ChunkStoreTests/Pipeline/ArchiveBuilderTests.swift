@@ -14,8 +14,8 @@ import Testing
     var random = seed.generator
     var files = random.files(random.int(1...60), largest: 100_000)
     if random.once(in: 2) {
-      // So large that it is read, cut and stored by different threads; more chunks than an item
-      // holds itself.
+      // A file so large that it is read, cut and stored by different threads; more chunks than an
+      // item holds itself.
       files.append(TestFile(path: "large", bytes: random.bytes(random.int(524_288...1_500_000))))
       files.append(TestFile(path: "long", bytes: [UInt8](repeating: 7, count: 700_000)))
     }

@@ -6,7 +6,7 @@ import Testing
 
 /// A content that is another one at each reading, until it comes to rest.
 private final class ChangingContent: ContentSource {
-  /// What each reading gives; `nil`: it cannot be opened any more.
+  /// The bytes that each reading gives; `nil`: it cannot be opened any more.
   let readings: [(bytes: [UInt8], isChanged: Bool)?]
   let attempts: Int
   private let count = Mutex(0)

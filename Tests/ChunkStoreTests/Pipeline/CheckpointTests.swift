@@ -5,7 +5,7 @@ import Testing
 
 @testable import ChunkStore
 
-/// What remains of a backup that does not come to its end.
+/// The remains of a backup that does not come to its end.
 @Suite struct CheckpointTests {
   private let test: SharedRepository
   private let files: [TestFile]
@@ -84,7 +84,7 @@ import Testing
     #expect(try test.storage.list(.lease).isEmpty)
     try test.expectClean()
 
-    // What is stored is not stored again, and a compaction in between frees none of it.
+    // Stored chunks are not stored again, and a compaction in between frees none of them.
     _ = try test.open().compact(threshold: 0)
     let known = try test.open()
     try known.refresh()

@@ -329,7 +329,7 @@ import Testing
     chroot.bootID = ""
     chroot.look = { _ in .gone }
     #expect(lease.owner(seenFrom: chroot) == unknown)
-    // The same nothing on both sides is no common process space.
+    // Equal absence on both sides is no common process space.
     chroot = Machine.current
     chroot.processSpace = ""
     chroot.look = { _ in .gone }
@@ -496,7 +496,7 @@ import Testing
     }
     #expect(answer == 42)
     #expect(counter.count.load(ordering: .relaxed) == 1)
-    // Whoever fails is told at once: that may be why.
+    // A failure is told at once: that may be why.
     #expect(throws: StorageError.noSpace("x")) {
       try repository.reading("list") {
         try takeAway()

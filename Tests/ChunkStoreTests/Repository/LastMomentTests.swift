@@ -3,7 +3,7 @@ import Testing
 
 @testable import ChunkStore
 
-/// What is doomed, and what still refers to it.
+/// Doomed segments, and the archives that still refer to them.
 @Suite struct LastMomentTests {
   private let test: TestRepository
 

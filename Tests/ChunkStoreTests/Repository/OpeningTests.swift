@@ -27,7 +27,7 @@ import Testing
     #expect(opened.authority == created.authority)
     #expect(opened.generation == 1)
     #expect(try opened.archives().isEmpty)
-    // What one of them seals, the other one opens.
+    // An object that one of them seals, the other one opens.
     let id = try created.publish([1, 2, 3], as: .label, in: .label)
     var body = try opened.body(.object(.label, id), .label)
     #expect(body.rest() == [1, 2, 3])
@@ -192,7 +192,8 @@ import Testing
   }
 }
 
-/// What somebody without a key, or with another one, puts among the key slots keeps nobody out.
+/// Files that somebody without a key, or with another one, puts among the key slots keep nobody
+/// out.
 @Suite struct HostileSlotTests {
   private let test: TestRepository
   private let good: [UInt8]

@@ -10,7 +10,7 @@ import Synchronization
 /// operations until it is let through. The next one is chosen only when all actors wait or have
 /// ended, so that the same seed gives the same order.
 final class Schedule: Sendable {
-  /// What an actor finds when it wants to use the storage.
+  /// The verdict on an actor that wants to use the storage.
   enum Verdict {
     case go
     /// The process is dead; whether this last operation was still done, nobody has heard.
@@ -24,13 +24,14 @@ final class Schedule: Sendable {
     var waiting: Set<Int> = []
     var granted: [Int: Verdict] = [:]
     var dead: Set<Int> = []
-    /// What each actor waits to do.
+    /// The operation that each actor waits to do.
     var intents: [Int: String] = [:]
-    /// What each actor waits with: waking all of them for one would cost more than all the rest.
+    /// The monitor that each actor waits with: waking all of them for one would cost more than all
+    /// the rest.
     var monitors: [Int: Monitor] = [:]
   }
 
-  /// What the scheduler waits with.
+  /// The monitor that the scheduler waits with.
   private let monitor = Monitor()
   private let state = Mutex(State())
 
@@ -89,7 +90,7 @@ final class Schedule: Sendable {
     }
   }
 
-  /// What an actor waits to do.
+  /// The operation that an actor waits to do.
   func intent(of actor: Int) -> String { state.withLock { $0.intents[actor] ?? "" } }
 
   /// Lets an actor do its operation, or die.
@@ -245,7 +246,7 @@ private final class SimulatedUpload: Upload {
 }
 
 extension ObjectName {
-  /// What kind of object it names: the names themselves are random.
+  /// The kind of object it names: the names themselves are random.
   fileprivate var kindText: String {
     switch self {
     case .object(let kind, _): "\(kind)"

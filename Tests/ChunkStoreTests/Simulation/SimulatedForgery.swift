@@ -2,8 +2,8 @@ import Crypto
 
 @testable import ChunkStore
 
-/// What somebody with the keys, who may only add objects, can put in order to harm others: anything
-/// under segments/, index/, archives/ and locks/.
+/// A client with the keys that may only add objects, and puts some to harm others: anything under
+/// segments/, index/, archives/ and locks/.
 ///
 /// The storage dates objects itself, and their content names them: names are chosen by trying.
 struct Forger {
@@ -36,7 +36,7 @@ struct Forger {
     if let type = types[kind] { try repository.publish(body, as: type, in: kind) }
   }
 
-  /// What index objects say of segments, as far as they can be read.
+  /// The entries of index objects about segments, as far as they can be read.
   private func entries() throws -> [IndexEntry] {
     var all: [IndexEntry] = []
     for object in try repository.storage.list(.index) {

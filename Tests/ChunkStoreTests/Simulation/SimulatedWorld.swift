@@ -4,7 +4,7 @@ import Synchronization
 
 @testable import ChunkStore
 
-/// What happened in one simulation.
+/// The figures of one simulation.
 struct SimulationFigures: Equatable {
   var steps = 0
   var reported = 0
@@ -37,7 +37,7 @@ final class SimulatedWorld: @unchecked Sendable {
   private let schedule = Schedule()
   private let directory: TemporaryDirectory
   private let seed: UInt64
-  /// What stands in for the randomness of everybody who is not an actor.
+  /// The source that stands in for the randomness of everybody who is not an actor.
   private let fresh: FreshBytes
   private var random: PseudoRandomBytes
   private(set) var figures = SimulationFigures()
@@ -45,7 +45,7 @@ final class SimulatedWorld: @unchecked Sendable {
   private(set) var trace: [String] = []
   private let group = ThreadGroup()
 
-  /// What actors tell each other, on their threads.
+  /// The state that actors share, on their threads.
   private struct Shared {
     /// By the archive's id: what it holds, and what it needs.
     var promised: [Digest256: (files: [TestFile], chunks: Set<ChunkID>)] = [:]
@@ -251,7 +251,7 @@ final class SimulatedWorld: @unchecked Sendable {
       options.checkpoints = ArchiveBuilder.Checkpoints(interval: 0) { $0.name = "c" }
     }
     let archive = try repository.backUp("a\(actor)", files, options: options)
-    // What it needs is asked of nobody who might be fooled: of the bytes.
+    // The needed bytes are asked of nobody who might be fooled: of the segments themselves.
     let witness = try open(0)
     try witness.refresh()
     guard let needed = try needs(of: archive, witness) else {

@@ -319,7 +319,7 @@ import Testing
     let upload = try storage.beginUpload()
     try upload.write([2])
     #expect(unsafe rename(root, "\(directory.path)/moved") == 0)
-    // What is beneath the mount point of a disk that has gone.
+    // A directory beneath the mount point of a disk that has gone.
     try LocalFile.makePrivateDirectories(root)
     #expect(try storage.get(old, range: nil) == [1])
     let second = ObjectName.object(.segment, try SHA256.digest(of: [UInt8(2)].span))

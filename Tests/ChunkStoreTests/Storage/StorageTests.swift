@@ -34,7 +34,7 @@ struct StorageUnderTest: Sendable {
   let storage: any Storage
   /// Keeps the files of a local storage.
   let directory: TemporaryDirectory?
-  /// The same storage, as another process would see it.
+  /// Opens the storage again, as another process would see it.
   let reopen: @Sendable () throws -> any Storage
   /// Puts bytes under a name that does not stand for them, where `storage` refuses that.
   var plant: (@Sendable (ObjectName, [UInt8]) throws -> Void)?
@@ -166,7 +166,7 @@ struct StorageUnderTest: Sendable {
     for objects in ObjectName.Kind.allCases where objects.isContentAddressed {
       let bytes = random.bytes(9000)
       let name = try name(objects, bytes, &random)
-      // What a full disk, or a copy that was interrupted, leaves behind.
+      // The remains of a full disk, or of a copy that was interrupted.
       try (under.plant ?? under.storage.put)(name, Array(bytes[..<4000]))
       #expect(try under.storage.get(name, range: 0..<9000).count == 4000)
       try under.storage.put(name, bytes)

@@ -54,7 +54,7 @@ final class MemoryStorage: Storage {
     aside.withLock { $0[name] = object.bytes }
   }
 
-  /// What was set aside.
+  /// The names of objects that were set aside.
   var setAsideNames: [ObjectName] { aside.withLock { Array($0.keys) } }
 
   func removeAbandonedUploads() throws(StorageError) {}

@@ -89,7 +89,7 @@ extension PseudoRandomBytes {
       end = holes[holes.count - 1].end
     }
     let sparse = holes.reduce(0) { $0 + $1.length }
-    // What lies between the holes has to be data.
+    // The bytes between the holes have to be data.
     let least = end - sparse
     if once(in: 6) {
       let size = least + (number() >> 8)

@@ -10,7 +10,7 @@ struct Seed: Sendable, CustomTestStringConvertible {
 
   var testDescription: String { "seed \(value)" }
 
-  /// The same bytes each time.
+  /// A generator of equal bytes each time.
   var generator: PseudoRandomBytes { PseudoRandomBytes(seed: value) }
 
   /// Several seeds, one test case each.

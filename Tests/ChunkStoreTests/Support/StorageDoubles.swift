@@ -42,7 +42,7 @@ final class RecordingStorage: PassingStorage {
 
   var ranges: [Range<Int>] { read.withLock { $0 } }
 
-  /// What was made durable.
+  /// The kinds that were made durable.
   var settledKinds: [ObjectName.Kind] { settled.withLock { $0 } }
 
   func forget() { read.withLock { $0 = [] } }

@@ -34,7 +34,7 @@ import Testing
     return found
   }
 
-  /// What a comparison item by item finds.
+  /// The differences that a comparison item by item finds.
   private func expected(_ old: [Item], _ new: [Item]) -> [String] {
     let before = Dictionary(uniqueKeysWithValues: old.map { ($0.path, $0) })
     let after = Dictionary(uniqueKeysWithValues: new.map { ($0.path, $0) })

@@ -301,13 +301,13 @@ import Testing
     }
   }
 
-  /// What a walk has to meet, and where: items, and stretches of lost ones.
+  /// The elements that a walk has to meet, and where: items, and stretches of lost ones.
   private enum Met: Equatable {
     case item(Item)
     case lost(ArchivePath?, ArchivePath?, UInt64)
   }
 
-  /// What is beneath a node, if those that are lost are passed over.
+  /// The elements beneath a node, if those that are lost are passed over.
   private func walk(
     _ child: TreeNode.ItemChild, isRoot: Bool = false, end: ArchivePath? = nil
   ) throws -> [Met] {
@@ -384,7 +384,7 @@ import Testing
     while try take({ try cursor.nextItems() }) {}
     #expect(met == expected)
 
-    // Whoever skips ahead meets all that can be read from there on, and hears of what cannot.
+    // A reader that skips ahead meets all that can be read from there on, and hears of what cannot.
     for _ in 0..<20 {
       let target = items[random.int(0...(items.count - 1))].path
       met = []
@@ -482,7 +482,7 @@ import Testing
     set(1, .items([try item("a"), try item("d")]))
     set(2, .items([try item("c")]))
     #expect(try readAll() == ["a…c: 1", "c"])
-    // The same two levels up, and by a node that only promises it.
+    // The damage two levels up, and by a node that only promises it.
     set(0, .itemNodes([try child("a", 3, count: 2), try child("c", 2)], level: 2))
     set(3, .itemNodes([try child("a", 1), try child("b", 4)], level: 1))
     set(1, .items([try item("a")]))

@@ -71,7 +71,7 @@ import Testing
     plaintext.zeros(size - overhead - plaintext.count)
     let sealed = try seal(plaintext.bytes, header: header, role: Role(type), ring)
     #expect(header.encoded + sealed == bytes)
-    // What we seal ourselves differs in the salt alone.
+    // An object that we seal ourselves differs in the salt alone.
     let ours = try SealedObject.seal(body, as: type, keys: ring, extension: header.extension)
     #expect(ours.count == bytes.count)
     return body

@@ -9,7 +9,7 @@ import Testing
       let raw = try one.bytes("raw")
       let bytes = try one.bytes("bytes")
       #expect(try unpacked(bytes) == raw, "\(one)")
-      // What the libraries make of it may change; the codec and the length before it do not.
+      // The packed bytes of a library may change; the codec and the length before them do not.
       let choice: Compression =
         switch bytes[0] {
         case Codec.lz4.rawValue: .init(.lz4)

@@ -28,7 +28,7 @@ import Testing
     ("list --show-version --show-rc --log-json r", "list --log-json r"),
     ("key --info export r f", "key export --info r f"),
     ("--remote-path borg1 list r", "list --remote-path=borg1 r"),
-    // What stands in no table is handed on.
+    // An option that stands in no table is handed on.
     ("list --as-of -x r", "list --as-of=-x r"), ("list --unknown r", "list --unknown r"),
     ("list -Z r", "list -Z r"), ("help patterns", "help patterns"), ("list -h", "list --help"),
     ("--version", "--version"), ("-V", "--version"), ("", ""),

@@ -11,7 +11,7 @@ import Testing
     return String(decoding: try template.filled { values[$0] ?? .text([]) }, as: UTF8.self)
   }
 
-  // What Python 3 makes of the same.
+  // The results of Python 3 for these formats.
   @Test(arguments: [
     ("{a}", "abc"), ("{a:6}|", "abc   |"), ("{a:>6}", "   abc"), ("{a:^6}|", " abc  |"),
     ("{a:*^7}", "**abc**"), ("{a:.2}", "ab"), ("{a:5.1}|", "a    |"), ("{a:s}", "abc"),

@@ -25,7 +25,7 @@ import Testing
 
   // MARK: The owner
 
-  /// What an owner does loses nothing of what is kept.
+  /// The actions of an owner lose nothing of what is kept.
   ///
   /// It is done at once, when a week has passed and leases are those of nobody, and with all leases
   /// broken. Where `mayStop` says so, pruning and compaction may refuse to go on.
@@ -135,7 +135,7 @@ import Testing
       }
     }
     try forgeIndex(forged)
-    // That two index objects contradict each other may be noticed.
+    // A contradiction between two index objects may be noticed.
     try expectNothingLost("change \(change)", mayStop: true)
   }
 
@@ -194,7 +194,7 @@ import Testing
       let bytes = AppendedHistory.bytes(size, &random)
       #expect(try !client.upload(bytes, as: try HostileClient.name(of: bytes, kind)))
     }
-    // What is true of most of it, and not of the rest.
+    // An object that is like most of them in one thing, and not in the rest.
     let other = try client.sealed([1, 2, 3], as: .lease)
     var honest = kind == .lease ? [other] : []
     if kind != .lease {

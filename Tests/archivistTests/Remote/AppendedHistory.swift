@@ -91,7 +91,7 @@ struct AppendedHistory {
     }
   }
 
-  /// What rules keep, whatever else there is.
+  /// The archives that rules keep, whatever else there is.
   func kept(_ rules: KeepRules, among archives: [Archive], in repository: Repository) throws
     -> PrunePlan<Archive>
   {

@@ -461,7 +461,7 @@ private struct Dice: RandomNumberGenerator {
       }
     }
     for round in 0..<8 {
-      // What is in the way, such as a full directory, may fail; nothing may go elsewhere.
+      // An obstacle, such as a full directory, may make it fail; nothing may go elsewhere.
       do { try attack.extract(archive, continues: round % 2 == 1) } catch is SystemError {}
     }
     isOver.isSet.store(true, ordering: .relaxed)

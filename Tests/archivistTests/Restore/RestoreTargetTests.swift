@@ -61,7 +61,7 @@ extension RestoreTarget {
     return text(try file.read(1 << 20, at: 0))
   }
 
-  /// What lies outside of the target is as it was.
+  /// The files outside of the target are as they were.
   private func expectOutsideUntouched() throws {
     try directory.shell(
       """
@@ -306,7 +306,7 @@ extension RestoreTarget {
     try directory.shell("getfacl -p t/f | grep -q 'user:99:rwx.*#effective:---'")
     #expect(try made.finish(file, size: 0) == [])
     try directory.shell("test -z \"$(getfacl -ps t/f)\"")
-    // What nobody knows the mode of, too.
+    // A directory that nobody knows the mode of, too.
     file.path = try ArchivePath(bytes("x/y/f"))
     try target.restoring(file)
     try directory.shell(

@@ -3,7 +3,7 @@ import Testing
 
 @testable import archivist
 
-/// What somebody who may only add archives can make `prune` remove, and what not.
+/// The archives that somebody who may only add some can make `prune` remove, and the others.
 ///
 /// Times are those of a storage with a clock of its own: the moment at which somebody begins to add
 /// archives with any time, as any copy, is in the middle of a history.
@@ -54,7 +54,7 @@ import Testing
       }
     }
     if random.isTrue(30) {
-      // What another repository had, copied at once.
+      // The archives that another repository had, copied at once.
       var stored = first
       for age in stride(from: random.number(5...300), to: 0, by: -1) where random.isTrue(80) {
         add(first - age * day + random.number(0...day - 1), stored, isCopy: random.isTrue(70))

@@ -97,7 +97,7 @@ import Testing
       found.groups.map { $0.decisions.map(\.archive.id) }
         == [["db-2", "db-1"], ["web-9", "web-8"], ["web-db-3"]])
     #expect(found.kept.map(\.id) == ["db-2", "web-9", "web-db-3"])
-    // What others have changes nothing.
+    // Archives of others change nothing.
     let alone = PrunePlan(
       archives: archives.filter { $0.id.hasPrefix("db") }, rules: KeepRules(counts: [.daily: 1]),
       now: Timestamp(seconds: 0), zone: .utc)
@@ -230,7 +230,7 @@ import Testing
   }
 }
 
-/// What borg answered to `prune --dry-run --list`.
+/// An answer of borg's to `prune --dry-run --list`.
 private struct BorgCase {
   var number = ""
   var zone = ""

@@ -120,7 +120,7 @@ import Testing
     _ = try memory.adopt(other, isOnly: false)
     #expect(try memory.verify(other) == nil)
     #expect(try memory.verify(try install(bundle)) == nil)
-    // The same id, other keys.
+    // An equal id, and other keys.
     var forged = try KeyBundle.random(suite: .aes256GCM)
     forged.repositoryID = bundle.repositoryID
     let found = try install(forged)

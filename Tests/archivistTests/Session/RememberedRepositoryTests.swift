@@ -6,7 +6,8 @@ import Testing
 @Suite struct RememberedRepositoryTests {
   private var known = RememberedRepository()
 
-  /// What a place holds: everything that is missing there was taken away, or never was there.
+  /// Recognizes the content of a place: everything that is missing there was taken away, or never
+  /// was there.
   private func recognize(
     at place: String, having archives: String, removed: Set<String> = []
   ) -> RememberedRepository.Recognition {

@@ -20,7 +20,7 @@ final class Pipe {
     writer = -1
   }
 
-  /// What was written, after the writing end was closed.
+  /// The written text, after the writing end was closed.
   func text() -> String {
     closeWriter()
     var bytes: [UInt8] = []

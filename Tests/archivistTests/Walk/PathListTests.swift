@@ -5,7 +5,7 @@ import Testing
 @testable import archivist
 
 @Suite struct `A list of paths` {
-  /// What comes out of a list, read through a pipe.
+  /// The paths that come out of a list, read through a pipe.
   private func sorted(
     _ text: String, delimiter: String = "\n", memory: Int = 32 << 20
   ) throws -> (paths: [String], locations: [String], conflicts: [String], unusable: Int) {

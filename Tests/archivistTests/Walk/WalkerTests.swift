@@ -5,7 +5,7 @@ import Testing
 
 @testable import archivist
 
-/// What a walk saw.
+/// The entries that a walk saw.
 private struct Seen {
   var entries: [WalkEntry] = []
   var links: [Int] = []

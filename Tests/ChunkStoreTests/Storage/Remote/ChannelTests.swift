@@ -22,7 +22,7 @@ import Testing
     hearer = Channel(input: there.reading, output: back.writing, patience: 5)
   }
 
-  /// What is heard while `speak` speaks, and then falls silent.
+  /// The bytes heard while `speak` speaks, and then falls silent.
   private func hear(_ speak: @escaping @Sendable (Channel) throws -> Void) throws -> [Frame] {
     let group = ThreadGroup()
     group.start("speaker") { [speaker] in

@@ -33,7 +33,7 @@ import Testing
     #expect(throws: StorageError.self) { try other.storage() }
     #expect(throws: StorageError.self) { try other.storage(making: .repository) }
     let storage = try other.storage(making: .repositoryAndParents)
-    // What was begun is gone on with, until there is a repository.
+    // The making that was begun is gone on with, until there is a repository.
     _ = try other.storage(making: .repository)
     try storage.put(.config(1), [1])
     #expect(throws: StorageError.repositoryExists(path)) {
@@ -356,7 +356,7 @@ import Testing
     server.cut()
     try upload.commit(as: name)
     #expect(try local.get(name, range: nil) == bytes)
-    // What the lost connections had begun is gone.
+    // The uploads that the lost connections had begun are gone.
     #expect(try server.eventually { try directory.names(in: "repository/tmp").isEmpty })
   }
 

@@ -42,7 +42,7 @@ import Testing
     return true
   }
 
-  /// What everything in the repository takes.
+  /// The size of everything in the repository.
   private var used: Int { get throws { try QuotaMeter([path], quota: 0).usage() } }
 
   private func named(_ kind: ObjectName.Kind, _ bytes: [UInt8]) throws -> ObjectName {
@@ -185,7 +185,7 @@ import Testing
       try storage.list(.archive)
     }
     for policy in [ServePolicy(isAppendOnly: true), ServePolicy(isReadOnly: true)] {
-      // Whoever may only add must not hide from the owner that something is gone.
+      // A client that may only add must not hide from the owner that something is gone.
       #expect(try attacker(policy).ask(.makeMissingDirectories).isRefusal)
     }
     #expect(try LocalFile.status("\(path)/archives") == nil)

@@ -4,7 +4,7 @@ import Glibc
 @testable import ChunkStore
 
 extension Target {
-  /// What is not one structure: packed blocks, files of the local cache.
+  /// Inputs that are not one structure: packed blocks, files of the local cache.
   static let files: [Target] = [
     Target("block") {
       let texts: [[UInt8]] = [

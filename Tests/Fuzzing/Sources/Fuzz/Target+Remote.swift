@@ -5,7 +5,7 @@ import Crypto
 extension Target {
   private static let name = ObjectName.object(.segment, Digest256(bigEndianWords: 1, 2, 3, 4))
 
-  /// What the two sides of `archivist serve` hear from each other.
+  /// The messages of the two sides of `archivist serve`.
   static let remote: [Target] = [
     Target(
       "serverFrames",

@@ -7,7 +7,7 @@ import Glibc
 extension Target {
   private static let now = Timestamp(seconds: 1_795_000_000, nanoseconds: 5)
 
-  /// What people type, and what stands in files of theirs.
+  /// Texts that people type, and the texts of files of theirs.
   static let texts: [Target] = [
     // A style, a pattern, and behind a zero the path.
     Target(
@@ -120,7 +120,7 @@ extension Target {
       precondition(
         shown.allSatisfy { $0 >= 0x20 && $0 != 0x7f }, "a control character reaches the terminal")
       _ = NameText.replacingInvalid(shown)
-      // What is quoted for a shell is one word again.
+      // A word that is quoted for a shell is one word again.
       if !bytes.contains(0) {
         let words = try? ShellWords.split(NameText.shellQuoted(bytes))
         _ = words
