@@ -30,7 +30,7 @@ PHRASES = [phrase.replace("_", " ") for phrase in """
     more_are_too_many
     are_gone,_nobody_with_the_key
     something_else_than_`archivist_serve`
-    is_not_an_empty_
+    is_not_an_empty_directory
     what_ssh_says_above
     is_taken_for_hostile
     where_their_content_says_so

@@ -71,9 +71,9 @@ says 'ssh://'
 
 say 'what keeps a server from starting is explained'
 status 2 archivist list --remote-path /no/such/program "$url"
-says 'could not be started'
+says 'could not start archivist'
 status 2 archivist list --rsh 'ssh -o BatchMode=yes -o ConnectTimeout=2 -p 1' "ssh://127.0.0.1/repo"
-says 'could not be started'
+says 'could not start archivist'
 status 2 archivist list --rsh /no/such/rsh "$url"
 says 'could not be started'
 printf '#!/bin/sh\necho "Welcome to my host!"\nexec %q "$@"\n' "$work/bin/archivist" >bin/noisy

@@ -57,7 +57,9 @@ struct Prune: ParsableCommand {
     let plan = try rules.plan(for: checkpoints.others, in: repository, keepsNewest: !allowNone)
     say(plan, archives, session)
     let description = try ArchiveJSON.repository(repository)
-    if list, !json {
+    if list, !json, session.output.isTerminal, session.style == .native {
+      try show(plan, of: all, session)
+    } else if list, !json {
       var number = 0
       for group in plan.groups {
         if plan.groups.count > 1, session.style == .native {
@@ -120,6 +122,42 @@ struct Prune: ParsableCommand {
         session.report.notice(
           "No rule keeps any archive\(whose): the newest one, \(name: decision.archive.name), is "
             + "kept all the same (--allow-none: it goes, too)")
+      }
+    }
+  }
+
+  private func verb(_ decision: PrunePlan<Archive>.Decision) -> String {
+    if let reason = decision.reason { return "keep: \(reason)" }
+    return dryRun ? "would delete" : "delete"
+  }
+
+  private func padded(_ text: String, _ width: Int) -> [UInt8] {
+    Array((text + String(repeating: " ", count: max(0, width - text.utf8.count) + 2)).utf8)
+  }
+
+  /// Shows the plan to a person at a terminal: what happens to each archive, and what `list` shows
+  /// of it.
+  private func show(
+    _ plan: PrunePlan<Archive>, of all: [Archive], _ session: Session
+  ) throws {
+    var decisions: [PrunePlan<Archive>.Decision] = []
+    for group in plan.groups { decisions += group.decisions }
+    var width = 0
+    for decision in decisions { width = max(width, verb(decision).utf8.count) }
+    let table = ArchiveTable(
+      decisions.map { $0.archive.id }, ids: all.map { $0.id },
+      width: session.output.width - width - 2)
+    if !decisions.isEmpty {
+      let heading: [UInt8] = padded("", width) + table.heading
+      try session.output.write(heading)
+    }
+    for group in plan.groups {
+      if plan.groups.count > 1 {
+        try session.output.write("\(group.identity.heading):\n" as Message)
+      }
+      for decision in group.decisions {
+        let line: [UInt8] = padded(verb(decision), width) + table.line(decision.archive.id)
+        try session.output.write(line)
       }
     }
   }

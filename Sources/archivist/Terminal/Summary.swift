@@ -86,8 +86,8 @@ enum Summary {
   private static func created(_ archive: Archive, warnings: Int) -> Message {
     let figures = archive.manifest.statistics
     return "Created archive \(name: Array(archive.name.utf8)): "
-      + "\(HumanText.count(figures.files, "file")), \(HumanText.size(figures.originalSize)), of that "
-      + "\(HumanText.size(figures.newSize)) new, stored as \(HumanText.size(figures.storedSize))"
+      + "\(HumanText.count(figures.files, "file")), \(HumanText.size(figures.originalSize)); "
+      + "\(HumanText.size(figures.newSize)) new, \(HumanText.size(figures.storedSize)) stored"
       + "\(Self.warnings(warnings))."
   }
 
