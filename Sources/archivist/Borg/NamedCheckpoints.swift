@@ -1,6 +1,6 @@
 import ChunkStore
 
-/// What borg's `prune` makes of archives with names of checkpoints: no rule is for them.
+/// The archives with names of checkpoints in borg's `prune`: no rule is for them.
 ///
 /// The newest one stays as long as there is no later archive; in archivist's own style such a name is
 /// one like others.

@@ -3,7 +3,7 @@ import ChunkStore
 
 /// The order of differences, by one or more of their properties.
 struct DifferenceOrder: Sendable {
-  /// What there is to sort by.
+  /// The keys to sort by.
   enum Key: String, CaseIterable, Sendable {
     case path
     case sizeAdded = "size_added"

@@ -8,7 +8,7 @@ struct ItemContents {
   private let digests: [(name: String, digest: MessageDigest)]
   private let reader: ContentReader
   private let hash: Bool
-  /// What several items refer to, if that is asked for.
+  /// The chunks that several items refer to, if they are asked for.
   private let shared: SharedChunks?
 
   /// Reads contents for these digests; without any, no content is read.
@@ -82,14 +82,14 @@ struct ItemContents {
     }
   }
 
-  /// What a file's content has to itself: no other item of any archive refers to these chunks.
+  /// The chunks that a file's content has to itself: no other item of any archive refers to them.
   struct Own {
     var chunks: UInt64 = 0
     var size: UInt64 = 0
     var compressedSize: UInt64 = 0
   }
 
-  /// What a file's content has to itself; nothing if that was not asked for.
+  /// The chunks that a file's content has to itself; nothing if they were not asked for.
   func own(of item: Item) throws -> Own {
     var own = Own()
     guard let content = item.content, let shared else { return own }

@@ -16,7 +16,7 @@ final class ExistingFile: Sendable {
   private let context: RestoreContext
   private let directory: DirectoryHandle
   private let name: FileName
-  /// What it shares with its other names in the archive, if it has some there.
+  /// The content it shares with its other names in the archive, if it has some there.
   private let linked: LinkedContent?
   private let parent: UnfinishedDirectory?
   /// Whether its directory knows that nothing more comes.

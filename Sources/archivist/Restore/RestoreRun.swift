@@ -113,7 +113,7 @@ final class RestoreRun: Sendable {
         failure = failure ?? error
       }
     } else {
-      // Whoever works with these directories has them back, whatever is not in them yet.
+      // Users of these directories have them back, whatever is not in them yet.
       target.finish { _ in }
     }
     target.finishLinks(report: said.problem)

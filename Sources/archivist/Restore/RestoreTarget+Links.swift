@@ -83,7 +83,7 @@ extension RestoreTarget {
     return try result.get()
   }
 
-  /// What became of the attempt to make one more name.
+  /// The outcome of the attempt to make one more name.
   enum Linking {
     case done
     /// A regular file has the name, and the content that is to replace it is not complete.

@@ -45,7 +45,7 @@ final class ServedRepository: Sendable {
       }
       storage = try Self.adding(LocalStorage.emptySize, to: quotas) { () throws(StorageError) in
         if makesParents { try LocalFile.makePrivateDirectories("\(path)/..") }
-        // What the client asks for does not count: it may only restrict itself.
+        // A client's own restrictions do not count: it may only restrict itself.
         return try LocalStorage.create(path: path, mode: policies.first?.mode)
       }
     } else {
