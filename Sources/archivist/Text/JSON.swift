@@ -1,7 +1,7 @@
 import Synchronization
 
 /// A JSON value, whose objects keep the order of their members.
-enum JSON {
+enum JSON: Sendable {
   case null
   case bool(Bool)
   case integer(Int64)
