@@ -150,7 +150,7 @@ def main():
         print(
             f"  borg's own tests: {count('passes')} pass, {count('fails')} fail as listed, "
             f"{count('skipped')} are skipped")
-        if not count("passes"):
+        if not count("passes") and (not words or words is QUICK):
             wrong.append("none passes")
         if wrong:
             print((work / "log").read_text()[-20000:])
