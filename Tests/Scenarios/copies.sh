@@ -126,7 +126,7 @@ for place in repo copy; do
   status 1 archivist list "$place"
   status 1 archivist check "$place"
   status 0 archivist extract --dry-run "$place::@now"
-  says 'is not here but in'
+  says 'This client made it in .*/'
   for command in "prune --keep-last 9" "compact" "delete -a both"; do
     status 2 archivist $command "$place"
   done
@@ -199,7 +199,7 @@ cp -a repo copy
 change && status 0 archivist create "${remote[@]}" "$there::in-copy" data
 says "this client knows this repository from $here"
 change && status 1 archivist create "${remote[@]}" "$here::in-repo" data
-says "not here but in $there" "archivist adopt $here"
+says "This client made it in $there" "archivist adopt $here"
 status 2 archivist prune "${remote[@]}" --keep-last 9 "$here"
 status 0 archivist adopt "${remote[@]}" "$here"
 for place in "$here" "$there"; do

@@ -421,9 +421,12 @@ extension Repository {
     guard !archives.isEmpty else { return }
     meter.begin(.deletingArchives, total: UInt64(archives.count))
     let names = try labels(.archiveName, problem: { _, _ in })
-    for start in stride(from: 0, to: archives.count, by: Removal.most) {
-      let part = archives[start..<min(start + Removal.most, archives.count)]
-      let removal = Removal(archives: part.map(\.id), time: machine.now())
+    // Each may stand for another one.
+    let most = Removal.most / 2
+    for start in stride(from: 0, to: archives.count, by: most) {
+      let part = archives[start..<min(start + most, archives.count)]
+      let recorded = try part.map(\.id) + originals(of: part)
+      let removal = Removal(archives: recorded, time: machine.now())
       do {
         try publish(try removal.signed(by: keys.authority), as: .removal, in: .removal)
       } catch StorageError.noSpace {
@@ -443,6 +446,15 @@ extension Repository {
     }
     // Reported as deleted, they must not come back after a power cut.
     try storage.settle([.archive])
+  }
+
+  /// The archives of this repository, in another copy of it, that some stand for here: who has made
+  /// those must not miss them any more.
+  private func originals(of archives: some Sequence<Archive>) throws -> [Digest256] {
+    let originals = archives.compactMap(\.manifest.origin).filter { $0.repository == id }
+    guard !originals.isEmpty else { return [] }
+    // One that is here as well is deleted by itself, or stays.
+    return Set(originals.map(\.archive)).subtracting(try storage.list(.archive).map(\.id)).sorted()
   }
 }
 

@@ -32,18 +32,41 @@ struct Adopt: ParsableCommand {
     let session = Session(global)
     let path = try session.repositoryLocation(location).path
     let repository = try session.open(path, adopts: true)
-    let (present, missing) = try ClientMemory(session).adopt(repository, isOnly: only)
+    let adoption = try adopt(repository, session)
     let sealed = repository.suite.encrypts ? "" : ", which is not encrypted"
     var text =
       "\(path): accepted as repository \(repository.id.hex.prefix(12))\(sealed), with "
-      + "\(HumanText.count(present, "archive")) of this client"
-    if missing > 0 {
-      let others = HumanText.count(missing, "archive")
+      + "\(HumanText.count(adoption.present, "archive")) of this client"
+    if adoption.missing > 0 {
+      let others = HumanText.count(adoption.missing, "archive")
       text +=
         only
         ? "; \(others) need not be there any more" : "; \(others) only in another copy"
     }
+    if adoption.turns > 0 {
+      text +=
+        adoption.turns == 1
+        ? ". It takes turns with the copy that was here before; `--only` forgets that one"
+        : ". It takes turns with \(adoption.turns) copies that were here before; `--only` forgets those"
+    }
     try session.output.write("\(line: text).\n" as Message)
+    for path in adoption.forgotten {
+      session.report.notice(
+        "\(path): this is one of more than \(RememberedRepository.copyLimit) copies, and was not written to "
+          + "for the longest time: what has to be there is not remembered any more")
+    }
     try session.output.finish()
+  }
+
+  private func adopt(
+    _ repository: Repository, _ session: Session
+  ) throws -> RememberedRepository.Adoption {
+    do {
+      return try ClientMemory(session).adopt(repository, isOnly: only)
+    } catch let error as SystemError {
+      throw CommandFailure(
+        "\(name: error.path): \(error.reason) (\(error.operation)): what this client remembers of "
+          + "repositories cannot be changed. ARCHIVIST_CONFIG_DIR names another directory")
+    }
   }
 }

@@ -163,6 +163,13 @@ extension Session {
     let progress = Progress.begin(self, meter)
     defer { progress?.finish() }
     try repository.delete(archives, meter: meter)
+    do {
+      try ClientMemory(self).forget(archives, in: repository)
+    } catch let error as SystemError {
+      report.caution(
+        "\(name: error.path): \(error.reason) (\(error.operation)): this client cannot note what was "
+          + "deleted, and may miss it in other copies of the repository")
+    }
   }
 }
 

@@ -18,7 +18,7 @@ extension ClientMemory {
       var archives: [String]
       /// Records of removals, which may say that the archives were deleted.
       var unreadable: [Corruption]
-      /// Where all of them were made, if that is another place.
+      /// Where the first of them was made, if none was made in this place.
       var elsewhere: String?
     }
 
@@ -52,7 +52,7 @@ extension ClientMemory {
       }
     }
 
-    fileprivate static func adopt(_ location: String) -> String {
+    private static func adopt(_ location: String) -> String {
       "`archivist adopt \(location)` accepts it"
     }
   }
@@ -70,15 +70,15 @@ extension ClientMemory.Mismatch.Vanished: CustomStringConvertible {
         + "known, because these records cannot be read:"
         + unreadable.prefix(20).map { "\n  \($0)" }.joined()
     }
+    let missing = "\(location): \(these) missing without a deletion record: \(some)."
     if let elsewhere {
-      return "\(location): \(these) not here but in \(elsewhere), without a deletion record: "
-        + "\(some). If these are two copies of one repository, they were written to apart from each other: "
-        + "`archivist adopt \(location)` keeps them apart, and `archivist copy \(elsewhere) "
-        + "\(location)` brings what is missing. If not, somebody removed \(them)"
+      return "\(missing) This client made \(them) in \(elsewhere). If that is another copy of this "
+        + "repository, the two were written to apart from each other: `archivist adopt \(location)` keeps "
+        + "them apart, and `archivist copy \(elsewhere) \(location)` brings what is missing and is still "
+        + "there. If not, somebody removed \(them)"
     }
-    return "\(location): \(these) missing without a deletion record: \(some). Somebody removed "
-      + "\(them), or put another copy of the repository, perhaps an older one, in its place. If you did "
-      + "that, "
-      + ClientMemory.Mismatch.adopt(location)
+    return "\(missing) Somebody removed \(them), or put another copy of the repository, perhaps an "
+      + "older one, in its place. If you did that, `archivist adopt \(location)` keeps it apart from the one that "
+      + "was here, and `archivist copy OTHER \(location)` brings what is missing from where that one is now"
   }
 }

@@ -138,25 +138,46 @@ struct ClientMemory {
   /// - Parameters:
   ///   - repository: The repository, opened.
   ///   - isOnly: Whether what was in the place before, and other copies, are no more.
-  /// - Returns: The archives that this client has made in it so far, and those that are not there.
+  /// - Returns: What there is to say about it.
   /// - Throws: `SystemError`, and errors of the storage.
-  func adopt(_ repository: Repository, isOnly: Bool) throws -> (present: Int, missing: Int) {
+  func adopt(_ repository: Repository, isOnly: Bool) throws -> RememberedRepository.Adoption {
     let id = repository.id.hex
     let place = try Place(repository.location)
-    let (_, found) = try recognition(of: repository, at: place)
-    try update(id) { known in
-      known.suite = repository.suite.rawValue
-      known.authority = Self.hex(repository.authority)
-      known.note(place.path, as: place.key)
-      known.seen = place.key
-      known.adopt(
-        at: place.key, found: found, generation: repository.generation, isOnly: isOnly)
+    var adoption: RememberedRepository.Adoption?
+    while true {
+      let expected = try load(id)
+      let absent = try repository.absent(Set(expected.copies.flatMap(\.made).map(\.id)))
+      let found = expected.recognize(
+        at: place.key, vanished: absent.vanished, removed: absent.removed)
+      let mayHaveMoved = hasMoved(found.copy, to: place, expected)
+      try update(id) { known in
+        // A backup may have ended, or another copy been adopted, since we looked.
+        guard known.copies == expected.copies else { return }
+        known.suite = repository.suite.rawValue
+        known.authority = Self.hex(repository.authority)
+        known.note(place.path, as: place.key)
+        known.seen = place.key
+        var done = known.adopt(
+          at: place.key, found: found, absent: absent.vanished.union(absent.removed),
+          generation: repository.generation, isOnly: isOnly, mayHaveMoved: mayHaveMoved)
+        done.forgotten = done.forgotten.compactMap { known.path(of: $0) }
+        adoption = done
+      }
+      guard let adoption else { continue }
+      try put(id, at: place, isOnly: isOnly)
+      return adoption
     }
-    try put(id, at: place, isOnly: isOnly)
-    let absent = Set(found.missing.map(\.id)).union(found.removed)
-    return (
-      found.copy.made.count { !absent.contains($0.id) }, found.missing.count
-    )
+  }
+
+  /// Whether nothing is left of a copy in the places where it was before.
+  private func hasMoved(
+    _ copy: RememberedRepository.Copy, to place: Place, _ known: RememberedRepository
+  ) -> Bool {
+    copy.places.allSatisfy { key in
+      if key == place.key { return true }
+      guard let path = known.path(of: key), !path.hasPrefix("ssh://") else { return false }
+      return !PrivateFile.isThere(Array(path.utf8))
+    }
   }
 
   /// Forgets that a repository was in its place.
@@ -240,12 +261,36 @@ struct ClientMemory {
       // Nobody is surprised when one is gone.
       return try update(repository.id.hex) { $0.add(checkpoint: archive.id.hex) }
     }
-    let found =
+    var found =
       try recognition?.found ?? self.recognition(of: repository, at: place).1
-    try update(repository.id.hex) { known in
-      known.note(place.path, as: place.key)
-      known.add(archive.id.hex, at: place.key, to: found, generation: repository.generation)
+    while true {
+      var isNoted = false
+      try update(repository.id.hex) { known in
+        // Somebody may have adopted a copy since it was recognized.
+        guard known.confirms(found, at: place.key) || known.hasForgotten(found, at: place.key)
+        else { return }
+        known.note(place.path, as: place.key)
+        known.add(archive.id.hex, at: place.key, to: found, generation: repository.generation)
+        isNoted = true
+      }
+      if isNoted { return }
+      found = try self.recognition(of: repository, at: place).1
     }
+  }
+
+  /// Forgets archives that were made in a place and deleted there, if another copy may be in another
+  /// place: that one never had them, and nothing in it says that they were deleted.
+  ///
+  /// - Throws: `SystemError`.
+  func forget(_ deleted: [Archive], in repository: Repository) throws {
+    let place = try Place(repository.location)
+    let ids = Set(deleted.map(\.id.hex))
+    func isShared(_ copy: RememberedRepository.Copy) -> Bool {
+      copy.places.contains { $0 != place.key }
+        && copy.made.contains { $0.place == place.key && ids.contains($0.id) }
+    }
+    guard try load(repository.id.hex).copies.contains(where: isShared) else { return }
+    try update(repository.id.hex) { $0.forget(ids, at: place.key) }
   }
 
   /// The ids of archives that this client has made.
@@ -283,7 +328,7 @@ struct ClientMemory {
     try PrivateFile.update(repositoryFile(id)) { old in
       var known = old.map(RememberedRepository.init(decoding:)) ?? RememberedRepository()
       change(&known)
-      return known.encoded
+      return known.encoded == old ? nil : known.encoded
     }
   }
 

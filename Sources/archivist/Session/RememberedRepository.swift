@@ -6,9 +6,11 @@
 ///
 ///     suite N          seen KEY          generation N          copy NUMBER
 ///     authority HEX    place KEY PATH    at KEY                generation N
-///                      checkpoint ID     made ID KEY LACKED    …
+///                      checkpoint ID     adopted KEY           …
+///                                        made ID KEY LACKED
 ///
-/// What stands before the first `copy` is of copy 0. `KEY` stands for a place.
+/// Lines before the first `copy` are of copy 0. `KEY` stands for a place. The copy that was made use of
+/// last stands last; numbers are not used again.
 struct RememberedRepository: Equatable {
   /// One of the copies.
   struct Copy: Equatable {
@@ -17,6 +19,8 @@ struct RememberedRepository: Equatable {
     var generation: UInt32 = 0
     /// Where archives were made in it, or where it was adopted.
     var places: [String] = []
+    /// The place where it was adopted; `nil` if it is the first one.
+    var adopted: String?
     /// The archives that have to be there, the newest last.
     var made: [Made] = []
   }
@@ -40,9 +44,8 @@ struct RememberedRepository: Equatable {
   var copies = [Copy()]
 
   /// Archives that are remembered for each copy.
-  private static let madeLimit = 1000
+  static let madeLimit = 1000
   private static let checkpointLimit = 20
-  private static let copyLimit = 16
   private static let placeLimit = 32
 
   static func == (a: RememberedRepository, b: RememberedRepository) -> Bool {
@@ -53,9 +56,24 @@ struct RememberedRepository: Equatable {
   func path(of place: String?) -> String? { paths.last { $0.key == place }?.path }
 
   /// The copies that may be in a place: those that have been there, or else all of them.
+  ///
+  /// One that nothing has to be in would be found anywhere: it is, if there is no other one.
   func candidates(at place: String) -> [Copy] {
     let known = copies.filter { $0.places.contains(place) }
-    return known.isEmpty ? copies : known
+    if !known.isEmpty { return known }
+    let others = copies.filter { !$0.made.isEmpty }
+    return others.isEmpty ? copies : others
+  }
+
+  /// Whether what was found to be in a place may still be that: nobody has adopted anything, or
+  /// forgotten it, meanwhile.
+  func confirms(_ found: Recognition, at place: String) -> Bool {
+    Set(candidates(at: place).map(\.number)) == found.candidates
+  }
+
+  /// Whether somebody has forgotten what was found to be in a place, and no other copy has been there.
+  func hasForgotten(_ found: Recognition, at place: String) -> Bool {
+    copies.allSatisfy { $0.number != found.copy.number && !$0.places.contains(place) }
   }
 
   // MARK: Which copy it is
@@ -63,6 +81,8 @@ struct RememberedRepository: Equatable {
   /// Which of the copies a repository is, and what it lacks of that.
   struct Recognition {
     var copy = Copy()
+    /// The numbers of all copies that it could have been.
+    var candidates: Set<Int> = [0]
     /// The archives that have to be there, and are not.
     var missing: [Made] = []
     /// The archives that an owner has removed.
@@ -73,9 +93,10 @@ struct RememberedRepository: Equatable {
   ///
   /// Of several, the one that says most of what has to be there.
   func recognize(at place: String, vanished: Set<String>, removed: Set<String>) -> Recognition {
-    var found = Recognition(removed: removed)
+    let candidates = candidates(at: place)
+    var found = Recognition(candidates: Set(candidates.map(\.number)), removed: removed)
     var best: (missing: Int, made: Int)?
-    for copy in candidates(at: place) {
+    for copy in candidates {
       let missing = copy.made.filter { vanished.contains($0.id) }
       let rank = (missing: missing.count, made: copy.made.count { !removed.contains($0.id) })
       if let best, (best.missing, -best.made) < (rank.missing, -rank.made) { continue }
@@ -99,77 +120,36 @@ struct RememberedRepository: Equatable {
   mutating func add(
     _ archive: String, at place: String, to found: Recognition, generation: UInt32
   ) {
-    let index = copies.firstIndex { $0.number == found.copy.number } ?? copies.count - 1
-    guard copies.indices.contains(index) else { return }
-    copies[index].generation = max(copies[index].generation, generation)
-    copies[index].made.removeAll { found.removed.contains($0.id) }
+    var copy = found.copy
+    if let index = copies.firstIndex(where: { $0.number == copy.number }) {
+      copy = copies.remove(at: index)
+    } else {
+      // Forgotten while the archive was made: what is in other places is another one by now.
+      let missing = Set(found.missing.map(\.id))
+      copy.made.removeAll { missing.contains($0.id) }
+      copy.places = []
+    }
+    copy.generation = max(copy.generation, generation)
+    copy.made.removeAll { found.removed.contains($0.id) }
     let made = Made(id: archive, place: place, lacks: found.missing.first?.id)
-    copies[index].made = (copies[index].made + [made]).suffix(Self.madeLimit)
-    if !copies[index].places.contains(place) {
-      copies[index].places = (copies[index].places + [place]).suffix(Self.placeLimit)
+    copy.made = (copy.made + [made]).suffix(Self.madeLimit)
+    if !copy.places.contains(place) {
+      copy.places = (copy.places + [place]).suffix(Self.placeLimit)
+    }
+    copies.append(copy)
+  }
+
+  /// Forgets archives that were made in a place, and were deleted there.
+  ///
+  /// What was made elsewhere may still have to be there: the copies may have parted since.
+  mutating func forget(_ deleted: Set<String>, at place: String) {
+    for index in copies.indices where copies[index].places.contains(where: { $0 != place }) {
+      copies[index].made.removeAll { $0.place == place && deleted.contains($0.id) }
     }
   }
 
   mutating func add(checkpoint: String) {
     checkpoints = (checkpoints + [checkpoint]).suffix(Self.checkpointLimit)
-  }
-
-  /// Takes what is in a place for a copy of its own from now on.
-  ///
-  /// - Parameters:
-  ///   - place: Where it is.
-  ///   - found: What it was taken for so far.
-  ///   - generation: The number of its newest configuration.
-  ///   - isOnly: Whether the other copies are no more.
-  mutating func adopt(
-    at place: String, found: Recognition, generation: UInt32, isOnly: Bool
-  ) {
-    let index = copies.firstIndex { $0.number == found.copy.number }
-    if let index, found.missing.isEmpty, copies[index].places == [place], !isOnly {
-      // It is one of its own already.
-      copies[index].generation = generation
-      return
-    }
-    let missing = Set(found.missing.map(\.id))
-    var copy = Copy(
-      number: (copies.map(\.number).max() ?? 0) + 1, generation: generation, places: [place])
-    copy.made = found.copy.made.filter {
-      !missing.contains($0.id) && !found.removed.contains($0.id)
-    }
-    if isOnly {
-      copy.number = 0
-      copies = [copy]
-      return
-    }
-    if let index { copies[index] = copies[index].parted(at: place, missing: missing) }
-    copies = copies.filter { !$0.made.isEmpty || !$0.places.isEmpty } + [copy]
-    if copies.count > Self.copyLimit { copies.removeFirst(copies.count - Self.copyLimit) }
-  }
-}
-
-extension RememberedRepository.Copy {
-  /// The rest of a copy when the repository in a place turned out to be another one.
-  ///
-  /// What was made here since the two parted is in the other one alone. They had parted when the
-  /// first of what is missing here was made, or what was missing then; if nothing is missing, after
-  /// the last that was made elsewhere.
-  fileprivate func parted(at place: String, missing: Set<String>) -> Self {
-    let lacking = made.first { missing.contains($0.id) }?.lacks
-    let parting =
-      made.firstIndex { missing.contains($0.id) || $0.id == lacking }
-      ?? made.lastIndex { $0.place != place }.map { $0 + 1 } ?? made.endIndex
-    var rest = self
-    rest.made =
-      made[..<parting]
-      + made[parting...].filter {
-        missing.contains($0.id) || $0.place != place
-      }
-    // Where some of it was made and is not, both take turns perhaps.
-    let takesTurns = made.contains { missing.contains($0.id) && $0.place == place }
-    if !takesTurns, rest.places.contains(where: { $0 != place }) {
-      rest.places.removeAll { $0 == place }
-    }
-    return rest
   }
 }
 
@@ -191,6 +171,7 @@ extension RememberedRepository {
       case "copy": UInt32(words[1]).map { copies.append(Copy(number: Int($0))) }
       case "generation": copies[last].generation = UInt32(words[1]) ?? 0
       case "at": copies[last].places.append(words[1])
+      case "adopted": copies[last].adopted = words[1]
       case "made":
         copies[last].made.append(
           Made(id: words[1], place: words.dropFirst(2).first, lacks: words.dropFirst(3).first))
@@ -217,6 +198,7 @@ extension RememberedRepository {
       if index > 0 || copy.number != 0 { lines.append("copy \(copy.number)") }
       lines.append("generation \(copy.generation)")
       lines += copy.places.map { "at \($0)" }
+      if let adopted = copy.adopted { lines.append("adopted \(adopted)") }
       lines += copy.made.map { made in
         (["made", made.id] + [made.place, made.lacks].compactMap(\.self)).joined(separator: " ")
       }

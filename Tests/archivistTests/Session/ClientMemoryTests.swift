@@ -157,6 +157,65 @@ import Testing
     #expect(problems.isEmpty)
   }
 
+  @Test func `what was brought from another copy, and deleted, is missed by nobody`() throws {
+    let one = try backUp(try open(), "one")
+    try directory.shell("cp -r repo copy")
+    let two = try backUp(try open(), "two")
+    let copy = try open("copy")
+    let copier = try ArchiveCopier(from: try open(), to: copy) { _, error in throw error }
+    let brought = try copier.copy(two)
+    copier.finish()
+    #expect(brought.id != two.id)
+    try copy.delete([brought])
+    #expect(try memory.vanished(from: copy) == nil)
+    #expect(try copy.archives().map(\.id) == [one.id])
+    // It may be brought again, and then it counts.
+    let again = try ArchiveCopier(from: try open(), to: copy) { _, error in throw error }
+    _ = try again.copy(two)
+    again.finish()
+    #expect(try copy.archives().count == 2)
+    #expect(try memory.vanished(from: copy) == nil)
+    #expect(try copy.check(CheckOptions()) { _ in }.problems.isEmpty)
+    // Where the original is, a copy of it is deleted alone.
+    #expect(try memory.vanished(from: try open()) == nil)
+    try directory.shell("cp copy/archives/* repo/archives/")
+    let repository = try open()
+    let double = try #require(
+      try repository.archives().first { $0.manifest.origin?.archive == two.id })
+    try repository.delete([double])
+    #expect(try repository.archives().contains { $0.id == two.id })
+  }
+
+  @Test func `a copy that is adopted while an archive is made in it has that archive`() throws {
+    _ = try backUp(try open(), "one")
+    try directory.shell("cp -r repo copy; cp -r repo other")
+    let copy = try open("copy")
+    let before = try memory.recognize(copy)
+    _ = try memory.adopt(copy, isOnly: false)
+    let made = try backUp(copy, "two", remembers: false)
+    try memory.remember(made, in: copy, as: before)
+    #expect(try memory.vanished(from: try open()) == nil)
+    #expect(try memory.vanished(from: copy) == nil)
+    // Another one is said to be the only one.
+    let first = try memory.recognize(try open())
+    _ = try memory.adopt(try open("other"), isOnly: true)
+    let late = try backUp(try open(), "three", remembers: false)
+    try memory.remember(late, in: try open(), as: first)
+    #expect(try memory.vanished(from: try open("other")) == nil)
+    #expect(try memory.vanished(from: try open()) == nil)
+  }
+
+  @Test func `what was made and deleted in a copy is not missed in the first one`() throws {
+    _ = try backUp(try open(), "one")
+    try directory.shell("cp -r repo copy")
+    let copy = try open("copy")
+    let two = try backUp(copy, "two")
+    try copy.delete([two])
+    #expect(try memory.vanished(from: try open()) != nil)
+    try memory.forget([two], in: copy)
+    #expect(try memory.vanished(from: try open()) == nil)
+  }
+
   @Test func `backups at the same time are all remembered`() throws {
     let repository = try open()
     let archives = try (0..<6).map { try backUp(repository, "\($0)", remembers: false) }
