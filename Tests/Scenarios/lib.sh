@@ -133,3 +133,27 @@ letter() {
       fail "$path is not $wanted:"$'\n'"$(cat "$work/letters")"
   done
 }
+
+# client NAME PACKAGE…: a virtual environment of Python with these packages of PyPI, made once and kept
+# beside the build; its programs are in $client/bin.
+client() {
+  client=$(realpath "$scenarios/../..")/.build/clients/$1
+  mkdir -p "${client%/*}"
+  (
+    flock 9
+    [ ! -e "$client/made" ] || [ "$(cat "$client/made")" != "${*:2}" ] || exit 0
+    rm -rf "$client"
+    /usr/bin/python3 -m venv "$client"
+    "$client/bin/pip" install --quiet --disable-pip-version-check wheel
+    "$client/bin/pip" install --quiet --disable-pip-version-check "${@:2}"
+    echo "${*:2}" >"$client/made"
+  ) 9>"$client.lock" || fail "the packages ${*:2} cannot be installed"
+}
+
+# as_borg: puts archivist in borg's place: the first `borg` on the PATH. CLIENT_BORG names another program,
+# to see whether a scenario is right about borg itself.
+as_borg() {
+  mkdir -p "$work/bin"
+  ln -s "${CLIENT_BORG:-$ARCHIVIST}" "$work/bin/borg"
+  PATH=$work/bin:$PATH
+}
