@@ -40,6 +40,16 @@ test_packages=(
   debootstrap:/usr/sbin/debootstrap
   libacl1-dev:/usr/include/acl/libacl.h
   libxxhash-dev:/usr/include/xxhash.h
+  # For borg's clients: borgmatic's databases and spot check, and Vorta's windows without a screen.
+  postgresql:/usr/bin/pg_lsclusters
+  sqlite3:/usr/bin/sqlite3
+  xxhash:/usr/bin/xxh64sum
+  libegl1:/usr/share/doc/libegl1
+  libgl1:/usr/share/doc/libgl1
+  libxkbcommon0:/usr/share/doc/libxkbcommon0
+  libfontconfig1:/usr/share/doc/libfontconfig1
+  libdbus-1-3:/usr/share/doc/libdbus-1-3
+  libglib2.0-0:/usr/share/doc/libglib2.0-0
 )
 
 # install PACKAGE:FILE…: installs the packages whose file is missing.
