@@ -7,7 +7,7 @@ need_root "a database server is started as its user"
 as_borg
 
 : "${BORGMATIC:=borgmatic==2.* borgmatic==1.9.*}"
-export HOME=$work/user XDG_RUNTIME_DIR=$work/run
+export XDG_RUNTIME_DIR=$work/run
 mkdir -p "$HOME" run
 chmod 755 "$work"
 
@@ -25,6 +25,7 @@ endings+=('as_postgres "$postgres/pg_ctl" -D "$work/cluster" -m immediate stop >
 sql() { psql -qAt -h 127.0.0.1 -p "$database" -U postgres "$@"; }
 
 repository=$work/repo
+export BORG_PASSPHRASE="a passphrase for borgmatic"
 
 configure() {
   cat >config.yaml <<YAML
@@ -152,7 +153,9 @@ try() {
   bm config validate
   local make=(repo-create)
   bm "${make[@]}" --encryption repokey-blake2
-  bm "${make[@]}" --encryption repokey-blake2
+  # A repository that is there already; its mode is what borg would have called it.
+  bm "${make[@]}" --encryption "$("$work/bin/borg" info --json "$repository" |
+    python3 -c 'import json, sys; print(json.load(sys.stdin)["encryption"]["mode"])')"
 
   say "$1: create, with patterns, hooks, pings and dumps"
   timeout 120 "$client/bin/borgmatic" --version >/dev/null

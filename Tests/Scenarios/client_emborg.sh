@@ -3,7 +3,7 @@
 source "$(dirname "$0")/lib.sh"
 as_borg
 client emborg 'emborg==1.*'
-export HOME=$work/user XDG_CONFIG_HOME=$work/config XDG_DATA_HOME=$work/data
+export XDG_CONFIG_HOME=$work/config XDG_DATA_HOME=$work/data
 mkdir -p "$HOME/documents/deep" "$HOME/cache" config/emborg data/emborg store
 seq 100000 >"$HOME/documents/numbers"
 echo one >"$HOME/documents/deep/note"

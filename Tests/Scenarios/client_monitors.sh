@@ -3,7 +3,7 @@
 # exporters ask for and read; and the script for automatic backups of borg's documentation.
 source "$(dirname "$0")/lib.sh"
 as_borg
-export HOME=$work/user
+
 mkdir -p "$HOME" source
 seq 20000 >source/file
 mkfifo source/fifo

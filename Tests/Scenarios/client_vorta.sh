@@ -3,7 +3,7 @@
 source "$(dirname "$0")/lib.sh"
 as_borg
 client vorta 'vorta==0.11.*'
-export HOME=$work/user QT_QPA_PLATFORM=offscreen BORG_BASE_DIR=$work/base
+export QT_QPA_PLATFORM=offscreen BORG_BASE_DIR=$work/base
 mkdir -p "$HOME" source out
 seq 100000 >source/file
 echo secret >source/out.tmp

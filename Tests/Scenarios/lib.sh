@@ -156,4 +156,8 @@ as_borg() {
   mkdir -p "$work/bin"
   ln -s "${CLIENT_BORG:-$ARCHIVIST}" "$work/bin/borg"
   PATH=$work/bin:$PATH
+  # A client says all this in borg's variables.
+  unset ARCHIVIST_PASSPHRASE ARCHIVIST_BASE_DIR
+  export HOME=$work/user
+  mkdir -p "$HOME"
 }
