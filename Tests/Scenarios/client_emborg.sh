@@ -83,7 +83,7 @@ em restore "$HOME/documents/deep/note"
 say "check, prune, compact, delete, breaklock, borg"
 em check --all
 em check --verify-data "$first"
-em prune --include-archive-data 2>said || em prune
+em prune
 em compact
 em breaklock
 em borg -- list --short @repo

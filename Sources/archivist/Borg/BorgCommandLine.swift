@@ -209,17 +209,21 @@ struct BorgCommandLine {
       guard has("--encryption") || has("--help") || has("-h") else {
         throw CommandFailure("init: -e/--encryption is required")
       }
-    case "list", "info":
-      // borg takes what selects archives with an archive as well, and does not look at it.
-      if namesArchive {
-        remove([
-          "--glob-archives", "--prefix", "--sort-by", "--first", "--last", "--consider-checkpoints",
-        ])
-      }
-    case "check": completeCheck()
+    case "list", "info": removeSelectionFromArchive()
+    case "check":
+      removeSelectionFromArchive()
+      completeCheck()
     case "benchmark": dropRepositoryOfBenchmark()
     default: break
     }
+  }
+
+  /// borg takes what selects archives with an archive as well, and does not look at it.
+  private mutating func removeSelectionFromArchive() {
+    guard namesArchive else { return }
+    remove([
+      "--glob-archives", "--prefix", "--sort-by", "--first", "--last", "--consider-checkpoints",
+    ])
   }
 
   /// Whether the first argument is `REPOSITORY::ARCHIVE`.

@@ -124,7 +124,7 @@ struct List: ParsableCommand {
     var lines = try ItemFormat(
       wanted(ItemFormat.standard, short: ItemFormat.short), archive: archive,
       repository: repository, names: jsonLines ? .exact : session.output.names,
-      problem: session.warn(about:))
+      passesUnknown: jsonLines && session.style == .borg, problem: session.warn(about:))
     var selection = try Selection(
       paths: paths.map(\.bytes), rules: patterns.rules())
     let mayLack = repository.hasKnownDamage

@@ -25,9 +25,10 @@ struct FormatTemplate {
   /// - Parameters:
   ///   - text: The template.
   ///   - keys: The fields that there are, for the one who is to fill them in.
+  ///   - passesUnknown: Others are left out, and are no error.
   /// - Throws: What is wrong with it.
   init(
-    _ text: [UInt8], keys: [String]
+    _ text: [UInt8], keys: [String], passesUnknown: Bool = false
   ) throws(FormatTemplateError) {
     var literal: [UInt8] = []
     var rest = text[...]
@@ -54,6 +55,7 @@ struct FormatTemplate {
         continue
       }
       guard keys.contains(key) else {
+        if passesUnknown { continue }
         throw .unknownKey(Array(name), known: keys + Self.fixed.map(\.key))
       }
       if !literal.isEmpty { parts.append(.literal(literal)) }

@@ -38,13 +38,15 @@ struct ItemFormat {
   ///   - archive: Whose items are printed.
   ///   - repository: Where it is.
   ///   - names: The form of names.
+  ///   - passesUnknown: Fields that there are not are left out, as borg does it in JSON.
   ///   - problem: Told of what cannot be had of the other archives.
   /// - Throws: `FormatTemplateError`, and errors of libcrypto and of the repository.
   init(
     _ format: [UInt8], archive: Archive, repository: Repository, names: NameText.Form,
-    problem: (any Error) -> Void = { _ in }
+    passesUnknown: Bool = false, problem: (any Error) -> Void = { _ in }
   ) throws {
-    template = try FormatTemplate(format, keys: Array(Self.keys.joined()))
+    template = try FormatTemplate(
+      format, keys: Array(Self.keys.joined()), passesUnknown: passesUnknown)
     steps = template.parts.map(Step.init)
     self.archive = archive
     self.names = names

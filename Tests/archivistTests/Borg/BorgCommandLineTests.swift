@@ -64,6 +64,7 @@ import Testing
     ("extract --numeric-owner --sparse r::a", "extract --numeric-ids --sparse r::a"),
     ("check r", "check r --verify-data"), ("check --verify-data r", "check --verify-data r"),
     ("check --archives-only r", "check --archives-only r"),
+    ("check --verify-data -a x r::a", "check --verify-data r::a"),
     ("check --archives-only --verify-data r", "check --verify-data r"),
     ("check --repository-only r", "check r --storage-only"),
     ("check --repository-only --max-duration 9 r", "check --repository-only --max-duration=9 r"),
