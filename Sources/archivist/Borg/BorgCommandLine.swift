@@ -56,6 +56,8 @@ struct BorgCommandLine {
     var words = arguments[...]
     while let word = words.popFirst() {
       if word == Array("--".utf8) {
+        // In front of the command it ends nothing.
+        if command.isEmpty { continue }
         rest = [word] + words
         break
       }

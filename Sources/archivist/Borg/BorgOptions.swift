@@ -176,7 +176,7 @@ extension BorgOption {
   private static let deletion: [BorgOption] =
     archiveSelection + figures + [
       .flag("--dry-run", "-n"),
-      .flag("--force", meaning: .dropped),
+      .flag("--force"),
       .flag("--save-space", meaning: .dropped),
       .value("--checkpoint-interval", "-c", meaning: .dropped),
     ]

@@ -50,6 +50,9 @@ struct Delete: ParsableCommand {
   @Flag(help: "Of a repository that is deleted: remember that it was there.")
   var keepSecurityInfo = false
 
+  @Flag(help: "Delete a whole repository without asking.")
+  var force = false
+
   @Flag(help: "Print what was done as one JSON document, instead of all other output.")
   var json = false
 
@@ -61,7 +64,7 @@ struct Delete: ParsableCommand {
     if cacheOnly || isWhole && !damaged {
       let deletion = RepositoryDeletion(
         session: session, repository: repository, isDryRun: dryRun,
-        keepsMemory: keepSecurityInfo)
+        keepsMemory: keepSecurityInfo, isForced: force)
       return try cacheOnly ? deletion.deleteCache() : deletion.run(isNamed: self.location != nil)
     }
     try warnOrStop(repository, session)

@@ -9,6 +9,8 @@ struct RepositoryDeletion {
   let isDryRun: Bool
   /// Whether this client goes on to remember that the repository was there.
   let keepsMemory: Bool
+  /// Whether the command line agrees to it, so that nobody is asked.
+  let isForced: Bool
 
   /// The variable that answers what is asked.
   private static let variable = "ARCHIVIST_DELETE_I_KNOW_WHAT_I_AM_DOING"
@@ -34,7 +36,7 @@ struct RepositoryDeletion {
         archives.map { "Would delete archive: \(ArchiveText.entry($0))" }
           + ["Would delete the repository \(name: Array(repository.location.utf8))."], about: .list)
     }
-    try demandAgreement(archives.count)
+    if !isForced { try demandAgreement(archives.count) }
     // Where it was, to be found when it is not there any more.
     let memory = ClientMemory(session)
     let isGone = try storage.removeRepository()
@@ -64,7 +66,7 @@ struct RepositoryDeletion {
     guard isatty(STDIN_FILENO) != 0 else {
       throw CommandFailure(
         "the whole repository is to be deleted, and there is no terminal to ask on: name an archive, or "
-          + "set \(Self.variable)=YES to agree", status: .failure(.cancelled))
+          + "agree: --force, or \(Self.variable)=YES", status: .failure(.cancelled))
     }
     session.report.output(
       [
