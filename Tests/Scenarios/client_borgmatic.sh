@@ -68,7 +68,7 @@ checks:
       frequency: always
     - name: spot
       frequency: always
-      count_tolerance_percentage: 10
+      count_tolerance_percentage: 50
       data_sample_percentage: 50
       data_tolerance_percentage: 10
 check_last: 3
