@@ -73,6 +73,11 @@ cmp special/link ../image
 [ "$(cat special/fifo)" = 'through a pipe' ] && [ "$(stat -c %a special/fifo)" = 640 ]
 [ "$(readlink special/dangling)" = nowhere ]
 cd ..
+ln -s special/fifo a-link
+(echo through a link >special/fifo) &
+status 0 timeout 60 "$ARCHIVIST" create --read-special repo::link a-link
+wait
+[ "$(archivist extract --stdout repo::link)" = 'through a link' ]
 status 0 archivist create --list repo::plain special
 says '^f special/fifo' '^f special/also' '^s special/link' '^b special/block'
 

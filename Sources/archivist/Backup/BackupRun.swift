@@ -226,7 +226,7 @@ struct BackupRun {
   private var directories: DirectoryWalk {
     DirectoryWalk(
       report: report, roots: roots, options: options.walk, patterns: options.patterns,
-      sources: sources, list: list)
+      sources: sources, readsSpecialFiles: options.readsSpecialFiles, list: list)
   }
 
   /// Visits what there is, while the walk goes on ahead on another thread.

@@ -1,4 +1,5 @@
 import ChunkStore
+import Glibc
 
 /// The walk of a `create` through directories: what is selected, and what is told meanwhile.
 struct DirectoryWalk: Sendable {
@@ -8,6 +9,8 @@ struct DirectoryWalk: Sendable {
   let patterns: PatternList
   /// Learns which of the roots could not be read.
   let sources: SourceTally
+  /// Whether links to devices and FIFOs are read as if they were files.
+  let readsSpecialFiles: Bool
   /// Told of what is left out.
   let list: @Sendable (BackupRun.Status, ArchivePath) -> Void
 
@@ -89,7 +92,8 @@ struct DirectoryWalk: Sendable {
   private func tell(ofLink root: WalkRoot) {
     let end = AbsolutePath.of(root.location)
     // Where a link leads nowhere, it itself is all that there is.
-    guard DirectoryHandle.exists(root.location) else { return }
+    guard let type = DirectoryHandle.type(at: root.location) else { return }
+    if readsSpecialFiles, [S_IFIFO, S_IFCHR, S_IFBLK].contains(type) { return }
     let isElsewhere = roots.contains { other in
       let around = AbsolutePath.of(other.location)
       return other != root && (end == around || end.starts(with: around + [UInt8(ascii: "/")]))

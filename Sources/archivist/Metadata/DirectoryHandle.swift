@@ -48,10 +48,10 @@ final class DirectoryHandle: Sendable {
     return unsafe withCString(path) { unsafe fstatat(number, $0, &found, 0) } == 0
   }
 
-  /// Whether there is something at a path, at the end of all links.
-  static func exists(_ path: [UInt8]) -> Bool {
+  /// The type, as in `st_mode`, of the thing at a path, at the end of all links; `nil` if there is none.
+  static func type(at path: [UInt8]) -> mode_t? {
     var found = stat()
-    return unsafe withCString(path) { unsafe stat($0, &found) } == 0
+    return unsafe withCString(path) { unsafe stat($0, &found) } == 0 ? found.st_mode & S_IFMT : nil
   }
 
   /// Which directory this is.
