@@ -361,21 +361,21 @@ extension DirectoryHandle {
     throw SystemError(operation, code: EEXIST, path: name.bytes)
   }
 
-  /// Gives the name of a file to something else, all at once.
+  /// Gives the name of a file to another one, all at once.
   ///
   /// - Parameters:
   ///   - name: The name.
-  ///   - make: Makes the other thing under the name that it is told.
+  ///   - make: Makes the other one, which is not this one, under the name that it is told.
   /// - Throws: Why the name is still that of the file.
   func replace(_ name: FileName, by make: (FileName) -> Int32) throws(SystemError) {
     let temporary = try name.temporary()
     _ = try replacing(temporary, "linkat") { make(temporary) }
-    let isRenamed =
-      unsafe renameat(number, temporary.terminated, number, name.terminated) == 0
+    guard unsafe renameat(number, temporary.terminated, number, name.terminated) != 0 else {
+      return
+    }
     let failure = SystemError.last("renameat", name.bytes)
-    // Where both were names of one file already, nothing was done.
     try remove(temporary)
-    guard isRenamed else { throw failure }
+    throw failure
   }
 
   /// Removes a file, a link or an empty directory, if it is there.

@@ -333,24 +333,58 @@ extension RestoreContext {
   ///
   /// - Parameters:
   ///   - directory: The directory.
+  ///   - path: Its path.
+  ///   - report: Learns why the directory could not be left as it was.
   ///   - change: What is done in it.
-  /// - Throws: Why it could not be done, or the directory not be left as it was.
+  /// - Throws: Why that could not be done.
   func keepingMetadata(
-    of directory: DirectoryHandle, _ change: () throws(SystemError) -> Void
+    of directory: DirectoryHandle, at path: ArchivePath, report: (RestoreProblem) -> Void,
+    _ change: () throws(SystemError) -> Void
   ) throws(SystemError) {
     let before = try directory.metadata()
     let subject = Subject.open(directory.number)
-    do throws(SystemError) {
-      try change()
-    } catch {
-      guard error.code == EACCES, before.uid == EffectiveUser.id else { throw error }
-      try subject.setPermissions(before.permissions | 0o700)
-      try change()
-      try subject.setPermissions(before.permissions)
+    func attempt(
+      _ aspect: RestoreProblem.Aspect, _ step: () throws(SystemError) -> Void
+    ) -> SystemError? {
+      do throws(SystemError) {
+        try step()
+        return nil
+      } catch {
+        report(RestoreProblem(path: path, aspect: aspect, error: error.at(path.bytes)))
+        return error
+      }
+    }
+    var failure = Self.failure(of: change)
+    if failure?.code == EACCES, before.uid == EffectiveUser.id {
+      let permissions = before.permissions
+      if attempt(
+        .permissions,
+        { () throws(SystemError) in
+          try subject.setPermissions(permissions | 0o700)
+        }) == nil
+      {
+        failure = Self.failure(of: change)
+        _ = attempt(.permissions) { () throws(SystemError) in
+          try subject.setPermissions(permissions)
+        }
+      }
     }
     // Others may write to a directory that is not ours, and may not set its times.
-    guard isRoot || before.uid == EffectiveUser.id else { return }
-    try subject.setTimes(access: before.atime, modification: before.mtime)
+    if isRoot || before.uid == EffectiveUser.id {
+      _ = attempt(.times) { () throws(SystemError) in
+        try subject.setTimes(access: before.atime, modification: before.mtime)
+      }
+    }
+    if let failure { throw failure }
+  }
+
+  private static func failure(of change: () throws(SystemError) -> Void) -> SystemError? {
+    do throws(SystemError) {
+      try change()
+      return nil
+    } catch {
+      return error
+    }
   }
 
   /// Says whether there is nothing to be changed.

@@ -152,7 +152,7 @@ final class RestoreRun: Sendable {
         else { continue }
         item.path = path
         do {
-          let first = try target.removeLost(item)
+          let first = try target.removeLost(item, report: said.problem)
           if let first, isTold { said.lostLink(item, to: first) }
         } catch {
           said.problem(RestoreProblem(path: path, aspect: .remains, error: error))

@@ -26,10 +26,14 @@ extension RestoreTarget {
 
   /// Removes an item if it is one of the names of a file whose content could not be restored.
   ///
-  /// - Parameter item: A member of one of `lostGroups`.
+  /// - Parameters:
+  ///   - item: A member of one of `lostGroups`.
+  ///   - report: Learns why a directory could not be left as it was.
   /// - Returns: The name that the file was made under; `nil` if the item is something else.
   /// - Throws: Why the file is still there.
-  func removeLost(_ item: Item) throws(SystemError) -> ArchivePath? {
+  func removeLost(
+    _ item: Item, report: (RestoreProblem) -> Void
+  ) throws(SystemError) -> ArchivePath? {
     for source in links.lost where source.group == item.hardLinkGroup {
       guard let parent = item.path.parent, let name = FileName(item.path.name) else { continue }
       let directory: DirectoryHandle
@@ -40,7 +44,8 @@ extension RestoreTarget {
         guard error.code == ENOENT else { throw error }
         continue
       }
-      try context.keepingMetadata(of: directory) { () throws(SystemError) in
+      try context.keepingMetadata(of: directory, at: parent, report: report) {
+        () throws(SystemError) in
         try directory.remove(name)
       }
       return source.path
@@ -69,7 +74,8 @@ extension RestoreTarget {
     if let found = try? directory.metadata(of: name), source.isSame(found) { return nil }
     if source.content?.isLost == true { return .lost(with: source.path) }
     var result: Result<RestoreOutcome, any Error> = .success(.done)
-    try context.keepingMetadata(of: directory) { () throws(SystemError) in
+    try context.keepingMetadata(of: directory, at: parent, report: report) {
+      () throws(SystemError) in
       do {
         let outcome = try make(item, report)
         restore(outcome)
@@ -149,7 +155,10 @@ extension RestoreTarget {
     do throws(SystemError) {
       if link(to: name) != 0 {
         guard errno == EEXIST else { throw .last("linkat", name.bytes) }
-        if try directory.metadata(of: name).kind == .regular {
+        let found = try directory.metadata(of: name)
+        if source.isSame(found) {
+          // It has the name already.
+        } else if found.kind == .regular {
           guard source.isComplete else { return waiting() }
           try context.unlock(name, in: directory)
           try directory.replace(name) { link(to: $0) }

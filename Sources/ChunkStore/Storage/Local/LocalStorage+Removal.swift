@@ -1,3 +1,4 @@
+import CLinux
 internal import Glibc
 
 /// Removing a repository as a whole.
