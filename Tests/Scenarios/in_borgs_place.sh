@@ -108,6 +108,33 @@ status 0 borg delete repo
 [ ! -e repo ] || fail "the directory stays"
 status 0 borg init -e none repo
 
+say "nor because a variable is not set, under others' hands, or where it leads elsewhere"
+borg init -e none whole
+export BORG_UNKNOWN_UNENCRYPTED_REPO_ACCESS_IS_OK=yes
+echo text >a-file
+borg create whole::a a-file
+for name in whole:: :: ''; do
+  BORG_REPO=whole status 2 borg delete --force "$name"
+  says 'is a variable not set'
+done
+status 2 borg delete --damaged whole
+status 2 borg with-lock whole "$ARCHIVIST" delete --force whole
+says 'others work with this repository: .*with-lock'
+mv whole/segments segments-elsewhere && ln -s ../segments-elsewhere whole/segments
+status 2 borg delete --force whole
+says 'a part of the repository is elsewhere'
+rm whole/segments && mv segments-elsewhere whole/segments
+[ "$(borg list --short whole)" = a ]
+touch whole/segments/$'a\xff'
+ln -s whole link-to-whole
+status 0 borg delete --force link-to-whole/
+[ ! -e whole ] || fail "something is left: $(find whole)"
+mkdir whole && touch whole/mine && rm link-to-whole
+mkdir mine-too && borg init -e none mine-too && touch mine-too/mine
+status 1 borg delete --force mine-too
+says 'the repository is deleted, and its directory stays: there are other files in it'
+[ "$(ls mine-too)" = mine ]
+
 say "a key that is bound to serve serves nothing else"
 # It serves, and nobody says anything.
 SSH_ORIGINAL_COMMAND='LANG=C borg serve --umask=077 --info' status 2 borg serve --append-only </dev/null

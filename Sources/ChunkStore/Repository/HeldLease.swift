@@ -209,6 +209,20 @@ extension Repository {
     try storage.delete(.object(.lease, lease.id))
   }
 
+  /// The operations of others that may still be running.
+  ///
+  /// - Returns: What they are, for people.
+  /// - Throws: Errors of the storage.
+  public func operationsOfOthers() throws -> [String] {
+    // One of our own shows what time it is for the storage.
+    let own = try HeldLease(self, operation: "delete")
+    defer { own.release() }
+    let leases = try leases { _, _ in }
+    return leases.ordered
+      .filter { $0.id != own.name && !leases.isAbandoned($0, seenFrom: machine) }
+      .map(\.lease.description)
+  }
+
   /// Ends leases.
   ///
   /// - Parameter all: Those of operations that may still be running, too, and those that cannot be

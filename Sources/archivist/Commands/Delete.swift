@@ -59,18 +59,34 @@ struct Delete: ParsableCommand {
   func run() throws {
     let session = Session(global)
     let location = try session.location(self.location)
+    let namesNothing = archives.isEmpty && !selection.isGiven && !cacheOnly
+    // A variable that is not set must not make a whole repository of an archive.
+    guard !namesNothing || location.archive != [] && self.location?.bytes != [] else {
+      throw CommandFailure(
+        "which archive is to be deleted? There is no name behind ::, or no argument at all: is a variable "
+          + "not set? To delete all of a repository, name it without ::")
+    }
     let repository = try session.open(location.path)
-    let isWhole = archives.isEmpty && location.archive?.isEmpty ?? true && !selection.isGiven
-    if cacheOnly || isWhole && !damaged {
+    if cacheOnly || namesNothing && location.archive == nil && !damaged {
+      if json {
+        throw CommandFailure(
+          "--json is for archives that are deleted, not for a repository as a whole")
+      }
       let deletion = RepositoryDeletion(
         session: session, repository: repository, isDryRun: dryRun,
         keepsMemory: keepSecurityInfo, isForced: force)
-      return try cacheOnly ? deletion.deleteCache() : deletion.run(isNamed: self.location != nil)
+      try cacheOnly ? deletion.deleteCache() : deletion.run(isNamed: self.location != nil)
+      return try session.output.finish()
     }
     try warnOrStop(repository, session)
     var named = archives.map(\.bytes)
     if let name = location.archive, !name.isEmpty { named.insert(name, at: 0) }
-    if damaged { return try giveUp(named, repository, session) }
+    if damaged {
+      guard !named.isEmpty else {
+        throw CommandFailure("--damaged: which archive? Name it by its whole id, as id:64 digits")
+      }
+      return try giveUp(named, repository, session)
+    }
     var chosen = try named.map { try session.archive($0, in: repository, for: .deletion) }
     if selection.isGiven {
       let known = Set(chosen.map(\.id))

@@ -36,18 +36,38 @@ struct RepositoryDeletion {
         archives.map { "Would delete archive: \(ArchiveText.entry($0))" }
           + ["Would delete the repository \(name: Array(repository.location.utf8))."], about: .list)
     }
+    let others = try repository.operationsOfOthers()
+    guard others.isEmpty else {
+      throw CommandFailure(
+        "others work with this repository: \(line: others.joined(separator: "; ")). If they do not run any "
+          + "more, `archivist break-lock` ends what they have left")
+    }
     if !isForced { try demandAgreement(archives.count) }
+    // While somebody thinks it over, another disk may be mounted in its place.
+    guard try LocalStorage(path: repository.location).identity() == storage.identity() else {
+      throw CommandFailure(
+        "\(name: Array(repository.location.utf8)): another repository is here now: nothing was deleted",
+        status: .failure(.cancelled))
+    }
     // Where it was, to be found when it is not there any more.
     let memory = ClientMemory(session)
-    let isGone = try storage.removeRepository()
+    let remains = try storage.removeRepository()
     if !keepsMemory { try memory.forget(repository) }
     try deleteCache()
-    if !isGone {
+    if let remains {
       session.report.warning(
         .various,
-        "\(name: Array(repository.location.utf8)): the repository is deleted, but its directory stays, "
-          + "because there are files of others in it")
+        "\(name: Array(repository.location.utf8)): the repository is deleted, and its directory stays: "
+          + "\(Self.reason(remains))")
+    } else {
+      session.conclude(.deletedRepository(path: repository.location))
     }
+  }
+
+  private static func reason(_ error: StorageError) -> Message {
+    guard case .system(_, _, let code) = error else { return "it cannot be removed" }
+    return code == ENOTEMPTY || code == EEXIST
+      ? "there are other files in it" : "\(line: StorageError.reason(code))"
   }
 
   /// Deletes what this client keeps of the repository to be quick.

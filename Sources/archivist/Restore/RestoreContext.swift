@@ -354,6 +354,8 @@ extension RestoreContext {
         return error
       }
     }
+    let flags = blockingFlags(of: directory.number)
+    if flags != nil { try unlock(directory.number) }
     var failure = Self.failure(of: change)
     if failure?.code == EACCES, before.uid == EffectiveUser.id {
       let permissions = before.permissions
@@ -375,7 +377,21 @@ extension RestoreContext {
         try subject.setTimes(access: before.atime, modification: before.mtime)
       }
     }
+    if let flags {
+      _ = attempt(.flags) { () throws(SystemError) in try flags.set(on: directory.number) }
+    }
     if let failure { throw failure }
+  }
+
+  /// The flags of an open file or directory, if they keep it from being changed.
+  private func blockingFlags(of number: Int32) -> InodeFlags? {
+    guard options.restoresFlags else { return nil }
+    do throws(SystemError) {
+      let flags = try InodeFlags(of: number)
+      return flags.isDisjoint(with: Self.blockingFlags) ? nil : flags
+    } catch {
+      return nil  // A file system without flags.
+    }
   }
 
   private static func failure(of change: () throws(SystemError) -> Void) -> SystemError? {

@@ -215,7 +215,7 @@ final class Session {
               + "from ARCHIVIST_OTHER_PASSPHRASE, ARCHIVIST_OTHER_PASSCOMMAND or "
               + "ARCHIVIST_OTHER_PASSPHRASE_FD", status: .failure(.wrongPassphrase))
         }
-        report.warning(.various, "The passphrase is wrong, try again.")
+        report.caution("The passphrase is wrong, try again.")
       }
     }
   }

@@ -12,6 +12,7 @@ enum Summary {
   case restored(items: Int, failed: Int, bytes: UInt64, directory: [UInt8], warnings: Int)
   case verified(items: Int, bytes: UInt64, warnings: Int)
   case deleted(archives: Int, path: String)
+  case deletedRepository(path: String)
   case pruned(archives: Int, kept: Int, isDryRun: Bool, path: String)
   case renamed(from: [UInt8], to: [UInt8])
   case copied(Message)
@@ -40,6 +41,7 @@ enum Summary {
       ]
     case .deleted(let archives, let path):
       ["Deleted \(HumanText.count(archives, "archive")). \(Self.compact(path))"]
+    case .deletedRepository(let path): ["Deleted the repository \(line: path)."]
     case .pruned(let archives, let kept, true, _):
       ["Would delete \(HumanText.count(archives, "archive")) and keep \(kept)."]
     case .pruned(let archives, let kept, false, let path):
