@@ -129,6 +129,7 @@ struct List: ParsableCommand {
       paths: paths.map(\.bytes), rules: patterns.rules())
     let mayLack = repository.hasKnownDamage
     var line: [UInt8] = []
+    let isJSON = jsonLines
     let items = ItemsAhead(archive, in: selection.places, of: repository)
     func next() throws -> [Item]? {
       while true {
@@ -140,7 +141,7 @@ struct List: ParsableCommand {
     }
     while let some = try next() {
       for item in some where selection.contains(item.path) {
-        if jsonLines {
+        if isJSON {
           line = try lines.json(item).line + [0x0a]
         } else {
           line.removeAll(keepingCapacity: true)

@@ -24,8 +24,11 @@ struct ItemFormat {
   private let template: FormatTemplate
   /// The parts of the template, in a form for the usual ones.
   private let steps: [Step]
-  /// Most items have the mode of the one before.
+  /// Most items have the mode, the owner and the time of the one before.
   private var lastMode: (mode: UInt32, text: [UInt8]) = (0, Array(HumanText.mode(0).utf8))
+  private var lastUser = ShownName()
+  private var lastGroup = ShownName()
+  private var lastTime: (seconds: Int64, text: [UInt8])?
   private let archive: Archive
   private let contents: ItemContents
   /// The form of names.
@@ -63,12 +66,26 @@ struct ItemFormat {
     if item.mode != lastMode.mode {
       lastMode = (item.mode, Array(HumanText.mode(item.mode).utf8))
     }
+    lastUser.change(to: item.user, names)
+    lastGroup.change(to: item.group, names)
     for place in steps.indices where !appendAtOnce(steps[place], item, to: &result) {
       switch template.parts[place] {
       case .literal(let bytes): result += bytes
       case .field(let wanted):
         try value(wanted.name, item, digests).append(to: &result, wanted)
       }
+    }
+  }
+
+  /// A name, and the form that it is shown in.
+  private struct ShownName {
+    private var name: [UInt8] = []
+    private(set) var text: [UInt8] = []
+
+    mutating func change(to name: [UInt8], _ form: NameText.Form) {
+      guard name != self.name else { return }
+      self.name = name
+      text = NameText.shown(name, form)
     }
   }
 
@@ -94,14 +111,20 @@ struct ItemFormat {
   }
 
   /// Appends what needs no value to be made first; `false` if it is something else.
-  private func appendAtOnce(_ step: Step, _ item: Item, to result: inout [UInt8]) -> Bool {
+  private mutating func appendAtOnce(_ step: Step, _ item: Item, to result: inout [UInt8]) -> Bool {
     guard let field = step.field else {
       guard let byte = step.byte else { return false }
       result.append(byte)
       return true
     }
     if case .mtime = field, step.isPlain {
+      if let lastTime, lastTime.seconds == item.mtime.seconds {
+        result += lastTime.text
+        return true
+      }
+      let start = result.count
       TimeText.append(list: CivilTime(item.mtime, in: .local, isNamed: false), to: &result)
+      lastTime = (item.mtime.seconds, Array(result[start...]))
       return true
     }
     guard let layout = step.layout else { return false }
@@ -109,9 +132,9 @@ struct ItemFormat {
     case .mode where item.hardLinkGroup == nil:
       return layout.append(text: lastMode.text, to: &result)
     case .user where !item.user.isEmpty:
-      return layout.append(text: shown(item.user), to: &result)
+      return layout.append(text: lastUser.text, to: &result)
     case .group where !item.group.isEmpty:
-      return layout.append(text: shown(item.group), to: &result)
+      return layout.append(text: lastGroup.text, to: &result)
     case .size where item.linkTarget == nil:
       return layout.append(number: item.content?.size ?? 0, to: &result)
     case .path where !item.path.bytes.isEmpty:

@@ -63,13 +63,16 @@ enum NameText {
 
   /// Whether there are only printable ASCII characters: most names are such, and need no more.
   private static func isPlain(_ text: [UInt8]) -> Bool {
-    text.allSatisfy { (0x20..<0x7F).contains($0) }
+    // To the end in any case, so that the compiler takes many bytes at once.
+    var others: UInt8 = 0
+    for byte in text { others |= byte &- 0x20 < 0x5F ? 0 : 1 }
+    return others == 0
   }
 
   private static func quoted(
     _ name: [UInt8], where isUnsafe: (CharacterUnit) -> Bool
   ) -> [UInt8] {
-    let isMarked = name.starts(with: Self.mark)
+    let isMarked = name.first == UInt8(ascii: "$") && name.starts(with: Self.mark)
     if !isMarked, isPlain(name) { return name }
     let units = CharacterUnit.units(of: name)
     if !isMarked, !units.contains(where: isUnsafe) { return name }
