@@ -136,6 +136,7 @@ import Testing
     #expect(manifest.statistics.newChunks == 6)
     #expect(manifest.tree?.itemCount == 5)
     #expect(manifest.commandLine.count == 3)
+    #expect(manifest.workingDirectory == Array("/home/".utf8) + [0xff])
   }
 
   @Test func `labels are as in vector label`() throws {

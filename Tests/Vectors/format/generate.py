@@ -956,7 +956,7 @@ def archives():
         13: blob(b"/etc") + timestamp(1_699_999_998, 123) + blob(b"/h\xff") + timestamp(-1, 1),
         15: b"buzhash,19,23,21,4095", 17: b"auto,zstd,6",
         19: b"".join(map(varint, (1, 2, 3, 4, 5, 6))), 21: b"archivist 0.1.0",
-        23: fixed("origin repository") + fixed("origin archive"),
+        23: fixed("origin repository") + fixed("origin archive"), 25: b"/home/\xff",
     })
     least = fields({2: b"\x02", 4: b"x", 6: timestamp(0), })
     ring = make_keys()
