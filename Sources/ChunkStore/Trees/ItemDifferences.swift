@@ -32,6 +32,7 @@ struct ItemDifferences {
   }
 
   private let source: any NodeSource
+  private let comparesChangeTimes: Bool
   private let lost: (LostItems, Tree) throws -> Void
   private var old: Side
   private var new: Side
@@ -42,12 +43,15 @@ struct ItemDifferences {
   ///   - old: The one that differences are reckoned from.
   ///   - new: The other one.
   ///   - source: Reads the nodes of both.
+  ///   - comparesChangeTimes: Whether an item with another time of its inode's change is another one.
   ///   - lost: Told of items that cannot be read, and so are not compared.
   init(
     _ old: ItemTreeRoot?, _ new: ItemTreeRoot?, source: any NodeSource,
+    comparesChangeTimes: Bool = false,
     lost: @escaping (LostItems, Tree) throws -> Void
   ) {
     self.source = source
+    self.comparesChangeTimes = comparesChangeTimes
     self.lost = lost
     let isSame = old == new
     self.old = Side(isSame ? nil : old)
@@ -80,7 +84,9 @@ struct ItemDifferences {
         }
         old.pass()
         new.pass()
-        if !before.isSame(as: after) { return .changed(from: before, to: after) }
+        if !before.isSame(as: after) || comparesChangeTimes && before.ctime != after.ctime {
+          return .changed(from: before, to: after)
+        }
       case (.item(let before), .node(let node)):
         // Items before everything in the node are in neither of the other's nodes.
         if before.path < node.child.firstPath {
@@ -363,16 +369,19 @@ extension Repository {
   /// - Parameters:
   ///   - old: The one that differences are reckoned from.
   ///   - new: The other one.
+  ///   - comparesChangeTimes: Whether an item with another time of its inode's change is another one.
   ///   - lost: Told of items that cannot be read, and of the archive that they are in: what the
   ///     other one has in their stretch is not compared.
   ///   - found: Told of each difference.
   /// - Throws: What `lost` and `found` throw; errors of the storage.
   public func differences(
-    between old: Archive, and new: Archive, lost: @escaping (LostItems, Archive) throws -> Void,
+    between old: Archive, and new: Archive, comparingChangeTimes comparesChangeTimes: Bool = false,
+    lost: @escaping (LostItems, Archive) throws -> Void,
     _ found: (ItemDifference) throws -> Void
   ) throws {
     var differences = ItemDifferences(
-      old.manifest.tree, new.manifest.tree, source: try TreeReader(self)
+      old.manifest.tree, new.manifest.tree, source: try TreeReader(self),
+      comparesChangeTimes: comparesChangeTimes
     ) { items, tree in try lost(items, tree == .old ? old : new) }
     while let difference = try differences.next() { try found(difference) }
   }

@@ -29,6 +29,8 @@ struct BackupRun {
     var recordsAccessTime = false
     var recordsBirthTime = true
     var recordsChangeTime = true
+    /// Whether also of what is no file: borg's `diff` shows those.
+    var recordsAllChangeTimes = false
     var recordsExtendedAttributes = true
     var recordsACLs = true
     var recordsFlags = true
@@ -285,15 +287,18 @@ struct BackupRun {
     if options.recordsAccessTime { fields.insert(.atime) }
     if options.recordsBirthTime { fields.insert(.birthtime) }
     if options.recordsFlags { fields.insert(.flags) }
+    if options.recordsAllChangeTimes { fields.insert(.ctime) }
     if !options.recordsChangeTime { fields.remove(.ctime) }
-    return { [fields] entry in
+    // Only files are compared; elsewhere they would make every archive differ for nothing.
+    var others = fields.subtracting(.inode)
+    if !options.recordsAllChangeTimes { others.remove(.ctime) }
+    return { [fields, others] entry in
       let path = entry.path
       let target = entry.linkTarget
       return { metadata, attributes in
         var item = metadata.item(
           at: path, linkTarget: target, names: names,
-          // Only files are compared; elsewhere they would make every archive differ for nothing.
-          recording: metadata.kind == .regular ? fields : fields.subtracting([.ctime, .inode]))
+          recording: metadata.kind == .regular ? fields : others)
         item.extendedAttributes = attributes.filter {
           AccessControlList.isName($0.name)
             ? options.recordsACLs : options.recordsExtendedAttributes

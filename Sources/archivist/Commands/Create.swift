@@ -112,7 +112,8 @@ struct Create: ParsableCommand {
       sources: session.style == .borg && listed == nil ? SourcePaths(roots) : nil)
     let counters = Progress.isShown(session) && !dryRun ? BackupCounters() : nil
     var run = runOptions(
-      rules, skip: identity.map { FileIdentity(device: $0.device, inode: $0.inode) }, start)
+      rules, skip: identity.map { FileIdentity(device: $0.device, inode: $0.inode) }, start,
+      session.style)
     run.streamed =
       try input.map {
         [try content.file($0, now: start, numericIDs: metadata.numericIds)]
@@ -160,12 +161,14 @@ struct Create: ParsableCommand {
   }
 
   private func runOptions(
-    _ rules: SelectionRules, skip repository: FileIdentity?, _ start: Timestamp
+    _ rules: SelectionRules, skip repository: FileIdentity?, _ start: Timestamp,
+    _ style: CommandStyle
   ) -> BackupRun.Options {
     var options = BackupRun.Options()
     options.start = start
     content.apply(to: &options)
     metadata.apply(to: &options)
+    options.recordsAllChangeTimes = style == .borg
     options.walk.skip = repository.map { [$0] } ?? []
     walk.apply(to: &options.walk)
     options.patterns = rules.patterns

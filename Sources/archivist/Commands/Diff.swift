@@ -58,11 +58,11 @@ struct Diff: ParsableCommand {
       let format = try DifferenceFormat(
         repository, contentOnly: contentOnly, numericIDs: numericIds,
         sameChunker: old.manifest.chunker == new.manifest.chunker,
-        comparesChangeTimes: session.style == .borg,
+        style: session.style,
         names: jsonLines ? .exact : session.output.names)
       var kept: [DifferenceOrder.Entry] = []
       try repository.differences(
-        between: old, and: new,
+        between: old, and: new, comparingChangeTimes: session.style == .borg,
         lost: { lost, archive in
           session.report.warning(
             .damage,
@@ -71,7 +71,7 @@ struct Diff: ParsableCommand {
       ) { difference in
         guard selection.contains(difference.path) else { return }
         let changes = try format.changes(difference)
-        guard !changes.isEmpty else { return }
+        guard !changes.isEmpty || format.isListedAnyway(difference) else { return }
         let line =
           jsonLines
           ? format.json(difference.path, changes).line + [0x0a]

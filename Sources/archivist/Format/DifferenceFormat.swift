@@ -7,8 +7,8 @@ struct DifferenceFormat {
   private let contentOnly: Bool
   private let numericIDs: Bool
   private let sameChunker: Bool
-  /// Whether times of inode changes count, as with borg.
-  private let comparesChangeTimes: Bool
+  /// In borg's style times of inode changes count, and extended attributes do not.
+  private let style: CommandStyle
   /// The form of names.
   private let names: NameText.Form
   private let contents: ItemContents
@@ -23,14 +23,14 @@ struct DifferenceFormat {
   ///   - contentOnly: Whether metadata that differ are passed over.
   ///   - numericIDs: Whether owners count by their numbers, and not by their names.
   ///   - sameChunker: Whether equal contents of the two archives consist of equal chunks.
-  ///   - comparesChangeTimes: Whether times of inode changes count.
+  ///   - style: Which metadata count.
   ///   - names: The form of names.
   /// - Throws: Errors of libcrypto.
   init(
     _ repository: Repository, contentOnly: Bool, numericIDs: Bool, sameChunker: Bool,
-    comparesChangeTimes: Bool = false, names: NameText.Form
+    style: CommandStyle = .native, names: NameText.Form
   ) throws {
-    self.comparesChangeTimes = comparesChangeTimes
+    self.style = style
     self.repository = repository
     self.contentOnly = contentOnly
     self.numericIDs = numericIDs
@@ -73,6 +73,15 @@ struct DifferenceFormat {
       if !contentOnly { changes += metadata(old, new) }
       return changes
     }
+  }
+
+  /// Whether borg lists an item of which nothing else is different: one that has become a link, or was one,
+  /// where only contents count.
+  func isListedAnyway(_ difference: ItemDifference) -> Bool {
+    guard style == .borg, contentOnly, case .changed(let old, let new) = difference else {
+      return false
+    }
+    return (old.linkTarget == nil) != (new.linkTarget == nil)
   }
 
   /// The line of an item, for people.
@@ -171,10 +180,11 @@ struct DifferenceFormat {
           between(Array(before.utf8), Array(after.utf8)), "mode",
           [("new_mode", .string(after)), ("old_mode", .string(before))]))
     }
-    if comparesChangeTimes, let before = old.ctime, let after = new.ctime, before != after {
+    if style == .borg, let before = old.ctime, let after = new.ctime, before != after {
       changes.append(time("ctime", before, after))
     }
     if old.mtime != new.mtime { changes.append(time("mtime", old.mtime, new.mtime)) }
+    guard style == .native else { return changes }
     if old.extendedAttributes != new.extendedAttributes || old.flags != new.flags
       || old.device != new.device || old.hardLinkGroup != new.hardLinkGroup
     {

@@ -108,6 +108,11 @@ import Testing
     new[1].atime = Timestamp(seconds: 5)
     new[2].inode = 7
     #expect(try found(write(old), write(new)).isEmpty)
+    var timed = ItemDifferences(
+      try write(old), try write(new), source: nodes, comparesChangeTimes: true
+    ) { _, _ in }
+    #expect(try timed.next()?.path == old[0].path)
+    #expect(try timed.next() == nil)
     new[2].uid = 7
     #expect(try found(write(old), write(new)).count == 1)
   }
