@@ -92,7 +92,7 @@ def main():
                 options = [*rules, *(["-a", "a*"] if number % 3 == 2 else [])]
                 common = ["prune", "--dry-run", "--list", *options]
                 theirs = verdicts(run(BORG, *common, "borg-repo", TZ=zone))
-                ours = verdicts(run(ARCHIVIST, *common, "repo", TZ=zone))
+                ours = verdicts(run(ARCHIVIST, *common, "repo", TZ=zone, ARCHIVIST_COMPAT="borg"))
                 cases += 1
                 if ours != theirs or not ours:
                     differing += 1

@@ -30,16 +30,20 @@ say "rules apply to each machine by itself, and that is said"
 fresh
 status 0 archivist prune --dry-run --list --keep-daily 1 repo
 says 'several machines \(db, web, web-db\)'
-[ "$(sed -E 's/ +/ /g; s/ [A-Z][a-z]{2}, .*//' out)" = "Host db:
-Keeping archive (rule: daily #1): db-3
-Would prune: db-2
-Would prune: db-1
+# What happens, and the name; the columns between are as wide as what is in them.
+[ "$(sed -E 's/  +/|/g' out | cut -d'|' -f1,3)" = "|ARCHIVE
+Host db:
+keep: daily #1|db-3
+would delete|db-2
+would delete|db-1
 Host web:
-Keeping archive (rule: daily #1): web-6
-Would prune: web-5
-Would prune: web-4
+keep: daily #1|web-6
+would delete|web-5
+would delete|web-4
 Host web-db:
-Keeping archive (rule: daily #1): web-db-1" ] || fail "$(cat out)"
+keep: daily #1|web-db-1" ] || fail "$(cat out)"
+[ "$(grep -o '.*[0-9]T[0-9:]*' out | awk '{ print length }' | sort -u | wc -l)" = 1 ] ||
+  fail "the columns are not aligned: $(cat out)"
 status 0 archivist prune --keep-daily 1 --quiet repo
 [ ! -s err ] || fail "$(cat err)"
 expect db-3 web-6 web-db-1
@@ -91,7 +95,7 @@ fresh
 on web web-now
 status 0 archivist prune --list --keep-within 1H repo
 says 'No rule keeps any archive of host db: the newest one, db-3' 'web-db-1.*--allow-none'
-prints 'Keeping archive \(rule: newest #1\): +db-3 '
+prints '^keep: newest #1 +[0-9a-f]{64}  db-3 '
 expect db-3 web-db-1 web-now
 status 0 archivist prune --group-by host --allow-none --keep-within 1H repo
 [ ! -s err ] || fail "$(cat err)"
@@ -103,6 +107,10 @@ archivist init repo
 for name in a b c d; do archivist create --timestamp 2026-11-01T00:00:00 "repo::$name" src; done
 status 0 archivist prune --keep-last 3 repo
 expect b c d
+status 0 archivist prune --list --dry-run --keep-last 2 repo
+prints '^keep: last #1 .* d ' '^keep: last #2 .* c ' '^would delete .* b '
+status 0 archivist prune --list --dry-run --keep-yearly 3 repo
+prints '^keep: yearly #1 .* d ' '^keep: yearly #2, oldest .* b '
 status 0 archivist prune --list --keep-secondly 1 repo
 expect d
 

@@ -9,6 +9,8 @@ struct Info: ParsableCommand {
       archivist info /backup/repo
       archivist info /backup/repo::2026-11-21
       archivist info --json --last 1 /backup/repo
+
+      Of several archives there are three lines each; of one, all that is known.
       """)
 
   @OptionGroup(title: "Common Options") var global: GlobalOptions
@@ -77,7 +79,15 @@ struct Info: ParsableCommand {
       for line in lines { try session.output.write(line.bytes + [0x0a]) }
       return
     }
+    // One archive is told all about; of several a person wants to see them all.
+    let isShort = (archives?.count ?? 0) > 1
     for (archive, figures) in archives ?? [] {
+      guard !isShort else {
+        for line in ArchiveText.brief(archive, figures) {
+          try session.output.write(line.bytes + [0x0a])
+        }
+        continue
+      }
       try session.output.write(ArchiveText.figures(archive, figures))
       try session.output.write(
         Message("Command line: ").bytes + NameText.commandLine(archive.manifest.commandLine)

@@ -53,31 +53,14 @@ struct Prune: ParsableCommand {
     let isOfAll = rules.grouping.keys.isEmpty
     let archives = try names.select(
       all.filter { $0.manifest.kind == .archive }, session, of: isOfAll ? .all : .asNamed)
-    let checkpoints = NamedCheckpoints(archives, session)
+    let checkpoints = NamedCheckpoints(archives, by: rules.grouping, session.style)
     let plan = try rules.plan(for: checkpoints.others, in: repository, keepsNewest: !allowNone)
     say(plan, archives, session)
     let description = try ArchiveJSON.repository(repository)
-    if list, !json, session.output.isTerminal, session.style == .native {
-      try show(plan, of: all, session)
-    } else if list, !json {
-      var number = 0
-      for group in plan.groups {
-        if plan.groups.count > 1, session.style == .native {
-          try session.print([group.identity.heading + ":"], about: .list)
-        }
-        for decision in group.decisions {
-          if decision.reason == nil { number += 1 }
-          try print(
-            decision, number, of: plan.removed.count + checkpoints.superseded.count, session)
-        }
-      }
-      for archive in checkpoints.kept {
-        try print("Keeping checkpoint archive:", archive, session)
-      }
-      for archive in checkpoints.superseded {
-        number += 1
-        let place = " (\(number)/\(plan.removed.count + checkpoints.superseded.count))"
-        try print(dryRun ? "Would prune:" : "Pruning archive\(place):", archive, session)
+    if list, !json {
+      switch session.style {
+      case .native: try show(plan, of: all, session)
+      case .borg: try showAsBorg(plan, checkpoints, session)
       }
     }
     let removed = plan.removed.map(\.id) + checkpoints.superseded
@@ -89,7 +72,10 @@ struct Prune: ParsableCommand {
     }
     if json {
       try session.output.write(
-        CommandJSON.pruning(plan, of: description, isDryRun: dryRun).lines() + [0x0a])
+        CommandJSON.pruning(
+          plan, checkpoints, by: rules.grouping, of: description, isDryRun: dryRun
+        )
+        .lines() + [0x0a])
     } else {
       try figures.finish()
     }
@@ -127,7 +113,7 @@ struct Prune: ParsableCommand {
   }
 
   private func verb(_ decision: PrunePlan<Archive>.Decision) -> String {
-    if let reason = decision.reason { return "keep: \(reason)" }
+    if let reason = decision.reason { return "keep: \(reason.text)" }
     return dryRun ? "would delete" : "delete"
   }
 
@@ -135,18 +121,17 @@ struct Prune: ParsableCommand {
     Array((text + String(repeating: " ", count: max(0, width - text.utf8.count) + 2)).utf8)
   }
 
-  /// Shows the plan to a person at a terminal: what happens to each archive, and what `list` shows
-  /// of it.
+  /// Shows the plan as a table: what happens to each archive, and what `list` shows of it at a terminal.
+  ///
+  /// Elsewhere the columns are as wide as what is in them, and ids are whole.
   private func show(
     _ plan: PrunePlan<Archive>, of all: [Archive], _ session: Session
   ) throws {
-    var decisions: [PrunePlan<Archive>.Decision] = []
-    for group in plan.groups { decisions += group.decisions }
-    var width = 0
-    for decision in decisions { width = max(width, verb(decision).utf8.count) }
+    let decisions = plan.groups.flatMap(\.decisions)
+    let width = decisions.map { verb($0).utf8.count }.max() ?? 0
     let table = ArchiveTable(
       decisions.map { $0.archive.id }, ids: all.map { $0.id },
-      width: session.output.width - width - 2)
+      width: session.output.isTerminal ? session.output.width - width - 2 : nil)
     if !decisions.isEmpty {
       let heading: [UInt8] = padded("", width) + table.heading
       try session.output.write(heading)
@@ -162,25 +147,23 @@ struct Prune: ParsableCommand {
     }
   }
 
-  /// As borg prints it: what happens, then name, time and id.
-  private func print(
-    _ decision: PrunePlan<Archive>.Decision, _ number: Int, of count: Int, _ session: Session
+  /// Shows the plan as borg does: what happens, then name, time and id.
+  private func showAsBorg(
+    _ plan: PrunePlan<Archive>, _ checkpoints: NamedCheckpoints, _ session: Session
   ) throws {
-    let archive = decision.archive.id
-    let what: String
-    if let reason = decision.reason {
-      what = "Keeping archive (rule: \(reason)):"
-    } else {
-      let place = session.style == .borg ? " (\(number)/\(count))" : ""
-      what = dryRun ? "Would prune:" : "Pruning archive\(place):"
+    let count = plan.removed.count + checkpoints.superseded.count
+    var number = 0
+    func show(_ archive: Archive, _ what: String?) throws {
+      if what == nil { number += 1 }
+      let what = what ?? (dryRun ? "Would prune:" : "Pruning archive (\(number)/\(count)):")
+      let column = what + String(repeating: " ", count: max(0, 44 - what.utf8.count))
+      try session.print(["\(column) \(ArchiveText.entry(archive))"], about: .list)
     }
-    try print(what, archive, session)
-  }
-
-  private func print(_ what: String, _ archive: Archive, _ session: Session) throws {
-    let column = what + String(repeating: " ", count: max(0, 40 - what.utf8.count))
-    // borg has four columns more.
-    let space = session.style == .borg ? "    " : ""
-    try session.print(["\(column)\(space) \(ArchiveText.entry(archive))"], about: .list)
+    for decision in plan.groups.flatMap(\.decisions) {
+      try show(
+        decision.archive.id, decision.reason.map { "Keeping archive (rule: \($0.borgText)):" })
+    }
+    for archive in checkpoints.kept { try show(archive, "Keeping checkpoint archive:") }
+    for archive in checkpoints.superseded { try show(archive, nil) }
   }
 }

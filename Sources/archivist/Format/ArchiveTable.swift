@@ -3,7 +3,7 @@ import Crypto
 
 /// Archives as a person at a terminal sees them: a line each, no wider than the terminal.
 ///
-/// The id is as short as it can be while `repo::id:…` names one archive. Of a long name its end
+/// Where there is none, ids and names are whole. At a terminal the id is as short as it can be while `repo::id:…` names one archive. Of a long name its end
 /// counts more than its beginning. Times are local, with their offset.
 struct ArchiveTable {
   private let idLength: Int
@@ -23,15 +23,16 @@ struct ArchiveTable {
   /// - Parameters:
   ///   - archives: Those that are shown.
   ///   - ids: Those of all archives there are.
-  ///   - width: Columns of the terminal.
-  init(_ archives: [Archive], ids: [Digest256], width: Int) {
-    idLength = Self.uniqueLength(ids.map(\.hex))
+  ///   - width: Columns of the terminal; `nil` where there is none.
+  init(_ archives: [Archive], ids: [Digest256], width: Int?) {
+    idLength = width == nil ? 2 * Digest256.size : Self.uniqueLength(ids.map(\.hex))
+    let longestHost = width == nil ? Int.max : Self.longestHost
     hostWidth = archives.reduce(Self.hostHeading.count) {
-      max($0, min(DisplayText.width(Self.host($1)), Self.longestHost))
+      max($0, min(DisplayText.width(Self.host($1)), longestHost))
     }
-    let fixed = idLength + hostWidth + Self.timeWidth + Self.sizeWidth + 4 * 2
     let longest = archives.map { DisplayText.width(Self.name($0)) }.max() ?? 0
-    nameWidth = max(Self.nameHeading.count, min(longest, width - fixed))
+    let fixed = idLength + hostWidth + Self.timeWidth + Self.sizeWidth + 4 * 2
+    nameWidth = max(Self.nameHeading.count, min(longest, width.map { $0 - fixed } ?? .max))
   }
 
   /// The headings of the columns.

@@ -22,7 +22,7 @@ struct PruneCandidate<ID> {
 }
 
 /// Why an archive is kept.
-struct KeepReason: Equatable, CustomStringConvertible {
+struct KeepReason: Equatable {
   /// The rule that asked for it.
   enum Rule: Hashable {
     /// `--keep-within`
@@ -43,9 +43,21 @@ struct KeepReason: Equatable, CustomStringConvertible {
   var number: Int
 
   /// As borg's listing has it: `daily #3`, `weekly[oldest] #2`.
-  var description: String { "\(name)\(isOldest ? "[oldest]" : "") #\(number)" }
+  var borgText: String { "\(name)\(isOldest ? "[oldest]" : "") #\(number)" }
 
-  /// The rule, as `--list` and programs have it.
+  /// By the option that asked for it: `daily #3`, `weekly #2, oldest`.
+  var text: String {
+    let option =
+      switch rule {
+      case .last: "last"
+      case .period(.quarterly13Weekly): "13weekly"
+      case .period(.quarterly3Monthly): "3monthly"
+      case .within, .period, .newest: name
+      }
+    return "\(option) #\(number)\(isOldest ? ", oldest" : "")"
+  }
+
+  /// The rule, as borg and programs have it.
   var name: String {
     switch rule {
     case .within: "within"

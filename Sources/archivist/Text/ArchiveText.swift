@@ -35,6 +35,20 @@ enum ArchiveText {
     return lines.flatMap { $0.bytes + [0x0a] }
   }
 
+  /// The figures of one of several archives that `info` prints.
+  static func brief(_ archive: Archive, _ figures: ArchiveFigures) -> [Message] {
+    let manifest = archive.manifest
+    let host: Message = manifest.hostname.isEmpty ? "" : ", \(name: Array(manifest.hostname.utf8))"
+    let comment: Message = "  \(name: Array(manifest.comment.utf8))"
+    let duration = HumanText.duration(nanoseconds: Int64(ArchiveJSON.duration(manifest) * 1e9))
+    return [
+      "\(name: Array(archive.name.utf8)): id:\(archive.id.hex.prefix(16))\(host), "
+        + "\(TimeText.rfc3339(CivilTime(manifest.start, in: .local))), \(duration)",
+      "  \(HumanText.count(figures.files, "file")), \(size(figures.originalSize)); compressed "
+        + "\(size(figures.compressedSize)); only here \(size(figures.deduplicatedSize))",
+    ] + (manifest.comment.isEmpty ? [] : [comment])
+  }
+
   /// Name, time and id in columns, as lists show an archive.
   static func entry(_ archive: Archive) -> Message {
     let name = archive.name + String(repeating: " ", count: max(0, 36 - archive.name.count))

@@ -26,34 +26,58 @@ enum CommandJSON {
   }
 
   /// The archives that `prune` has kept and deleted, or would.
+  ///
+  /// - Parameters:
+  ///   - plan: What the rules say.
+  ///   - checkpoints: The archives that no rule is for.
+  ///   - grouping: How archives are grouped.
+  ///   - repository: The repository.
+  ///   - isDryRun: Whether nothing was done.
+  /// - Returns: The document.
   static func pruning(
-    _ plan: PrunePlan<Archive>, of repository: (String, JSON), isDryRun: Bool
+    _ plan: PrunePlan<Archive>, _ checkpoints: NamedCheckpoints, by grouping: ArchiveGrouping,
+    of repository: (String, JSON), isDryRun: Bool
   ) -> JSON {
     let archives = plan.groups.flatMap { group in
-      group.decisions.map { JSON.object(members(of: $0, in: group.identity)) }
+      group.decisions.map { decision in
+        let rule: JSON =
+          decision.reason.map { reason in
+            .object([
+              ("name", .string(reason.name)), ("number", .unsigned(UInt64(reason.number))),
+              ("oldest", .bool(reason.isOldest)),
+            ])
+          } ?? .null
+        return member(
+          decision.archive.id, in: group.identity, isDeleted: decision.reason == nil, rule)
+      }
+    }
+    let kept = checkpoints.kept.map {
+      member(
+        $0, in: grouping.group(of: $0.manifest), isDeleted: false,
+        .object([
+          ("name", .string("checkpoint")), ("number", .unsigned(1)), ("oldest", .bool(false)),
+        ]))
+    }
+    let superseded = checkpoints.superseded.map {
+      member($0, in: grouping.group(of: $0.manifest), isDeleted: true, .null)
     }
     return .object([
-      ("archives", .array(archives)), ("deleted", .unsigned(UInt64(plan.removed.count))),
-      ("dry_run", .bool(isDryRun)), ("kept", .unsigned(UInt64(plan.kept.count))), repository,
+      ("archives", .array(archives + kept + superseded)),
+      ("deleted", .unsigned(UInt64(plan.removed.count + superseded.count))),
+      ("dry_run", .bool(isDryRun)), ("kept", .unsigned(UInt64(plan.kept.count + kept.count))),
+      repository,
     ])
   }
 
-  private static func members(
-    of decision: PrunePlan<Archive>.Decision, in group: ArchiveGroup
-  ) -> [(String, JSON)] {
+  private static func member(
+    _ archive: Archive, in group: ArchiveGroup, isDeleted: Bool, _ rule: JSON
+  ) -> JSON {
     let shared = group.values.map { value in
       (value.key.rawValue, JSON.array(value.texts.map { .string(NameText.replacingInvalid($0)) }))
     }
-    let rule: JSON =
-      decision.reason.map { reason in
-        .object([
-          ("name", .string(reason.name)), ("number", .unsigned(UInt64(reason.number))),
-          ("oldest", .bool(reason.isOldest)),
-        ])
-      } ?? .null
-    return [
-      ("deleted", .bool(decision.reason == nil)), ("group", .object(shared)),
-    ] + members(of: decision.archive.id) + [("rule", rule)]
+    return .object(
+      [("deleted", .bool(isDeleted)), ("group", .object(shared))] + members(of: archive)
+        + [("rule", rule)])
   }
 
   private static func members(of archive: Archive) -> [(String, JSON)] {

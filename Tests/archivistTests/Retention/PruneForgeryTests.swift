@@ -175,7 +175,8 @@ import Testing
         checked += 1
         #expect(
           with.contains(archive.id),
-          "\(archive.start.seconds), stored \(archive.arrival.seconds), \(reason): from \(moment)")
+          "\(archive.start.seconds), stored \(archive.arrival.seconds), \(reason.borgText): from \(moment)"
+        )
       }
     }
     #expect(checked > 0)

@@ -18,7 +18,7 @@ import Testing
     let plan = PrunePlan(
       archives: candidates(starts), rules: KeepRules(last: last, counts: counts),
       now: Timestamp(seconds: 0), zone: zone)
-    return plan.decisions.map { "\($0.archive.id) \($0.reason?.description ?? "pruned")" }
+    return plan.decisions.map { "\($0.archive.id) \($0.reason?.borgText ?? "pruned")" }
   }
 
   @Test func `agrees with borg on every recorded case`() throws {
@@ -29,7 +29,7 @@ import Testing
         PrunePlan(
           archives: example.archives.reversed(), rules: example.rules, now: example.now,
           keepsNewest: false
-        ).decisions.map { "\($0.archive.id) \($0.reason?.description ?? "pruned")" }
+        ).decisions.map { "\($0.archive.id) \($0.reason?.borgText ?? "pruned")" }
       }
       #expect(found == example.verdicts, "case \(example.number)")
     }
@@ -43,7 +43,7 @@ import Testing
       archives: archives, rules: rules, now: Timestamp(seconds: 10_000), zone: .utc)
     #expect(plan.kept.map(\.id) == [2, 1])
     #expect(plan.removed.map(\.id) == [0])
-    #expect(plan.decisions[0].reason?.description == "within #1")
+    #expect(plan.decisions[0].reason?.borgText == "within #1")
   }
 
   @Test func `an archive kept by an earlier rule uses up its period, not the count`() {
@@ -111,7 +111,9 @@ import Testing
       PrunePlan(
         archives: archives, rules: rules, now: Timestamp(seconds: 61 * 86_400), zone: .utc,
         keepsNewest: keepsNewest
-      ).decisions.compactMap { decision in decision.reason.map { "\(decision.archive.id) \($0)" } }
+      ).decisions.compactMap { decision in
+        decision.reason.map { "\(decision.archive.id) \($0.borgText)" }
+      }
     }
     #expect(kept(keepsNewest: true) == ["db-60 within #1", "web-3 newest #1"])
     #expect(kept(keepsNewest: false) == ["db-60 within #1"])
@@ -122,7 +124,9 @@ import Testing
     for i in 3..<6 { archives[i].isEmpty = true }
     func kept(_ rules: KeepRules) -> [String] {
       PrunePlan(archives: archives, rules: rules, now: Timestamp(seconds: 6 * 86_400), zone: .utc)
-        .decisions.compactMap { decision in decision.reason.map { "\(decision.archive.id) \($0)" } }
+        .decisions.compactMap { decision in
+          decision.reason.map { "\(decision.archive.id) \($0.borgText)" }
+        }
     }
     #expect(kept(KeepRules(counts: [.daily: 2])) == ["2 daily #1", "1 daily #2"])
     #expect(kept(KeepRules(last: 2)) == ["2 secondly #1", "1 secondly #2"])
@@ -260,5 +264,15 @@ private struct BorgCase {
 
   static func rules(_ words: ArraySlice<Substring>) throws -> KeepRules {
     try KeepOptions.parse(words.map { "--keep-\($0)" }).rules
+  }
+
+  @Test(arguments: [
+    (KeepReason.Rule.last, false, "last #2"), (.within, false, "within #2"),
+    (.period(.quarterly13Weekly), false, "13weekly #2"),
+    (.period(.quarterly3Monthly), true, "3monthly #2, oldest"),
+    (.period(.daily), true, "daily #2, oldest"), (.newest, false, "newest #2"),
+  ])
+  func `a reason is named by its option`(rule: KeepReason.Rule, isOldest: Bool, text: String) {
+    #expect(KeepReason(rule: rule, isOldest: isOldest, number: 2).text == text)
   }
 }
