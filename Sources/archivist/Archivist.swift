@@ -62,6 +62,9 @@ struct Archivist: ParsableCommand {
       let words = try CommandLineBytes.all()
       let style = try CommandStyle.of(program: words.first ?? [], environment: .process)
       CommandStyle.process.withLock { $0 = style }
+      if let program = words.first {
+        CommandStyle.program.withLock { $0 = CommandStyle.name(of: program) }
+      }
       arguments = ArgumentBytes.encode(all: try understood(words.dropFirst(), style))
       if let page = try HelpTopic.page(for: arguments) {
         let output = OutputWriter()
@@ -82,7 +85,8 @@ struct Archivist: ParsableCommand {
       let message = HelpText.arranged(
         CommandWords.improved(
           Archivist.fullMessage(for: error), for: GlobalOptions.reordered(arguments)))
-      let text = NameText.withoutControls(ArgumentBytes.decode(message)) + [0x0a]
+      var text = NameText.withoutControls(ArgumentBytes.decode(message)) + [0x0a]
+      if !isRequest, let words = CommandStyle.words { text = words.translate(text) }
       let failure = writeAll(text, to: isRequest ? STDOUT_FILENO : STDERR_FILENO)
       if isRequest, failure != 0 { Exit.end(OutputError(failure)) }
       Exit.leave(isRequest ? .success : .failure(.commandLine))

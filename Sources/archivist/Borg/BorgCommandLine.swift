@@ -10,6 +10,8 @@ struct BorgCommandLine {
   private enum Piece {
     case option(String, value: [UInt8]?)
     case word([UInt8])
+    /// Letters behind a dash that stand in no table: archivist's own parser knows them, or says that it does not.
+    case flags([UInt8])
   }
 
   /// How much is said.
@@ -46,6 +48,9 @@ struct BorgCommandLine {
   /// Arguments that are no options.
   private var wordCount = 0
 
+  /// The command, known from the beginning: it says what options in front of it mean.
+  private let wholeCommand: [String]
+
   /// Commands that have a second word.
   private static let groups: Set<String> = ["key", "benchmark", "debug"]
 
@@ -53,6 +58,7 @@ struct BorgCommandLine {
   ///
   /// - Throws: `CommandFailure` for what is not there, and for what borg does not take.
   init(_ arguments: [[UInt8]]) throws(CommandFailure) {
+    wholeCommand = Self.command(in: arguments)
     var words = arguments[...]
     while let word = words.popFirst() {
       if word == Array("--".utf8) {
@@ -65,7 +71,7 @@ struct BorgCommandLine {
         try long(word, &words)
       } else if word.count > 1, word.first == UInt8(ascii: "-") {
         try short(word, &words)
-      } else if command.isEmpty || (Self.groups.contains(command[0]) && command.count == 1) {
+      } else if Self.isIncomplete(command) {
         command.append(String(decoding: word, as: UTF8.self))
         if let reason = BorgOption.absent(command) { throw reason }
       } else {
@@ -80,9 +86,48 @@ struct BorgCommandLine {
     try complete()
   }
 
+  private static func isIncomplete(_ command: [String]) -> Bool {
+    command.isEmpty || (groups.contains(command[0]) && command.count == 1)
+  }
+
+  /// The words of the command, whatever stands in front of them and between.
+  private static func command(in arguments: [[UInt8]]) -> [String] {
+    var command: [String] = []
+    var words = arguments[...]
+    while isIncomplete(command), let word = words.popFirst() {
+      let text = String(decoding: word, as: UTF8.self)
+      guard word.count > 1, word.first == UInt8(ascii: "-") else {
+        command.append(text)
+        continue
+      }
+      if word.starts(with: "--".utf8) {
+        let option = BorgOption.named(text, command, isInFront: command.isEmpty)
+        if option?.takesValue == true { _ = words.popFirst() }
+      } else {
+        for (place, letter) in word.enumerated().dropFirst() {
+          let name = "-" + String(decoding: [letter], as: UTF8.self)
+          guard let option = BorgOption.named(name, command, isInFront: command.isEmpty) else {
+            break
+          }
+          guard option.takesValue else { continue }
+          if place + 1 == word.count { _ = words.popFirst() }
+          break
+        }
+      }
+    }
+    return command
+  }
+
+  /// The option of a name where it stands now.
+  private func option(_ name: String) -> BorgOption? {
+    BorgOption.named(name, wholeCommand, isInFront: command.isEmpty)
+  }
+
   /// The arguments for archivist's own parser, the program's name not among them.
   var arguments: [[UInt8]] {
     var result = command.map { Array($0.utf8) }
+    // Words from the first on that looks like an option.
+    var words: [[UInt8]] = []
     switch level {
     case .error: result.append(Array("--quiet".utf8))
     case .warning: break
@@ -91,7 +136,8 @@ struct BorgCommandLine {
     }
     for piece in pieces {
       switch piece {
-      case .word(let bytes): result.append(bytes)
+      case .word(let bytes) where !words.isEmpty || Self.isLikeOption(bytes): words.append(bytes)
+      case .word(let bytes), .flags(let bytes): result.append(bytes)
       case .option(let name, nil): result.append(Array(name.utf8))
       case .option(let name, let value?):
         // One letter takes no `=`; neither does an empty value.
@@ -102,7 +148,13 @@ struct BorgCommandLine {
         }
       }
     }
-    return result + rest
+    let end = Array("--".utf8)
+    guard !words.isEmpty else { return result + rest }
+    return result + [end] + words + (rest.first == end ? Array(rest.dropFirst()) : rest)
+  }
+
+  private static func isLikeOption(_ word: [UInt8]) -> Bool {
+    word.count > 1 && word.first == UInt8(ascii: "-")
   }
 
   // MARK: What replaces an option
@@ -146,8 +198,9 @@ struct BorgCommandLine {
     let bytes = word.prefix { $0 != UInt8(ascii: "=") }
     let name = String(decoding: bytes, as: UTF8.self)
     let value = bytes.count < word.count ? Array(word[(bytes.count + 1)...]) : nil
-    guard let option = BorgOption.named(name, command) else {
-      return add(name, value)
+    guard let option = option(name) else {
+      // A word with a space in it that is no option is a path that begins with dashes.
+      return name.contains(" ") ? add(word: word) : add(name, value)
     }
     guard option.takesValue else {
       guard value == nil else { throw CommandFailure("\(name) takes no value") }
@@ -163,10 +216,10 @@ struct BorgCommandLine {
   ) throws(CommandFailure) {
     for place in word.indices.dropFirst() {
       let name = "-" + String(decoding: [word[place]], as: UTF8.self)
-      guard let option = BorgOption.named(name, command) else {
+      guard let option = option(name) else {
         let remaining = [UInt8(ascii: "-")] + word[place...]
         return place == 1 && word.contains(UInt8(ascii: " "))
-          ? add(word: word) : pieces.append(.word(remaining))
+          ? add(word: word) : pieces.append(.flags(remaining))
       }
       if option.takesValue {
         let joined = word[(place + 1)...].drop { place == 1 && $0 == UInt8(ascii: "=") }
@@ -230,7 +283,7 @@ struct BorgCommandLine {
 
   /// Whether the first argument is `REPOSITORY::ARCHIVE`.
   private var namesArchive: Bool {
-    for case .word(let bytes) in pieces where bytes.first != UInt8(ascii: "-") {
+    for case .word(let bytes) in pieces {
       guard let colons = bytes.firstIndex(ofSubsequence: Array("::".utf8)) else { return false }
       return colons + 2 < bytes.count
     }

@@ -82,6 +82,24 @@ enum BorgFigures {
     return lines + table([], totals)
   }
 
+  /// Advice about the key of a new repository.
+  static func keyAdvice(_ path: String, keyFile: String?) -> [Message] {
+    let program = CommandStyle.programName
+    let place: Message = keyFile.map { "in \(name: Array($0.utf8))" } ?? "in the repository"
+    let repository = Message(text: NameText.commandLine([Array(path.utf8)]))
+    return [
+      "",
+      "IMPORTANT: you will need both KEY AND PASSPHRASE to access this repo!",
+      "",
+      "The key is \(place), under the passphrase. You should:",
+      "1. Export the key and store the result at a safe place:",
+      "   \(program) key export         \(repository) encrypted-key-backup",
+      "   \(program) key export --paper \(repository) encrypted-key-backup.txt",
+      "2. Write down the passphrase and store it at a safe place.",
+      "",
+    ]
+  }
+
   /// Of archives that were deleted.
   static func deleted(_ row: Row, _ totals: RepositoryTotals?) -> [Message] {
     [rule] + table([row], totals) + [rule]

@@ -1,9 +1,11 @@
 extension BorgOption {
   /// The option that a command knows by a name; `nil` if that is in no table.
-  static func named(_ name: String, _ command: [String]) -> BorgOption? {
-    let own = command.joined(separator: " ")
-    return options(of: own).first { $0.names.contains(name) }
-      ?? common.first { $0.names.contains(name) }
+  ///
+  /// In front of the command only the common options may stand; what they mean is the command's business.
+  static func named(_ name: String, _ command: [String], isInFront: Bool = false) -> BorgOption? {
+    let shared = common.first { $0.names.contains(name) }
+    if isInFront, shared == nil { return nil }
+    return options(of: command.joined(separator: " ")).first { $0.names.contains(name) } ?? shared
   }
 
   /// The options of every command, which may stand in front of it.

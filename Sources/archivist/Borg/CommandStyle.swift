@@ -10,6 +10,18 @@ enum CommandStyle: Sendable {
   /// The style of this process, decided once, before the arguments are read.
   static let process = Mutex(CommandStyle.native)
 
+  /// The value of `programName`, set at the start.
+  static let program = Mutex("archivist")
+
+  /// The name that this process was called by, without its directory.
+  static var programName: String { program.withLock { $0 } }
+
+  /// The words of this process's messages; `nil`: those that they have.
+  static var words: BorgWords? {
+    guard process.withLock({ $0 }) == .borg else { return nil }
+    return BorgWords(program: programName)
+  }
+
   /// The release of borg whose manners these are.
   static let borgVersion = "1.4.5"
 
@@ -32,8 +44,14 @@ enum CommandStyle: Sendable {
       }
       return .borg
     }
-    let name = program.suffix(while: { $0 != UInt8(ascii: "/") })
-    return name.elementsEqual("borg".utf8) || name.starts(with: "borg-".utf8) ? .borg : .native
+    let name = name(of: program)
+    return name == "borg" || name.hasPrefix("borg-") ? .borg : .native
+  }
+
+  /// The name of a program without its directory, fit to be shown.
+  static func name(of program: [UInt8]) -> String {
+    NameText.replacingInvalid(
+      NameText.display(Array(program.suffix(while: { $0 != UInt8(ascii: "/") }))))
   }
 }
 

@@ -90,6 +90,9 @@ struct Init: ParsableCommand {
     session.report.info("Made repository \(repository.id.hex) in \(name: Array(path.utf8))")
     let keyFile = encryption.isKeyWithClient ? session.directories.keyFile(repository.id) : nil
     session.conclude(.made(repository, path: path, keyFile: keyFile))
+    if session.style == .borg, encryption.suite != .none {
+      session.report.advice(BorgFigures.keyAdvice(path, keyFile: keyFile))
+    }
     if encryption.isKeyWithClient {
       session.report.info(
         "Its key is in \(session.directories.keyFile(repository.id)): "

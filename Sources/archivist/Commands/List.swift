@@ -109,7 +109,7 @@ struct List: ParsableCommand {
       try session.output.write(document.lines() + [0x0a])
       return
     }
-    if session.output.isTerminal, !short, !long, format == nil {
+    if session.output.isTerminal, session.style == .native, !short, !long, format == nil {
       let table = ArchiveTable(archives, ids: all.map(\.id), width: session.output.width)
       if !archives.isEmpty { try session.output.write(table.heading) }
       for archive in archives { try session.output.write(table.line(archive)) }

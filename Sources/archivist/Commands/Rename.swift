@@ -21,6 +21,9 @@ struct Rename: ParsableCommand {
     guard let new = String(validating: expanded, as: UTF8.self) else {
       throw CommandFailure("\(name: expanded): the name of an archive has to be UTF-8")
     }
+    guard session.style == .native || !new.contains("::") else {
+      throw CommandFailure("\(name: expanded): the name of an archive has no :: in it")
+    }
     let repository = try session.open(path)
     let archive = try session.archive(name, in: repository)
     try repository.rename(archive, to: new, problem: session.warn)

@@ -1,5 +1,4 @@
 import ChunkStore
-import Glibc
 
 /// The work and the messages of `check --repair`.
 struct RepairCommand {
@@ -15,19 +14,18 @@ struct RepairCommand {
     if let vanished = try ClientMemory(session).vanished(from: repository) { throw vanished }
     let progress = Progress.begin(session, meter)
     defer { progress?.finish() }
-    var isRefused = false
+    var refusal: CommandFailure?
     let found = try repository.repair(options, isDryRun: isDryRun, meter: meter) { plan in
       progress?.finish()
       try show(plan, "To do")
-      isRefused = try !isConfirmed()
-      return !isRefused
+      try session.output.flush()
+      do throws(CommandFailure) { try demandAgreement() } catch { refusal = error }
+      return refusal == nil
     } progress: { step in
       report.info("\(step)")
     }
     progress?.finish()
-    if isRefused {
-      throw CommandFailure("nothing was changed", status: .failure(.cancelled))
-    }
+    if let refusal { throw refusal }
     if isDryRun { try show(found, "Would do") }
     for text in found.remaining { report.warning(.damage, "\(text)") }
     for text in found.lost { report.warning(.damage, "\(line: text)") }
@@ -57,19 +55,16 @@ struct RepairCommand {
     try session.output.write("\(title):\n" + plan.actions.map { "  \($0)\n" }.joined())
   }
 
-  private func isConfirmed() throws -> Bool {
-    let variable = "ARCHIVIST_CHECK_I_KNOW_WHAT_I_AM_DOING"
-    if let answer = session.environment.text(variable, "BORG_CHECK_I_KNOW_WHAT_I_AM_DOING") {
-      return answer == "YES"
-    }
-    guard isatty(STDIN_FILENO) != 0, !isJSON else {
-      let obstacle = isJSON ? "--json leaves no room for that" : "there is no terminal"
-      throw CommandFailure(
-        "--repair asks first, and \(obstacle): set \(variable)=YES to agree",
+  private func demandAgreement() throws(CommandFailure) {
+    let variable = "CHECK_I_KNOW_WHAT_I_AM_DOING"
+    let obstacle = isJSON ? "--json leaves no room for that" : "there is no terminal"
+    try Question(
+      lines: ["Type YES to go on:"], variable: variable, refusal: Self.refusal,
+      unanswerable: CommandFailure(
+        "--repair asks first, and \(obstacle): set ARCHIVIST_\(variable)=YES to agree",
         status: .failure(.cancelled))
-    }
-    try session.output.write("Type YES to go on: ")
-    try session.output.flush()
-    return readLine() == "YES"
+    ).demandAgreement(session, mayAsk: !isJSON)
   }
+
+  private static let refusal = CommandFailure("nothing was changed", status: .failure(.cancelled))
 }

@@ -81,7 +81,9 @@ final class Progress: Sendable {
     let canRedraw =
       session.report.isTerminal
       && session.environment.value("TERM").map { $0 != Array("dumb".utf8) } ?? false
-    if canRedraw { return isWanted || !session.options.quiet ? .line : nil }
+    // borg shows nothing that was not asked for.
+    let isUsual = session.style == .native && !session.options.quiet
+    if canRedraw { return isWanted || isUsual ? .line : nil }
     return isWanted ? .lines : nil
   }
 

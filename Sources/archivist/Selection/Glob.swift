@@ -49,6 +49,8 @@ struct Glob: Sendable {
     let units = CharacterUnit.units(of: pattern)
     var tokens: [Token] = []
     var i = 0
+    // Where one `[` has no end, none behind it has one.
+    var mayBeSet = true
     while i < units.count {
       let unit = units[i].value
       i += 1
@@ -63,11 +65,12 @@ struct Glob: Sendable {
       case "?":
         tokens.append(style == .shell ? .anyButSlash : .any)
       case "[":
-        if let end = Self.endOfSet(units, from: i) {
+        if mayBeSet, let end = Self.endOfSet(units, from: i) {
           tokens.append(
             .set(try CharacterSet(units[i..<end], skipsEmptyRanges: style == .fnmatch)))
           i = end + 1
         } else {
+          mayBeSet = false
           tokens.append(.literal(unit))
         }
       default: tokens.append(.literal(unit))

@@ -51,6 +51,18 @@ struct GlobalOptions: ParsableArguments {
       "Limit downloads from the server to this many KiB/s.", valueName: "rate"))
   var downloadRatelimit: Int?
 
+  func validate() throws {
+    if let lockWait, !lockWait.isFinite || lockWait < 0 {
+      throw ValidationError("--lock-wait \(lockWait): the seconds are a number from 0 on")
+    }
+    for (option, rate) in [
+      ("--upload-ratelimit", uploadRatelimit), ("--download-ratelimit", downloadRatelimit),
+    ] {
+      guard let rate, rate < 0 else { continue }
+      throw ValidationError("\(option) \(rate): a rate is a number of KiB/s, or 0 for no limit")
+    }
+  }
+
   /// Options that may stand in front of the command as well, as with borg.
   static let flags: Set<String> = [
     "--info", "--verbose", "-v", "--debug", "--quiet", "-q", "--log-json", "--progress", "-p",

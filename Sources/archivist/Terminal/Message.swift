@@ -7,6 +7,9 @@ struct Message: ExpressibleByStringInterpolation, Equatable, Sendable {
 
   init(_ text: String) { bytes = Array(text.utf8) }
 
+  /// A text that was a message before.
+  init(text: [UInt8]) { bytes = text }
+
   init(stringLiteral text: String) { self.init(text) }
 
   init(stringInterpolation parts: StringInterpolation) { bytes = parts.bytes }

@@ -47,6 +47,7 @@ final class Report: Sendable {
   private let minimum: Level
   private let format: Format
   private let style: CommandStyle
+  private let words: BorgWords?
   private let state = Mutex(State())
 
   /// Whether people see this on a screen.
@@ -58,6 +59,7 @@ final class Report: Sendable {
     style: CommandStyle = .native
   ) {
     self.style = style
+    words = style == .borg ? CommandStyle.words : nil
     self.descriptor = descriptor
     self.minimum = minimum
     self.format = format
@@ -93,6 +95,17 @@ final class Report: Sendable {
   /// Something that somebody has to look at, and that takes nothing from what is done: the exit
   /// status does not tell.
   func caution(_ message: Message) { write(.warning, message) }
+
+  /// Advice in several lines, which nobody is warned by.
+  func advice(_ lines: [Message]) {
+    guard minimum <= .warning else { return }
+    switch format {
+    case .text: for text in lines { line(text.bytes) }
+    case .json:
+      let text = Array(lines.map(\.bytes).joined(separator: [UInt8(ascii: "\n")]))
+      line(record(.warning, Message(text: text), logger: logger(nil)))
+    }
+  }
 
   /// Something that keeps the work from being finished.
   ///
@@ -151,6 +164,27 @@ final class Report: Sendable {
       case .text: line(text.bytes)
       case .json: line(record(level, text, logger: logger(topic)))
       }
+    }
+  }
+
+  /// A part of a question and its answer; a prompt is not ended, so that the answer stands behind it.
+  ///
+  /// - Parameters:
+  ///   - part: The part, in borg's word: `prompt`, `env_answer`, `accepted_false`, `invalid_answer`.
+  ///   - text: Its text.
+  ///   - id: The word that programs know the question by.
+  ///   - members: What else programs are told.
+  func question(_ part: String, _ text: Message, id: String, members: [(String, JSON)] = []) {
+    switch format {
+    case .text:
+      let bytes = text.bytes + (part == "prompt" ? [] : [UInt8(ascii: "\n")])
+      state.withLock { write(bytes, $0) }
+    case .json:
+      let all: [(String, JSON)] = [
+        ("type", .string("question_\(part)")), ("msgid", .string(id)),
+        ("message", .string(NameText.replacingInvalid(text.bytes))),
+      ]
+      line(JSON.object(all + members).line)
     }
   }
 
@@ -227,6 +261,7 @@ final class Report: Sendable {
   }
 
   private func line(_ level: Level, _ message: Message, _ messageID: String?) -> [UInt8] {
+    let message = words.map { Message(text: $0.translate(message.bytes)) } ?? message
     switch format {
     case .text:
       let prefix =

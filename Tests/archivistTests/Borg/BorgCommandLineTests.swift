@@ -38,7 +38,18 @@ import Testing
     ("create -xsC lz4 r::a x", "create --one-file-system --stats --compression=lz4 r::a x"),
     ("create --comment= r::a x", "create --comment  r::a x"),
     ("create r::a -- -x --stats", "create r::a -- -x --stats"),
-    ("create --list r::a -~x", "create --list r::a - x"),
+    ("create --comment -x~y r::a x", "create --comment=-x y r::a x"),
+    // Words that look like options, and are none.
+    ("create --list r::a -~x", "create --list r::a -- - x"),
+    ("create r::a -a~b x --list", "create r::a --list -- -a b x"),
+    ("create r::a --my~file", "create r::a -- --my file"),
+    ("create r::a x -a~b -- -c --", "create r::a x -- -a b -c --"),
+    ("create r::a -- -a~b", "create r::a -- -a b"),
+    // The command decides what an option in front of it means.
+    ("--umask 0077 serve", "serve --umask=0077"), ("--umask=0077 list r", "list r"),
+    ("--umask 077 -p init -e none r", "init --umask=077 --progress --encryption=none r"),
+    ("key --umask 077 export r f", "key export r f"),
+    ("-n create r::a x", "create -n r::a x"), ("--stats create r::a x", "create --stats r::a x"),
     ("with-lock --info r cmd --stats -v", "with-lock --info r cmd --stats -v"),
   ])
   func `becomes`(line: String, expected: String) throws {

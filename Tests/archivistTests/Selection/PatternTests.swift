@@ -101,6 +101,18 @@ import Testing
     }
   }
 
+  @Test func `are read in a time that grows with their length`() throws {
+    let brackets = [UInt8](repeating: UInt8(ascii: "["), count: 200_000)
+    for style in [Glob.Style.fnmatch, .shell] {
+      let time = ContinuousClock().measure {
+        #expect(throws: Never.self) { _ = try Glob(brackets, style: style).matches(brackets) }
+      }
+      #expect(time < .seconds(5))
+    }
+    let glob = try Glob(Array("[]a[!x][".utf8), style: .fnmatch)
+    #expect(glob.matches(Array("[x][".utf8)) == false && glob.matches(Array("[[".utf8)))
+  }
+
   private func vectors() throws -> [(kind: String, text: String)] {
     try VectorFile.lines("patterns-borg-1.4.5.txt").map { line in
       let parts = line.split(separator: " ", maxSplits: 1).map(String.init)
