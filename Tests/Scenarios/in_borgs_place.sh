@@ -25,11 +25,19 @@ says 'encryption is required'
 
 say "modes of encryption"
 status 0 borg init -e repokey-blake2 --show-rc --show-version --umask 0077 repo
-says 'AES-256-GCM' 'borgbackup version 1.4.5' 'terminating with success status, rc 0'
+says 'AES-256-GCM' 'borgbackup version 1.4.5' 'terminating with success status, rc 0' \
+  'you will need both KEY AND PASSPHRASE' '^   borg key export         repo encrypted-key-backup$'
 status 0 borg -q init -e keyfile other
 [ ! -s err ] || fail "init says something although it is to be quiet"
 borg info --json repo | jq -e '.encryption == {cipher: "aes256-gcm", mode: "repokey"}' >out
 borg info --json other | jq -e '.encryption.mode == "keyfile" and (.encryption.keyfile | test("^/"))' >out
+for umask in 0077 0027; do
+  borg --umask $umask init -e none "mask-$umask"
+  borg init --umask $umask -e none "behind-$umask"
+  [ "$(stat -c %a "mask-$umask" "mask-$umask/config/00000001")" = \
+    "$(stat -c %a "behind-$umask" "behind-$umask/config/00000001")" ] || fail "--umask in front"
+done
+[ "$(stat -c %a mask-0027)" = 750 ] || fail "the mask does not count"
 [ -d base/.config/archivist ] || fail "BORG_BASE_DIR does not count"
 HOME=$work/nobody status 2 "$ARCHIVIST" list other
 says 'no key for this repository'
@@ -76,6 +84,81 @@ status 0 borg compact --cleanup-commits repo
 [ ! -s out ] && [ ! -s err ] || fail "compact says something"
 status 0 borg --iec compact --dry-run -v repo
 
+say "a checkpoint of one machine is not superseded by another one's archives"
+borg init -e none machines
+export BORG_UNKNOWN_UNENCRYPTED_REPO_ACCESS_IS_OK=yes
+BORG_HOSTNAME=web borg create --timestamp 2026-11-01T01:00:00 machines::web.checkpoint source
+BORG_HOSTNAME=web borg create --timestamp 2026-11-02T01:00:00 machines::web.checkpoint.1 source
+BORG_HOSTNAME=db borg create --timestamp 2026-11-03T01:00:00 machines::db source
+status 0 borg prune --list --keep-daily 7 machines
+says 'Keeping checkpoint archive: +web.checkpoint.1 ' 'Pruning archive \(1/1\): +web.checkpoint '
+status 0 borg prune --list --group-by none --keep-daily 7 machines
+says 'Pruning archive \(1/1\): +web.checkpoint.1 '
+
+say "words that look like options"
+mkdir -- '-a b'
+echo one >'./-a b/file'
+status 0 borg create --comment '-x y' machines::dashes '-a b' --list source
+says '^A -a b/file$' '^A source/file$'
+status 0 borg create machines::dashes-again -- '-a b'
+status 0 borg info machines::dashes
+prints '^Comment: -x y$'
+status 0 borg create machines::a::b source
+status 0 borg list machines::a::b source/file
+prints source/file
+status 2 borg rename machines::a::b c::d
+says 'no ::'
+
+say "numbers that mean nothing are refused in both faces"
+for option in --lock-wait=nan --lock-wait=-1 --upload-ratelimit=-5 --remote-ratelimit=-5; do
+  status 2 borg list $option machines
+done
+for option in --lock-wait=nan --lock-wait=-1 --upload-ratelimit=-5 --download-ratelimit=-5; do
+  status 2 archivist list $option machines
+  says 'from 0 on|number of KiB'
+done
+
+say "hints name what borg has as borg does"
+status 2 borg list nowhere
+says '`borg init --encryption=repokey nowhere` makes one'
+status 2 borg list machines::nothing
+says '`borg list` shows those there are'
+status 2 borg list --shrt machines
+says 'Usage: borg list' "See 'borg list --help'"
+status 2 archivist list nowhere
+says '`archivist init nowhere` makes one'
+ln -s "$ARCHIVIST" bin/borg-1.4
+status 2 bin/borg-1.4 list nowhere
+says '`borg-1.4 init '
+
+say "at a terminal, too, borg's lines, and no progress that was not asked for"
+script -qec 'TERM=xterm bin/borg list machines' /dev/null </dev/null >out
+prints '^db +Tue, 2026-11-03 01:00:00 \['
+script -qec 'TERM=xterm bin/borg create machines::quiet source' /dev/null </dev/null >out
+[ ! -s out ] || fail "it says something: $(cat -v out)"
+
+say "diff: times of all kinds of items, as borg has them"
+mkdir -p kinds/directory kinds/becomes-link
+echo one >kinds/file
+mkfifo kinds/fifo
+borg create machines::before kinds
+sleep 1.1
+chmod 700 kinds/directory kinds/fifo
+chmod 755 kinds/directory
+chmod 644 kinds/fifo
+rmdir kinds/becomes-link
+ln -s file kinds/becomes-link
+borg create machines::after kinds
+status 0 borg diff machines::before after
+prints '^\[ctime: [^]]*\] kinds/directory$' '^\[ctime: [^]]*\] kinds/fifo$' \
+  '^\[ctime: [^]]*\] \[mtime: [^]]*\] kinds$' '^\[drwxr-xr-x -> lrwxrwxrwx\] .* kinds/becomes-link$'
+status 0 borg diff --content-only machines::before after
+[ "$(sed 's/^ *//' out)" = kinds/becomes-link ] || fail "$(cat out)"
+status 0 borg diff --content-only --json-lines machines::before after
+[ "$(cat out)" = '{"changes": [], "path": "kinds/becomes-link"}' ] || fail "$(cat out)"
+status 0 archivist diff machines::before after
+! grep -q ctime out || fail "archivist's own style tells of ctime"
+
 say "keys come back to where they were"
 borg key export other other.key
 borg key export --paper other page
@@ -96,44 +179,26 @@ says 'there already'
 unset BORG_KEY_FILE
 
 say "a repository is deleted as a whole, but not without being asked"
+unset BORG_UNKNOWN_UNENCRYPTED_REPO_ACCESS_IS_OK
 status 2 borg delete other </dev/null
+says 'Type YES to go on:'
 BORG_DELETE_I_KNOW_WHAT_I_AM_DOING=no status 2 borg delete other
+says 'no \(from BORG_DELETE_I_KNOW_WHAT_I_AM_DOING\)' 'Aborting\.'
 [ -d other ] || fail "it is gone"
+status 2 borg delete --log-json other <<<perhaps
+jq -es '.[0].type == "question_prompt" and .[0].msgid == "BORG_DELETE_I_KNOW_WHAT_I_AM_DOING"
+  and (.[0].message | test("Type YES")) and .[1].type == "question_invalid_answer"' err >out
+BORG_DELETE_I_KNOW_WHAT_I_AM_DOING=NO status 2 borg delete --log-json other
+jq -es '.[1].type == "question_env_answer" and .[1].env_var == "BORG_DELETE_I_KNOW_WHAT_I_AM_DOING"
+  and .[2].type == "question_accepted_false"' err >out
 status 0 borg delete --cache-only other
 touch other/mine
-export BORG_DELETE_I_KNOW_WHAT_I_AM_DOING=YES
-status 1 borg delete other
+status 1 borg delete other <<<YES
 [ "$(ls other)" = mine ] || fail "not only what is of others stays"
+export BORG_DELETE_I_KNOW_WHAT_I_AM_DOING=YES
 status 0 borg delete repo
 [ ! -e repo ] || fail "the directory stays"
 status 0 borg init -e none repo
-
-say "nor because a variable is not set, under others' hands, or where it leads elsewhere"
-borg init -e none whole
-export BORG_UNKNOWN_UNENCRYPTED_REPO_ACCESS_IS_OK=yes
-echo text >a-file
-borg create whole::a a-file
-for name in whole:: :: ''; do
-  BORG_REPO=whole status 2 borg delete --force "$name"
-  says 'is a variable not set'
-done
-status 2 borg delete --damaged whole
-status 2 borg with-lock whole "$ARCHIVIST" delete --force whole
-says 'others work with this repository: .*with-lock'
-mv whole/segments segments-elsewhere && ln -s ../segments-elsewhere whole/segments
-status 2 borg delete --force whole
-says 'a part of the repository is elsewhere'
-rm whole/segments && mv segments-elsewhere whole/segments
-[ "$(borg list --short whole)" = a ]
-touch whole/segments/$'a\xff'
-ln -s whole link-to-whole
-status 0 borg delete --force link-to-whole/
-[ ! -e whole ] || fail "something is left: $(find whole)"
-mkdir whole && touch whole/mine && rm link-to-whole
-mkdir mine-too && borg init -e none mine-too && touch mine-too/mine
-status 1 borg delete --force mine-too
-says 'the repository is deleted, and its directory stays: there are other files in it'
-[ "$(ls mine-too)" = mine ]
 
 say "a key that is bound to serve serves nothing else"
 # It serves, and nobody says anything.

@@ -159,6 +159,8 @@ public enum StorageError: Error, Equatable, Sendable {
   case missingDirectory(String)
   /// There is no repository here.
   case missingRepository(String)
+  /// A repository was here, and its removal was begun and not finished.
+  case deletedInPart(String)
   /// There is something here, and it is no repository.
   case notARepository(String)
   /// There is a repository where a new one was to be made.

@@ -66,18 +66,13 @@ struct Delete: ParsableCommand {
         "which archive is to be deleted? There is no name behind ::, or no argument at all: is a variable "
           + "not set? To delete all of a repository, name it without ::")
     }
-    let repository = try session.open(location.path)
-    if cacheOnly || namesNothing && location.archive == nil && !damaged {
-      if json {
-        throw CommandFailure(
-          "--json is for archives that are deleted, not for a repository as a whole")
-      }
-      let deletion = RepositoryDeletion(
-        session: session, repository: repository, isDryRun: dryRun,
-        keepsMemory: keepSecurityInfo, isForced: force)
-      try cacheOnly ? deletion.deleteCache() : deletion.run(isNamed: self.location != nil)
+    let isWhole = namesNothing && location.archive == nil && !damaged
+    if isWhole || cacheOnly {
+      try demandSense(isWhole: isWhole)
+      try delete(location.path, cacheOnly: cacheOnly, session)
       return try session.output.finish()
     }
+    let repository = try session.open(location.path)
     try warnOrStop(repository, session)
     var named = archives.map(\.bytes)
     if let name = location.archive, !name.isEmpty { named.insert(name, at: 0) }
@@ -123,6 +118,32 @@ struct Delete: ParsableCommand {
 }
 
 extension Delete {
+  /// Stops where a repository as a whole is not certain to be meant.
+  private func demandSense(isWhole: Bool) throws(CommandFailure) {
+    if json {
+      throw CommandFailure(
+        "--json is for archives that are deleted, not for a repository as a whole")
+    }
+    guard !isWhole || location != nil else {
+      throw CommandFailure(
+        "what is to be deleted? Name an archive, select some with --glob-archives, or name the repository "
+          + "itself, to delete all of it")
+    }
+  }
+
+  /// Deletes a repository as a whole, or only what this client keeps of it to be quick.
+  private func delete(_ path: String, cacheOnly: Bool, _ session: Session) throws {
+    let deletion = RepositoryDeletion(
+      session: session, path: path, isDryRun: dryRun, keepsMemory: keepSecurityInfo,
+      isForced: force)
+    do {
+      let repository = try session.open(path)
+      try cacheOnly ? deletion.deleteCache(of: repository) : deletion.run(repository)
+    } catch StorageError.deletedInPart where !cacheOnly {
+      try deletion.runAgain()
+    }
+  }
+
   /// Looks for archives that are gone: what is missing may be what a decision depends on.
   ///
   /// Who names archives one by one need not know what became of others; nobody is kept from giving

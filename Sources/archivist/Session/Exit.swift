@@ -35,7 +35,8 @@ enum Exit {
     let (message, status) = describe(error)
     // As in `archivist list | head`: whoever has closed the pipe knows.
     if status == .signal(SIGPIPE) { leave(status) }
-    (report.withLock { $0 } ?? Report()).error(message, messageID: status.messageID)
+    let report = report.withLock { $0 } ?? Report(style: CommandStyle.process.withLock { $0 })
+    report.error(message, messageID: status.messageID)
     leave(status)
   }
 
@@ -213,6 +214,12 @@ enum Exit {
       (
         "\(line: path): there is no repository here. `archivist init \(line: path)` makes one",
         .failure(.repositoryMissing)
+      )
+    case .deletedInPart(let path):
+      (
+        "\(line: path): this repository was deleted in part, and nothing in it can be read any more: "
+          + "`archivist delete \(line: path)` on its own machine deletes the rest",
+        .failure(.notARepository)
       )
     case .notARepository(let path):
       (

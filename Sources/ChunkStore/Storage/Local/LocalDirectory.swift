@@ -82,6 +82,36 @@ final class LocalDirectory: Sendable {
     throw last("stat", name)
   }
 
+  /// The properties that decide whether a name can be removed.
+  struct Details: Sendable {
+    let kind: LocalFile.Kind
+    let size: UInt64
+    let owner: UInt32
+    /// Whether it is a directory in which everybody may remove only what is his.
+    let isSticky: Bool
+    /// Whether something is mounted on it.
+    let isMountPoint: Bool
+    /// Whether chattr(1) was told that it must not be changed, or only be appended to.
+    let isProtected: Bool
+  }
+
+  /// Details of a name, links not followed; `nil` if there is nothing.
+  func details(_ name: String) throws(StorageError) -> Details? {
+    var info = statx()
+    // AT_SYMLINK_NOFOLLOW and AT_NO_AUTOMOUNT; STATX_TYPE, STATX_MODE, STATX_UID and STATX_SIZE.
+    guard unsafe linux_statx(descriptor, name, 0x900, 0x20B, &info) == 0 else {
+      if errno == ENOENT || errno == ENOTDIR { return nil }
+      throw last("stat", name)
+    }
+    let mode = mode_t(info.stx_mode)
+    return Details(
+      kind: LocalFile.Kind(mode: mode), size: info.stx_size, owner: info.stx_uid,
+      isSticky: mode & S_ISVTX != 0,
+      // STATX_ATTR_MOUNT_ROOT; STATX_ATTR_IMMUTABLE and STATX_ATTR_APPEND.
+      isMountPoint: info.stx_attributes & 0x2000 != 0,
+      isProtected: info.stx_attributes & 0x30 != 0)
+  }
+
   /// Whether there is a directory of this name, or a link to one.
   func isDirectory(_ name: String) throws(StorageError) -> Bool {
     try status(name)?.isDirectory == true
@@ -129,6 +159,25 @@ final class LocalDirectory: Sendable {
 
   func remove(_ name: String) throws(StorageError) {
     if unsafe unlinkat(descriptor, name, 0) != 0, errno != ENOENT { throw last("unlink", name) }
+  }
+
+  /// Removes a file, unless something else has its name.
+  func removeFile(_ name: String) throws(StorageError) {
+    guard try details(name)?.kind == .file else { return }
+    try remove(name)
+  }
+
+  /// Removes a directory, unless anything is in it.
+  func removeDirectoryIfEmpty(_ name: String) throws(StorageError) {
+    guard unsafe unlinkat(descriptor, name, AT_REMOVEDIR) != 0 else { return }
+    guard [ENOENT, ENOTEMPTY, EEXIST].contains(errno) else { throw last("rmdir", name) }
+  }
+
+  /// Refuses a directory that this user may not remove anything from.
+  func demandWritable(_ name: String) throws(StorageError) {
+    guard unsafe faccessat(descriptor, name, W_OK | X_OK, AT_EACCESS) == 0 else {
+      throw last("access", name)
+    }
   }
 
   /// Removes a file of ours that nobody needs; one that stays is found as abandoned later.

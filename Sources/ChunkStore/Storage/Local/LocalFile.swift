@@ -121,6 +121,18 @@ final class LocalFile: Sendable {
   enum Kind: String {
     case file, directory, socket, device, FIFO
     case link = "symbolic link"
+
+    init(mode: mode_t) {
+      self =
+        switch mode & S_IFMT {
+        case S_IFREG: .file
+        case S_IFDIR: .directory
+        case S_IFLNK: .link
+        case S_IFSOCK: .socket
+        case S_IFIFO: .FIFO
+        default: .device
+        }
+    }
   }
 
   struct Status {
@@ -136,15 +148,7 @@ final class LocalFile: Sendable {
     var isDirectory: Bool { kind == .directory }
 
     init(_ info: stat) {
-      kind =
-        switch info.st_mode & S_IFMT {
-        case S_IFREG: .file
-        case S_IFDIR: .directory
-        case S_IFLNK: .link
-        case S_IFSOCK: .socket
-        case S_IFIFO: .FIFO
-        default: .device
-        }
+      kind = Kind(mode: info.st_mode)
       size = Int(info.st_size)
       mode = info.st_mode & 0o7777
       modified = Timestamp(

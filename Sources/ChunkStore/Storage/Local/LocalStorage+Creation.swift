@@ -29,6 +29,9 @@ extension LocalStorage {
     let mode = asked ?? found.flatMap { groupMode(of: $0.mode) } ?? 0o700
     if let found {
       guard found.isDirectory, try isUnused(LocalDirectory(path: place)) else {
+        if found.isDirectory, try RepositoryRemoval.isBegun(LocalDirectory(path: place)) {
+          throw .deletedInPart(path)
+        }
         throw try isRepository(place) ? .repositoryExists(path) : .locationNotEmpty(path)
       }
     } else {

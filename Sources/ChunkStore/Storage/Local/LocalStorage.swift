@@ -13,14 +13,14 @@ import Synchronization
 public final class LocalStorage: Storage {
   /// The directory, as it was given.
   public let location: String
-  private let root: LocalDirectory
+  let root: LocalDirectory
   private let mode: mode_t
   private let openFiles = OpenFileCache(capacity: OpenFiles.share(8, most: 64))
   /// Whether it is known that listings are not out of date.
   private let listsFreshly = Mutex(false)
 
   static let uploads = "tmp"
-  private static let aside = "aside"
+  static let aside = "aside"
   static let reserve = "reserve"
   static let probe = "probe"
   private static let reserveSize = 16 << 20
@@ -35,14 +35,16 @@ public final class LocalStorage: Storage {
 
   /// Opens the directory of a repository.
   ///
-  /// - Throws: `StorageError.missingRepository` if there is nothing at `path`, and
-  ///   `StorageError.notARepository` if it is something else.
+  /// - Throws: `StorageError.missingRepository` if there is nothing at `path`,
+  ///   `StorageError.deletedInPart` if its removal was begun, and `StorageError.notARepository` if it is
+  ///   something else.
   public init(path: String) throws(StorageError) {
     location = path
     guard let found = try LocalFile.status(path) else { throw .missingRepository(path) }
     guard found.isDirectory else { throw .notARepository(path) }
     root = try LocalDirectory(path: Self.withoutSlash(path))
     guard let configs = try root.status(ObjectName.configDirectory), configs.isDirectory else {
+      if try RepositoryRemoval.isBegun(root) { throw .deletedInPart(path) }
       throw try Self.isUnused(root) ? .missingRepository(path) : .notARepository(path)
     }
     // The mode of the directory itself may be another: it may have been there before.

@@ -56,6 +56,7 @@ extension StorageError {
       case .repositoryExists(let path): (13, 0, path, "")
       case .missingParent(let path): (14, 0, path, "")
       case .insideRepository(let path, let outer): (15, 0, path, outer)
+      case .deletedInPart(let path): (16, 0, path, "")
       case .connection(.unknownRequest(let what)): (10, 0, what, "")
       case .connection(let failure): (11, 0, "\(failure)", "")
       }
@@ -90,6 +91,7 @@ extension StorageError {
     case 13: self = .repositoryExists(first)
     case 14: self = .missingParent(first)
     case 15: self = .insideRepository(first, second)
+    case 16: self = .deletedInPart(first)
     default: self = .refused(second.isEmpty ? first : "\(first): \(second)")
     }
   }
