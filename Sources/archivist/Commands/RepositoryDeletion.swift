@@ -33,21 +33,17 @@ struct RepositoryDeletion {
         archives.map { "Would delete archive: \(ArchiveText.entry($0))" }, of: "the repository",
         survey)
     }
-    let others = try repository.operationsOfOthers()
-    guard others.isEmpty else {
-      throw CommandFailure(
-        "others work with this repository: \(line: others.joined(separator: "; ")). If they do not run any "
-          + "more, `archivist break-lock` ends what they have left")
-    }
+    try demandNobodyElse(repository)
     try demandAgreement(
       "The repository \(place) with all of its \(HumanText.count(archives.count, "archive"))",
       survey)
-    // While somebody thinks it over, another disk may be mounted in its place.
+    // While somebody thinks it over, another disk may be mounted in its place, and a backup begin.
     guard try LocalStorage(path: path).identity() == storage.identity() else {
       throw CommandFailure(
         "\(name: Array(path.utf8)): another repository is here now: nothing was deleted",
         status: .failure(.cancelled))
     }
+    try demandNobodyElse(repository)
     try removal.begin()
     if !keepsMemory { forget(repository) }
     do {
@@ -68,6 +64,15 @@ struct RepositoryDeletion {
     guard !isDryRun else { return try tell([], of: "the rest of the repository", survey) }
     try demandAgreement("The rest of the repository \(place), which was deleted in part,", survey)
     try finish(removal, survey)
+  }
+
+  private func demandNobodyElse(_ repository: Repository) throws {
+    let others = try repository.operationsOfOthers()
+    guard others.isEmpty else {
+      throw CommandFailure(
+        "others work with this repository: \(line: others.joined(separator: "; ")). If they do not run any "
+          + "more, `archivist break-lock` ends what they have left")
+    }
   }
 
   private var place: Message { "\(name: AbsolutePath.of(Array(path.utf8)))" }
