@@ -35,7 +35,7 @@ struct RepositoryDeletion {
     }
     try demandNobodyElse(repository)
     try demandAgreement(
-      "The repository \(place) with all of its \(HumanText.count(archives.count, "archive"))",
+      "The repository \(place) with its \(HumanText.count(archives.count, "archive"))",
       survey)
     // While somebody thinks it over, another disk may be mounted in its place, and a backup begin.
     guard try LocalStorage(path: path).identity() == storage.identity() else {
