@@ -40,6 +40,9 @@ test_packages=(
   debootstrap:/usr/sbin/debootstrap
   libacl1-dev:/usr/include/acl/libacl.h
   libxxhash-dev:/usr/include/xxhash.h
+  qrencode:/usr/bin/qrencode
+  zbar-tools:/usr/bin/zbarimg
+  librsvg2-bin:/usr/bin/rsvg-convert
   # For borg's clients: borgmatic's databases and spot check, and Vorta's windows without a screen.
   postgresql:/usr/bin/pg_lsclusters
   sqlite3:/usr/bin/sqlite3

@@ -53,6 +53,16 @@ grep -q 'make-parent-dirs' err
 status 0 archivist init --make-parent-dirs no/such/place
 status 10 archivist init there
 grep -q 'there is a repository here already' err
+# Nobody is asked for a passphrase first.
+(
+  unset ARCHIVIST_PASSPHRASE
+  export ARCHIVIST_PASSCOMMAND="touch $PWD/asked"
+  status 10 archivist init there
+  status 18 archivist init another/such/place
+  mkdir filled && touch filled/file
+  status 19 archivist init filled
+  [ ! -e asked ]
+)
 for inside in there/x there/segments/00/x there/x/y; do
   status 10 archivist init --make-parent-dirs "$inside"
   grep -q 'inside of the repository' err

@@ -14,14 +14,19 @@ status 0 env ARCHIVIST_NEW_PASSPHRASE=second "$ARCHIVIST" key add --note 'in the
 opens $passphrase && opens second
 status 0 archivist key list repo
 [ "$(wc -l <out)" = 2 ]
-prints 'in the safe' 'scrypt N=2\^' '\(opened now\)'
+prints '^[0-9a-f]{12}  repository  scrypt N=2\^17  [0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:]{8}\+00:00  in the safe$' \
+  '^[0-9a-f]{12}  repository  scrypt N=2\^15  - +\(opened now\)$'
 [ "$(grep -c 'opened now' out)" = 1 ]
 
 say "remove"
 second=$(grep 'in the safe' out | cut -c1-12)
 first=$(grep -v 'in the safe' out | cut -c1-12)
 status 2 archivist key remove repo nonsense
-says 'nonsense'
+says "no key slot has an id that begins with 'nonsense'" 'key list'
+cp "repo/keys/$second"* repo/keys/"${second:0:3}${second:0:3}$(printf '%058x' 1)"
+status 2 archivist key remove repo "${second:0:3}"
+says '2 key slots have an id that begins with'
+rm repo/keys/*"$(printf '%058x' 1)"
 status 0 archivist key remove repo "$second"
 opens second && fail "a removed passphrase still opens it"
 [ -z "$(ls repo/locks)" ]
@@ -64,6 +69,24 @@ status 0 env ARCHIVIST_PASSPHRASE=short "$ARCHIVIST" init --kdf-cost 2^16 --info
 says 'is weak' 'N = 2\^16, 64 MiB'
 [ "$(cost short cheap)" = 16 ]
 status 2 archivist init --kdf-cost 14 never
+# Nobody drew it.
+export ARCHIVIST_PASSPHRASE='correct horse battery staple'
+for made in ToBeOrNotToBeThatIsTheQuestionWhether1600 'p.A.s.S.w.0.r.d.1.2.3.4.5.6.7.8.' '!Q@W#E$R%T^Y&U*I1q2w3e4r' \
+  'acid brim coal dusk envy flax glue husk' d41d8cd98f00b204e9800998ecf8427e; do
+  status 0 env ARCHIVIST_NEW_PASSPHRASE="$made" "$ARCHIVIST" key change-passphrase cost
+  export ARCHIVIST_PASSPHRASE=$made
+  [ "$(cost "$made" cost)" = 17 ]
+done
+# A program did.
+for made in 7k2QxZ9mWv4LrT8sHn3YbJ6dPfGc5RtK 'h4#Vx9!qLw2Zr%T8m&Kd' 'k9Xv2QmZpR7sTn4WbLc8Yg==' \
+  3fb8a7c1-6d52-4e09-9a1f-c47b20e5d638; do
+  status 0 env ARCHIVIST_NEW_PASSPHRASE="$made" "$ARCHIVIST" key change-passphrase cost
+  export ARCHIVIST_PASSPHRASE=$made
+  [ "$(cost "$made" cost)" = 15 ]
+done
+status 0 env ARCHIVIST_NEW_PASSPHRASE='correct horse battery staple' \
+  "$ARCHIVIST" key change-passphrase cost
+export ARCHIVIST_PASSPHRASE=$passphrase
 (ulimit -d 150000
   status 0 env ARCHIVIST_PASSPHRASE='correct horse battery staple' "$ARCHIVIST" init little
   says 'N = 2\^16 instead of 2\^17, because .* MiB of memory are available'
@@ -71,7 +94,14 @@ status 2 archivist init --kdf-cost 14 never
   says '--kdf-cost 18 takes 256.* MiB of memory'
   ulimit -d 100000
   status 2 env ARCHIVIST_PASSPHRASE='correct horse battery staple' "$ARCHIVIST" list cost
-  says 'no memory to stretch the passphrase: its key slot takes 128 MiB')
+  says 'not enough memory to stretch the passphrase: that takes 128 MiB, and .* MiB are available' \
+    'raise the limit' 'key add --kdf-cost 15')
+(ulimit -v 60000
+  status 2 archivist init never
+  says 'not enough memory to stretch the passphrase: that takes 32 MiB, and .* MiB are available'
+  [ "$(grep -c . err)" = 1 ]
+  [ "$(grep -c 'kdf-cost' err)" = 0 ])
+rm -rf never
 [ "$(cost 'correct horse battery staple' little)" = 16 ]
 [ ! -e never ]
 export ARCHIVIST_PASSPHRASE=$before
@@ -113,6 +143,33 @@ status 0 archivist key export repo exported.key
 [ "$(stat -c %a exported.key)" = 600 ]
 status 2 archivist key export repo exported.key
 says 'exported.key: is there already'
+say "the repository of the environment"
+for name in ARCHIVIST_REPO BORG_REPO; do
+  named() { env "$name=$PWD/repo" "$ARCHIVIST" "$@"; }
+  status 0 named key list
+  status 0 named key export
+  cmp out exported.key
+  status 0 named key export --paper
+  status 0 named key export :: named.key
+  cmp named.key exported.key
+  status 2 named key export other-place.key
+  says 'no repository here' 'key export :: other-place.key'
+  status 0 named key import named.key
+  rm named.key
+  status 0 env ARCHIVIST_NEW_PASSPHRASE=named "$name=$PWD/repo" "$ARCHIVIST" key add
+  slot=$(named key list | awk '!/opened now/ { print $1 }')
+  status 2 named key remove
+  says 'the slot is missing'
+  status 2 named key remove zz
+  says "begins with 'zz'"
+  status 0 named key remove "$slot"
+done
+status 2 archivist key import exported.key
+says 'the file is missing, or --paper'
+status 2 archivist key passwd repo
+says "did you mean 'key change-passphrase'"
+status 2 archivist key rm repo
+says "did you mean 'key remove'"
 cp exported.key other.key
 ln -s other.key link.key
 ln -s nowhere dangling.key
@@ -164,6 +221,44 @@ for copy in exported.key page.txt; do
 done
 (mkdir restored && cd restored && archivist extract ../repo::first)
 diff -r tree restored/tree
+
+say "a page with a code"
+status 2 archivist key export --paper --qr-html repo page.html
+status 2 env PATH=/nonexistent "$ARCHIVIST" key export --qr-html repo page.html
+says 'qrencode is not there' '--paper'
+[ ! -e page.html ]
+mkdir broken
+printf '#!/bin/sh\ncat >/dev/null\nexit 3\n' >broken/qrencode
+chmod +x broken/qrencode
+status 2 env PATH="$PWD/broken:$PATH" "$ARCHIVIST" key export --qr-html repo page.html
+says 'qrencode.*failed with exit status 3'
+status 0 strace -f -o calls -s 4096 -e trace=execve "$ARCHIVIST" key export --qr-html repo page.html
+grep -q 'qrencode' calls
+key=$(sed -n 's/^ *1: \([0-9a-f ]*\) -.*/\1/p' page.html | tr -d ' ')
+[ "${#key}" = 64 ]
+grep -qi "$key" calls && fail "the key is among the arguments"
+[ "$(stat -c %a page.html)" = 600 ]
+status 2 archivist key export --qr-html repo page.html
+says 'page.html: is there already'
+grep -q '^<!doctype html>$' page.html
+grep -qE 'src=|href=' page.html && fail "the page needs something else"
+python3 - <<'PYTHON'
+import re, xml.dom.minidom
+page = open("page.html").read()
+image = re.search(r"<svg.*</svg>", page, re.S)[0]
+xml.dom.minidom.parseString(image)
+open("code.svg", "w").write(image)
+# The page is text as well.
+open("text.txt", "w").write(re.search(r"<pre>\n(.*)</pre>", page, re.S)[1])
+PYTHON
+rsvg-convert --width=1200 --background-color=white --output=code.png code.svg
+zbarimg --quiet --raw code.png >scanned.txt
+for copy in scanned.txt text.txt; do
+  rm repo/keys/*
+  status 0 archivist key import repo $copy
+  opens 'from a pipe'
+  cmp <(archivist key export repo) exported.key
+done
 
 say "a page with a typing error"
 python3 - <<'PYTHON'
@@ -270,7 +365,7 @@ status 1 env ARCHIVIST_PASSPHRASE=changed "$ARCHIVIST" key list hostile
 [ "$(grep -c 'opened now' out)" = 1 ]
 for slot in $(awk '!/opened now/ { print $1 }' out); do
   # Of names that begin alike the whole one is needed.
-  [ "$slot" = 0000000000000000 ] && continue
+  [ "$slot" = 000000000000 ] && continue
   status 0 env ARCHIVIST_PASSPHRASE=changed "$ARCHIVIST" key remove hostile "$slot"
 done
 for number in $(seq 20); do
@@ -286,8 +381,8 @@ export ARCHIVIST_PASSPHRASE=changed
 for round in 1 2 3; do
   status 0 env ARCHIVIST_NEW_PASSPHRASE=other "$ARCHIVIST" key add hostile
   status 0 archivist key list hostile
-  mine=$(grep 'opened now' out | cut -c1-16)
-  other=$(grep -v 'opened now' out | cut -c1-16)
+  mine=$(grep 'opened now' out | cut -c1-12)
+  other=$(grep -v 'opened now' out | cut -c1-12)
   status 2 archivist key remove hostile "$mine"
   says 'passphrase of another one'
   archivist key remove hostile "$other" 2>mine.err & first=$!

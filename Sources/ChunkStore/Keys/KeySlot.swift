@@ -193,8 +193,12 @@ public enum KeyError: Error, Equatable, Sendable {
   case noSlot
   /// Too many slots.
   case tooManySlots(limit: Int)
-  /// No slot has this name.
+  /// No slot has an id that begins so.
   case unknownSlot(String)
+  /// Several slots have an id that begins so.
+  case ambiguousSlot(String, count: Int)
+  /// A slot belongs to this repository, which is another one.
+  case slotOfOtherRepository(String)
   /// The last slot cannot be removed: nobody could open the repository again.
   case lastSlot
   /// The slot that was opened cannot be removed: it is the only one that is known to open.

@@ -113,15 +113,15 @@ public struct KeySlots: Sendable {
   ///
   /// Never the slot that was opened: it is the only one of which it is certain that it opens.
   ///
-  /// - Throws: `KeyError.unknownSlot` if none or several begin so, `KeyError.lastSlot`,
-  ///   `KeyError.openedSlot`; `KeyError.beingChanged` while somebody else removes one.
+  /// - Throws: `KeyError.unknownSlot` and `KeyError.ambiguousSlot` if none or several begin so,
+  ///   `KeyError.lastSlot`, `KeyError.openedSlot`; `KeyError.beingChanged` while somebody else
+  ///   removes one.
   public func remove(_ prefix: String) throws {
     try repository.demand(.delete)
     let listed = try repository.storage.list(.key).map(\.id)
     let found = listed.filter { $0.hex.hasPrefix(prefix) }
-    guard found.count == 1, let id = found.first, !prefix.isEmpty else {
-      throw KeyError.unknownSlot(prefix)
-    }
+    guard let id = found.first, !prefix.isEmpty else { throw KeyError.unknownSlot(prefix) }
+    guard found.count == 1 else { throw KeyError.ambiguousSlot(prefix, count: found.count) }
     if .object(.key, id) == opened.name, !opened.isWithClient {
       throw listed.count == 1 ? KeyError.lastSlot : KeyError.openedSlot
     }
@@ -153,11 +153,11 @@ public struct KeySlots: Sendable {
 
   /// Puts an exported slot back, also when no other slot is left.
   ///
-  /// - Throws: `KeyError.unknownSlot` if it belongs to another repository.
+  /// - Throws: `KeyError.slotOfOtherRepository` if it belongs to another repository.
   public static func `import`(_ bytes: [UInt8], into storage: any Storage) throws -> Digest256 {
     let slot = try KeySlot(decoding: bytes)
     guard slot.repositoryID == (try Repository.identify(storage)) else {
-      throw KeyError.unknownSlot("of repository \(slot.repositoryID.hex)")
+      throw KeyError.slotOfOtherRepository(slot.repositoryID.hex)
     }
     let id = try SHA256.digest(of: bytes.span)
     try storage.put(.object(.key, id), bytes)

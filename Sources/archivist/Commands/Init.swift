@@ -63,6 +63,10 @@ struct Init: ParsableCommand {
   func run() throws {
     let session = Session(global)
     let path = try session.repositoryLocation(location).path
+    // Nobody is to think up a passphrase for what cannot be made. A server says it when it makes it.
+    if !path.hasPrefix("ssh://") {
+      try LocalStorage.demandCreatable(path: path, makesParents: makeParentDirs)
+    }
     // First its passphrase, then the new one.
     let relative = try like.map { try session.openSlots($0, as: .other).slots }
     try relative?.checkSharing(with: encryption.suite)

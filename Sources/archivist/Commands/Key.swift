@@ -43,23 +43,8 @@ struct KeyList: ParsableCommand {
 
   func run() throws {
     let session = Session(global)
-    for slot in try session.openSlots(location).slots.entries() {
-      let cost: String
-      if let problem = slot.problem {
-        cost = "not usable: \(Exit.reason(problem))"
-      } else if let parameters = slot.parameters {
-        cost = "scrypt N=2^\(parameters.logN) r=\(parameters.r) p=\(parameters.p)"
-      } else {
-        cost = "no passphrase"
-      }
-      let place = slot.isWithClient ? "client" : "repository"
-      let mark = slot.isOpened ? " (opened now)" : ""
-      let date = slot.date.map { TimeText.rfc3339(CivilTime($0, in: .local)) } ?? ""
-      var line: Message = "\(slot.id.hex.prefix(16))  \(place)  \(cost)\(mark)"
-      if !date.isEmpty { line = line + "  \(date)" }
-      if !slot.note.isEmpty { line = line + "  \(name: Array(slot.note.utf8))" }
-      try session.output.write(line + "\n")
-    }
+    let table = KeySlotTable(try session.openSlots(location).slots.entries())
+    for line in table.lines { try session.output.write(line + "\n") }
     try session.output.finish()
   }
 }
@@ -91,7 +76,7 @@ struct KeyAdd: ParsableCommand {
     let key = try session.newKey(usesExisting: false, cost: cost.kdfCost)
     let id = try slots.add(
       passphrase: key.passphrase, note: note, parameters: key.parameters)
-    try session.output.write("Added key slot \(id.hex.prefix(16)).\n")
+    try session.output.write("Added key slot \(id.hex.prefix(KeySlotTable.idLength)).\n")
     try session.output.finish()
   }
 }
@@ -102,6 +87,7 @@ struct KeyRemove: ParsableCommand {
     discussion: """
       archivist key list /backup/repo
       archivist key remove /backup/repo 3f9a
+      ARCHIVIST_REPO=/backup/repo archivist key remove 3f9a
 
       The slot that you open the repository with stays: give the passphrase of another one to remove \
       it. What `key list` shows as not usable can be removed, too.
@@ -112,15 +98,22 @@ struct KeyRemove: ParsableCommand {
   @OptionGroup(title: "Common Options") var global: GlobalOptions
 
   @Argument(help: .repository)
-  var location: BytesArgument
+  var location: BytesArgument?
 
   @Argument(help: "The slot: the beginning of its id, as `key list` shows it.")
-  var slot: String
+  var slot: BytesArgument?
+
+  func validate() throws {
+    if location == nil { throw ValidationError("the slot is missing: `key list` shows their ids") }
+  }
 
   func run() throws {
     let session = Session(global)
+    // One argument is the slot, which there has to be.
+    let repository = self.slot == nil ? nil : location
+    let slot = String(decoding: (self.slot ?? location)?.bytes ?? [], as: UTF8.self)
     // Who removes what cannot be used need not be warned of it.
-    try session.openSlots(location, namesSlots: false).slots.remove(slot)
+    try session.openSlots(repository, namesSlots: false).slots.remove(slot)
     session.conclude(.removedSlot(slot))
   }
 }
@@ -132,9 +125,9 @@ struct KeyChangePassphrase: ParsableCommand {
       archivist key change-passphrase /backup/repo
       archivist key change-passphrase --kdf-cost 18 /backup/repo
 
-      The new passphrase may be the old one, to change what a guess of it costs. It comes from ARCHIVIST_NEW_PASSPHRASE, ARCHIVIST_NEW_PASSCOMMAND or \
-      ARCHIVIST_NEW_PASSPHRASE_FD, else from the terminal. An empty one is an error, unless \
-      ARCHIVIST_EMPTY_PASSPHRASE_IS_OK=yes is set.
+      The new passphrase may be the old one, to change what a guess of it costs. It comes from \
+      ARCHIVIST_NEW_PASSPHRASE, ARCHIVIST_NEW_PASSCOMMAND or ARCHIVIST_NEW_PASSPHRASE_FD, else from \
+      the terminal. An empty one is an error, unless ARCHIVIST_EMPTY_PASSPHRASE_IS_OK=yes is set.
       """)
 
   @OptionGroup(title: "Common Options") var global: GlobalOptions
@@ -162,16 +155,22 @@ struct KeyExport: ParsableCommand {
     discussion: """
       archivist key export /backup/repo /safe/place/repo.key
       archivist key export --paper /backup/repo > page.txt
+      archivist key export --qr-html /backup/repo page.html
+      ARCHIVIST_REPO=/backup/repo archivist key export :: /safe/place/repo.key
 
       The copy opens with the same passphrase. Without any slot, a repository is lost.
-      The file has to be a new one: nothing that is there is replaced. A device or a pipe, such
-      as /dev/stdout, is written to.
+
+      The file has to be a new one: nothing that is there is replaced. A device or a pipe, such as \
+      /dev/stdout, is written to.
       """)
 
   @OptionGroup(title: "Common Options") var global: GlobalOptions
 
-  @Argument(help: .repository)
-  var location: BytesArgument
+  @Argument(
+    help: ArgumentHelp(
+      "The repository's directory; if left out, or :: in front of a file, ARCHIVIST_REPO.",
+      valueName: "repository"))
+  var location: BytesArgument?
 
   @Argument(help: "The file to write, which must not be there yet; without it, standard output.")
   var path: BytesArgument?
@@ -179,15 +178,28 @@ struct KeyExport: ParsableCommand {
   @Flag(help: "Write a page that can be printed, and typed in again.")
   var paper = false
 
+  @Flag(
+    help: """
+      Write a page for a browser, to print: the key as with --paper, and as a QR code. The program \
+      qrencode makes the code, and has to be installed.
+      """)
+  var qrHtml = false
+
+  func validate() throws {
+    if paper, qrHtml { throw ValidationError("--qr-html: the page has what --paper writes in it") }
+  }
+
   func run() throws {
     let session = Session(global)
-    let (slots, repository) = try session.openSlots(location)
+    let (slots, repository) = try openSlots(session)
     let slot = slots.export()
     let isWithClient = try slots.entries().contains { $0.isOpened && $0.isWithClient }
     let text =
-      try paper
-      ? PaperKey.page(slot, repository: repository.id.hex, isWithClient: isWithClient)
-      : PaperKey.file(slot, isWithClient: isWithClient)
+      try qrHtml
+      ? KeyPage.html(slot, repository: repository.id.hex, isWithClient: isWithClient)
+      : paper
+        ? PaperKey.page(slot, repository: repository.id.hex, isWithClient: isWithClient)
+        : PaperKey.file(slot, isWithClient: isWithClient)
     if let path {
       try PrivateFile.export(text, to: path.bytes)
       session.conclude(.exportedKey(to: path.bytes))
@@ -196,19 +208,40 @@ struct KeyExport: ParsableCommand {
     }
     try session.output.finish()
   }
+
+  private func openSlots(_ session: Session) throws -> (slots: KeySlots, repository: Repository) {
+    do {
+      return try session.openSlots(location)
+    } catch StorageError.missingRepository(let place) {
+      guard let location, path == nil,
+        RepositoryLocation.isInEnvironment(session.environment)
+      else { throw StorageError.missingRepository(place) }
+      throw CommandFailure(
+        "\(name: location.bytes): there is no repository here. If it is the file to write: `archivist key "
+          + "export :: \(name: location.bytes)` takes the repository of ARCHIVIST_REPO",
+        status: .failure(.repositoryMissing))
+    }
+  }
 }
 
 struct KeyImport: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "import", abstract: "Put an exported key slot back.",
-    discussion: "archivist key import /backup/repo /safe/place/repo.key")
+    discussion: """
+      archivist key import /backup/repo /safe/place/repo.key
+      ARCHIVIST_REPO=/backup/repo archivist key import /safe/place/repo.key
+      """)
 
   @OptionGroup(title: "Common Options") var global: GlobalOptions
 
   @Argument(help: .repository)
-  var location: BytesArgument
+  var location: BytesArgument?
 
-  @Argument(help: "The file that `key export` wrote, with or without --paper; - is standard input.")
+  @Argument(
+    help: """
+      The file that `key export` wrote, with or without --paper, or what a QR code says; - is standard \
+      input.
+      """)
   var path: BytesArgument?
 
   @Flag(help: "Type in a page that `key export --paper` wrote, line by line.")
@@ -227,19 +260,26 @@ struct KeyImport: ParsableCommand {
     if paper, path != nil {
       throw ValidationError("--paper: a page in a file is read without it")
     }
-    if !paper, path == nil { throw ValidationError("the file is missing, or --paper") }
+    if !paper, location == nil { throw ValidationError("the file is missing, or --paper") }
   }
 
   func run() throws {
     let session = Session(global)
-    let text = try self.text()
-    let slot = try self.slot(text)
-    let path = self.path ?? BytesArgument(Array("--paper".utf8))
+    // One argument is the file, unless the key is typed in.
+    let isFile = path == nil && !paper
+    if isFile, !RepositoryLocation.isInEnvironment(session.environment) {
+      throw CommandFailure("the file is missing, or --paper", status: .failure(.commandLine))
+    }
+    let location = isFile ? nil : self.location
+    let path = isFile ? self.location : self.path
+    let text = try Self.text(path)
+    let name = path?.bytes ?? Array("--paper".utf8)
+    let slot = try Self.slot(text, name: name)
     let storage = try session.storage(at: try session.repositoryLocation(location).path)
     let repository = try Repository.identify(storage)
     guard try KeySlots.repositoryID(ofSlot: slot) == repository else {
       throw CommandFailure(
-        "\(name: path.bytes): this key is for another repository",
+        "\(name: name): this key is for another repository",
         status: .failure(.keyBackupOfOtherRepository))
     }
     // A key that is kept apart from the repository is meant to be.
@@ -253,7 +293,7 @@ struct KeyImport: ParsableCommand {
   }
 
   /// The key as it was exported, from wherever that is.
-  private func text() throws -> [UInt8] {
+  private static func text(_ path: BytesArgument?) throws -> [UInt8] {
     guard let path else { return try TypedKey.read() }
     let isInput = path.bytes == Array("-".utf8)
     guard let text = try PrivateFile.read(isInput ? Array("/dev/stdin".utf8) : path.bytes) else {
@@ -262,12 +302,12 @@ struct KeyImport: ParsableCommand {
     return text
   }
 
-  private func slot(_ text: [UInt8]) throws -> [UInt8] {
+  private static func slot(_ text: [UInt8], name: [UInt8]) throws -> [UInt8] {
     do throws(PaperKey.Invalid) {
       return try PaperKey.parse(text)
     } catch {
       throw CommandFailure(
-        "\(name: path?.bytes ?? Array("--paper".utf8)): \(error)", status: .failure(.notAKeyBackup))
+        "\(name: name): \(error)", status: .failure(.notAKeyBackup))
     }
   }
 }

@@ -44,7 +44,9 @@ enum CommandWords {
       }
     }
     let known = type.configuration.subcommands.map { $0._commandName }
-    if let nearest = Suggestion.nearest(to: word, among: known) {
+    let nearest =
+      OtherWords.command(word.lowercased(), of: words) ?? Suggestion.nearest(to: word, among: known)
+    if let nearest {
       return CommandFailure(
         what + "; did you mean '\((words + [nearest]).joined(separator: " "))'?")
     }

@@ -16,6 +16,23 @@ enum OtherWords {
     return nil
   }
 
+  /// The subcommand that a word means behind a command.
+  static func command(_ word: String, of words: [String]) -> String? {
+    guard words == ["key"] else { return nil }
+    return keyCommands.first { $0.value.contains(word) }?.key
+  }
+
+  private static let keyCommands: [String: Set<String>] = [
+    "change-passphrase": [
+      "passwd", "password", "passphrase", "change-password", "change", "rotate", "set",
+    ],
+    "list": ["ls", "show", "info", "slots"],
+    "add": ["new", "create", "make"],
+    "remove": ["rm", "delete", "del", "revoke", "drop"],
+    "export": ["backup", "save", "copy", "dump", "print"],
+    "import": ["restore", "load", "recover"],
+  ]
+
   /// The place of an option, for whichever command it was given to.
   static func option(_ word: String) -> Answer? {
     for (answer, words) in options where words.contains(word) { return answer }

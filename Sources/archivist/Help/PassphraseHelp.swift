@@ -12,6 +12,8 @@ enum PassphraseHelp {
                                 be damaged; it opens with the same passphrase
       archivist key export --paper /backup/repo > page.txt
                                 the same, to print and to type in again
+      archivist key export --qr-html /backup/repo page.html
+                                the same, with a code to scan
 
     When one is lost, and another one is known:
 

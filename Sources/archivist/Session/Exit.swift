@@ -52,11 +52,7 @@ enum Exit {
     switch error {
     case let error as PassphraseError: ("\(error)", error.exitStatus)
     case CryptoError.noMemory(let bytes):
-      (
-        "there is no memory to stretch the passphrase: its key slot takes "
-          + "\(HumanText.size(bytes, precision: 0, iec: true)). Where there is more, `archivist key add` makes a slot that "
-          + "takes less: --kdf-cost 15, with a passphrase that is long and random", .failure(.other)
-      )
+      (KeyCost.noMemory(bytes, available: AvailableMemory.bytes()), .failure(.other))
     case let error as KeyError: describe(error)
     case let error as StorageError: describe(error)
     case let error as RepositoryError: describe(error)
@@ -134,7 +130,17 @@ enum Exit {
           + "remove one with `archivist key remove`", .failure(.keyInvalid)
       )
     case .unknownSlot(let text):
-      ("\(text): no key slot, or not exactly one, is meant by this", .failure(.keyInvalid))
+      (
+        "no key slot has an id that begins with '\(line: text)': `archivist key list` shows the ids",
+        .failure(.keyInvalid)
+      )
+    case .ambiguousSlot(let text, let count):
+      (
+        "\(count) key slots have an id that begins with '\(line: text)': give more of the one that is "
+          + "meant", .failure(.keyInvalid)
+      )
+    case .slotOfOtherRepository(let id):
+      ("this key is for another repository, \(id)", .failure(.keyBackupOfOtherRepository))
     case .lastSlot:
       (
         "this is the last key slot: without it nobody could ever open the repository again",

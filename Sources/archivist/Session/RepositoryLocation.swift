@@ -65,6 +65,11 @@ struct RepositoryLocation: Equatable {
     }
   }
 
+  /// Whether the environment names a repository, for commands that are given none.
+  static func isInEnvironment(_ environment: Environment) -> Bool {
+    environment.nonEmpty("ARCHIVIST_REPO", "BORG_REPO") != nil
+  }
+
   /// Where the address of a host in brackets ends; the beginning, if there is none.
   private static func endOfBrackets(_ text: [UInt8]) -> Int {
     let slashes = Array("ssh://".utf8)

@@ -18,7 +18,8 @@ extension Session {
           + "the repository can try guesses for as long as they like. Take one that is random: 8 words "
           + "from a list, or what `head -c 16 /dev/urandom | base64` prints")
     }
-    if choice.wanted != nil, let available {
+    // Where there is not even so much, it fails, and says that.
+    if choice.wanted != nil, let available, choice.parameters.memory <= available {
       report.caution(
         "the passphrase is stretched with N = 2^\(choice.parameters.logN) instead of "
           + "2^\(ScryptParameters.default.logN), because \(HumanText.size(available, iec: true)) of memory "

@@ -28,12 +28,17 @@ struct ChildProcess: ~Copyable {
   let output: Int32
 
   /// Starts a program, found as a shell would find it, without a shell.
-  init(_ words: [[UInt8]]) throws(Failure) {
+  ///
+  /// - Parameters:
+  ///   - words: Its name, and its arguments.
+  ///   - input: What it reads; else it reads what we read.
+  /// - Throws: `Failure.notStarted`.
+  init(_ words: [[UInt8]], input: Int32 = STDIN_FILENO) throws(Failure) {
     var ends: [Int32] = [-1, -1]
     guard unsafe linux_pipe(&ends) == 0 else { throw .notStarted(ErrorNumber(errno)) }
     defer { close(ends[1]) }
     do throws(Failure) {
-      process = try Self.start(words, output: ends[1])
+      process = try Self.start(words, input: input, output: ends[1])
     } catch {
       close(ends[0])
       throw error
@@ -46,6 +51,40 @@ struct ChildProcess: ~Copyable {
   /// - Throws: Why it did not end well.
   static func run(_ words: [[UInt8]]) throws(Failure) {
     try wait(for: try start(words, output: STDOUT_FILENO))
+  }
+
+  /// Runs a program on a short text, and waits for its end.
+  ///
+  /// - Parameters:
+  ///   - words: Its name, and its arguments.
+  ///   - input: What it reads: no more than every pipe holds, 4 KiB.
+  /// - Returns: What it wrote.
+  /// - Throws: Why it did not end well.
+  static func output(of words: [[UInt8]], input: [UInt8]) throws(Failure) -> [UInt8] {
+    guard input.count <= 1 << 12 else { throw .notStarted(ErrorNumber(E2BIG)) }
+    var ends: [Int32] = [-1, -1]
+    guard unsafe linux_pipe(&ends) == 0 else { throw .notStarted(ErrorNumber(errno)) }
+    defer { close(ends[0]) }
+    // It fits, so that nobody has to read it meanwhile.
+    let code = writeAll(input, to: ends[1])
+    close(ends[1])
+    guard code == 0 else { throw .notStarted(ErrorNumber(code)) }
+    let process = try ChildProcess(words, input: ends[0])
+    let output = readAll(process.output)
+    close(process.output)
+    try process.wait()
+    return output
+  }
+
+  /// All that comes out of a pipe; less, if that fails.
+  private static func readAll(_ descriptor: Int32) -> [UInt8] {
+    var bytes: [UInt8] = []
+    var buffer = [UInt8](repeating: 0, count: 1 << 16)
+    while true {
+      let count = retryingInterrupts { unsafe read(descriptor, &buffer, buffer.count) }
+      guard count > 0 else { return bytes }
+      bytes += buffer[..<count]
+    }
   }
 
   /// Starts a program.

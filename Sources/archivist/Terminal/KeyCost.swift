@@ -44,6 +44,28 @@ enum KeyCost: Equatable, ExpressibleByArgument, CustomStringConvertible {
     }
   }
 
+  /// The words for a passphrase that could not be stretched.
+  ///
+  /// - Parameters:
+  ///   - bytes: The memory that it takes.
+  ///   - available: The memory that can be had, if that is known.
+  /// - Returns: The message.
+  static func noMemory(_ bytes: UInt64, available: UInt64?) -> Message {
+    let needed = HumanText.size(bytes, precision: 0, iec: true)
+    var text: Message = "not enough memory to stretch the passphrase: that takes \(needed)"
+    if let available, available < bytes {
+      text = text + ", and \(HumanText.size(available, iec: true)) are available"
+    }
+    text =
+      text
+      + ". End other programs, or raise the limit that this one has (`ulimit -v`, MemoryMax=)"
+    // The least there is has some bytes besides.
+    guard bytes > 2 * ScryptParameters.quick.memory else { return text }
+    return text
+      + "; or make a slot that takes 32 MiB on a machine that has more: `archivist key add --kdf-cost 15`, "
+      + "with a passphrase that is long and random"
+  }
+
   /// Decides.
   ///
   /// - Parameters:

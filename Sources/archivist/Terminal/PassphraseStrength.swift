@@ -3,20 +3,11 @@ import Glibc
 
 /// An estimate of how hard a passphrase is to guess.
 ///
-/// Errs towards too little: counts the choices that somebody who knows how the passphrase was made has to
-/// guess right.
-///
-/// - letters 4.7 bits, digits 3.3, and one where small and capital letters or digits follow each other;
-///   a hexadecimal digit among such 4; in base64 and the like 5.7;
-/// - what looks like a word (`WordShapes`), whatever is written with digits in it, 12.5 bits, which is
-///   a word of a list of six thousand; less if it has three letters, more if it has more than eight;
-/// - a word 6 bits, and a frequent one 3, where frequent ones say that it is a sentence;
-/// - years 7 bits, marks 4, and 1 when they come again, spaces none;
-/// - half a bit for what goes on with a sequence, as `123` and `qwerty`, and 4 for all that repeats what
-///   was there before.
-///
-/// 16 random bytes have enough in hexadecimal digits and, nearly always, in base32 or base64; eight random
-/// words have, too.
+/// Only what a generator made, by all that can be told of it (`GeneratedText`), counts as beyond all
+/// guesses. The rest may have been thought up, and then no estimate is high enough to rely on: it counts
+/// for `PassphraseEstimate`, which knows how people make passphrases and errs towards too little, and
+/// never is sufficient. Words drawn from a list are among the rest: nothing tells eight of them from a
+/// verse without a dictionary of all languages.
 struct PassphraseStrength {
   /// The bits from which on nobody can try all possible passphrases, whatever one try costs.
   static let sufficient = 96.0
@@ -43,13 +34,18 @@ struct PassphraseStrength {
   init(_ units: [UInt32]) {
     // A longer text has enough in its beginning.
     let units = Array(units.prefix(512))
+    if let generated = GeneratedText(units) {
+      bits = generated.bits
+      return
+    }
     var estimate = PassphraseEstimate(units)
     estimate.tokens()
     estimate.words()
     estimate.sequences()
     estimate.repetitions()
     let distinct = Double(max(1, Set(units).count))
-    bits = min(estimate.total, Double(units.count) * log2(2 * distinct))
+    bits = min(
+      estimate.total, Double(units.count) * log2(2 * distinct), Self.sufficient.nextDown)
   }
 
   /// The characters of a text; what is none stands for itself, beyond all characters.

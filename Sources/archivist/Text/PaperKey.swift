@@ -78,6 +78,13 @@ enum PaperKey {
     return slot
   }
 
+  /// The key for a QR code: without explanations, and in the characters that take the least room there.
+  static func code(_ slot: [UInt8], isWithClient: Bool = false) throws -> [UInt8] {
+    let lines = try lines(slot).filter { $0 != UInt8(ascii: " ") }
+    let digits = lines.map { (0x61...0x66).contains($0) ? $0 - 0x20 : $0 }
+    return Array((title + "\n" + (isWithClient ? clientMark + "\n" : "")).utf8) + digits
+  }
+
   private static func lines(_ slot: [UInt8]) throws -> [UInt8] {
     var text = ""
     for (index, start) in stride(from: 0, to: slot.count, by: bytesInLine).enumerated() {

@@ -41,6 +41,18 @@ import Testing
     #expect(try KeyCost.logN(15).choice(for: weak, available: nil).parameters == .quick)
   }
 
+  @Test func `says how much memory it takes, and what to do`() {
+    func text(_ bytes: UInt64, _ available: UInt64?) -> String {
+      String(decoding: KeyCost.noMemory(bytes, available: available).bytes, as: UTF8.self)
+    }
+    let little = text(32 << 20 + 3072, 10 << 20)
+    #expect(little.contains("takes 32 MiB, and 10.00 MiB are available."))
+    #expect(!little.contains("--kdf-cost"))
+    let much = text(128 << 20, nil)
+    #expect(much.contains("takes 128 MiB. End other programs"))
+    #expect(much.contains("--kdf-cost 15"))
+  }
+
   @Test func `looks at the memory there is`() throws {
     let bytes = try #require(AvailableMemory.bytes())
     #expect(bytes > 1 << 20)

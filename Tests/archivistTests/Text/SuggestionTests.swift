@@ -48,7 +48,9 @@ import Testing
 
   @Test(arguments: [
     (["restore", "r"], "did you mean 'extract'?"), (["creat"], "did you mean 'create'?"),
-    (["key", "lst"], "did you mean 'key list'?"), (["foo"], "`archivist help` lists"),
+    (["key", "lst"], "did you mean 'key list'?"),
+    (["key", "passwd"], "did you mean 'key change-passphrase'?"),
+    (["key", "rm", "r", "3f"], "did you mean 'key remove'?"), (["foo"], "`archivist help` lists"),
     (["nonsense", "--help"], "unknown command 'nonsense'"), (["x\u{1B}[2J"], "$'x\\033[2J'"),
   ])
   func `an unknown command is refused with a way on`(arguments: [String], text: String) {

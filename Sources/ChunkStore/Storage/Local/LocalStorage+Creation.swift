@@ -23,18 +23,10 @@ extension LocalStorage {
     path: String, mode asked: UInt32? = nil
   ) throws(StorageError) -> LocalStorage {
     let place = withoutSlash(path)
-    try demandOutside(path)
-    let found = try LocalFile.status(place)
+    let found = try demandUnused(path)
     let isNew = found == nil
     let mode = asked ?? found.flatMap { groupMode(of: $0.mode) } ?? 0o700
-    if let found {
-      guard found.isDirectory, try isUnused(LocalDirectory(path: place)) else {
-        if found.isDirectory, try RepositoryRemoval.isBegun(LocalDirectory(path: place)) {
-          throw .deletedInPart(path)
-        }
-        throw try isRepository(place) ? .repositoryExists(path) : .locationNotEmpty(path)
-      }
-    } else {
+    if isNew {
       do throws(StorageError) {
         try LocalFile.makeDirectory(place, mode: mode)
       } catch .notFound {
@@ -70,6 +62,35 @@ extension LocalStorage {
     try root.synchronize(ObjectName.Kind.segment.rawValue)
     try root.synchronize()
     return storage
+  }
+
+  /// Finds out whether a repository can be made, as far as that can be known before, and changes nothing.
+  ///
+  /// - Parameters:
+  ///   - path: Where it is to be made.
+  ///   - makesParents: Whether the directories above may be missing.
+  /// - Throws: What `create` throws.
+  public static func demandCreatable(
+    path: String, makesParents: Bool
+  ) throws(StorageError) {
+    guard try demandUnused(path) == nil, !makesParents else { return }
+    let canonical = try CanonicalPath.of(path)
+    let parent = canonical[..<(canonical.lastIndex(of: "/") ?? canonical.startIndex)]
+    if !parent.isEmpty, try LocalFile.status(String(parent)) == nil { throw .missingParent(path) }
+  }
+
+  /// What is at a path, if a repository may be made there.
+  private static func demandUnused(_ path: String) throws(StorageError) -> LocalFile.Status? {
+    let place = withoutSlash(path)
+    try demandOutside(path)
+    guard let found = try LocalFile.status(place) else { return nil }
+    guard found.isDirectory, try isUnused(LocalDirectory(path: place)) else {
+      if found.isDirectory, try RepositoryRemoval.isBegun(LocalDirectory(path: place)) {
+        throw .deletedInPart(path)
+      }
+      throw try isRepository(place) ? .repositoryExists(path) : .locationNotEmpty(path)
+    }
+    return found
   }
 
   private static let readme = "README"
