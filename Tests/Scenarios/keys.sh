@@ -78,7 +78,7 @@ for made in ToBeOrNotToBeThatIsTheQuestionWhether1600 'p.A.s.S.w.0.r.d.1.2.3.4.5
   [ "$(cost "$made" cost)" = 17 ]
 done
 # A program did.
-for made in 7k2QxZ9mWv4LrT8sHn3YbJ6dPfGc5RtK 'h4#Vx9!qLw2Zr%T8m&Kd' 'k9Xv2QmZpR7sTn4WbLc8Yg==' \
+for made in dytZnpTVuHufQW3Mlpzwys7oaZZRpUWU 'h4#Vx9!qLw2Zr%T8m&Kd' 'k9Xv2QmZpR7sTn4WbLc8Yg==' \
   3fb8a7c1-6d52-4e09-9a1f-c47b20e5d638; do
   status 0 env ARCHIVIST_NEW_PASSPHRASE="$made" "$ARCHIVIST" key change-passphrase cost
   export ARCHIVIST_PASSPHRASE=$made
@@ -100,7 +100,7 @@ export ARCHIVIST_PASSPHRASE=$passphrase
   status 2 archivist init never
   says 'not enough memory to stretch the passphrase: that takes 32 MiB, and .* MiB are available'
   [ "$(grep -c . err)" = 1 ]
-  [ "$(grep -c 'kdf-cost' err)" = 0 ])
+  ! grep -q 'kdf-cost' err || fail "a lower cost is of no use")
 rm -rf never
 [ "$(cost 'correct horse battery staple' little)" = 16 ]
 [ ! -e never ]
@@ -252,7 +252,7 @@ open("code.svg", "w").write(image)
 open("text.txt", "w").write(re.search(r"<pre>\n(.*)</pre>", page, re.S)[1])
 PYTHON
 rsvg-convert --width=1200 --background-color=white --output=code.png code.svg
-zbarimg --quiet --raw code.png >scanned.txt
+zbarimg --nodbus --quiet --raw code.png >scanned.txt
 for copy in scanned.txt text.txt; do
   rm repo/keys/*
   status 0 archivist key import repo $copy

@@ -2,7 +2,7 @@ import Testing
 
 @testable import archivist
 
-/// What people think up never counts as the output of a generator, and that nearly always does.
+/// Passphrases that people think up never pass for the output of a generator, and that nearly always does.
 @Suite struct `A text that a generator may have made` {
   private static func isGenerated(_ text: String) -> Bool {
     GeneratedText(text.unicodeScalars.map(\.value)) != nil
@@ -144,13 +144,13 @@ import Testing
     // Digits.
     "1984198520012002199920002010", "314159265358979323846264338327950288419716939937510",
     "2.718281828459045235360287471352662497757", "2001-01-01 2002-02-02 2003-03-03",
-    // What is published, or named after a time.
+    // Numbers that are published, or named after a time.
     "d41d8cd98f00b204e9800998ecf8427e", "DA39A3EE5E6B4B0D3255BFEF95601890AFD80709",
     "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855",
     "f81d4fae-7dec-11d0-a765-00a0c91e6bf6", "550e8400-e29b-41d4-a716-446655440000",
     "123e4567-e89b-12d3-a456-426614174000", "243f6a8885a308d313198a2e03707344",
     "1A1zP1eP5QGefi2DMPTfTL5SLmv7DivfNa", "2b7e151628aed2a6abf7158809cf4f3c",
-    // What has rules of its own.
+    // Notations with rules of their own.
     "https://www.youtube.com/watch?v=dQw4w9WgXcQ", "e4e5Nf3Nc6Bb5a6Ba4Nf6O-OBe7Re1b5Bb3d6",
     "GB82WEST12345698765432DE89370400440532013000", "FCKGW-RHQQ2-YXRKT-8TG6W-2B7Q8",
     #"X5O!P%@AP[4\PZX54(P^)7CC)7}$EICAR-STANDARD-ANTIVIRUS-TEST-FILE!$H+H*"#,

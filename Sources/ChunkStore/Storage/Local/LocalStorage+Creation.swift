@@ -79,7 +79,7 @@ extension LocalStorage {
     if !parent.isEmpty, try LocalFile.status(String(parent)) == nil { throw .missingParent(path) }
   }
 
-  /// What is at a path, if a repository may be made there.
+  /// The status of a path at which a repository may be made; `nil` if nothing is there.
   private static func demandUnused(_ path: String) throws(StorageError) -> LocalFile.Status? {
     let place = withoutSlash(path)
     try demandOutside(path)
