@@ -41,6 +41,7 @@ for signal in INT TERM; do
   [ "$(ls repo/locks | wc -l)" = 0 ] || fail "the lease is left"
   status 0 archivist check --verify-data repo
 done
+kept_files=$(sed -n 's/.*no archive a\. \([0-9]*\) files.*/\1/p' said)
 kept=$(archivist list --consider-checkpoints --short repo | wc -l)
 [ "$kept" -ge 1 ] || fail "no checkpoint"
 
@@ -49,8 +50,27 @@ before=$(bytes repo/segments)
 status 0 archivist compact repo
 [ "$(bytes repo/segments)" -ge "$((before * 9 / 10))" ] || fail "compact has freed what is kept"
 
+say "info and compact say what is stored and in no archive, and what frees or reuses it"
+status 0 archivist info repo
+prints '^In no archive: [0-9.]+ MB\. An interrupted backup, run again, reuses what it has stored'
+status 0 archivist compact --dry-run repo
+prints '^There is nothing to free' '^[0-9.]+ MB of interrupted backups stays for 7 days'
+status 0 archivist compact repo
+prints '^[0-9.]+ MB of interrupted backups stays for 7 days: the same backup, run again, reuses it'
+
+say "where nothing was stored, nothing is promised"
+python3 - "$ARCHIVIST" <<'PYTHON' 2>said || { cat said; fail "status"; }
+import signal, subprocess, sys, time
+signal.signal(signal.SIGINT, signal.SIG_DFL)
+run = subprocess.Popen([sys.argv[1], "create", "repo::input", "-"], stdin=subprocess.PIPE)
+time.sleep(2)
+run.send_signal(signal.SIGINT)
+assert run.wait(timeout=60) == 130
+PYTHON
+grep -q 'there is no archive input, and nothing was stored yet$' said || fail "$(cat said)"
+
 say "the next one reads no file that a checkpoint has, and stores no chunk twice"
-files=$(sed -n 's/.*no archive a\. \([0-9]*\) files.*/\1/p' said)
+files=$kept_files
 strace -f -e trace=openat -o trace "$ARCHIVIST" create -C zstd,1 repo::a tree
 opened=$(grep -c '"file-' trace || true)
 say "$files files were kept, $opened of 40 were opened"
@@ -62,6 +82,8 @@ mkdir restored
 (cd restored && archivist extract ../repo::a)
 diff -r tree restored/tree
 status 0 archivist check --verify-data repo
+status 0 archivist info repo
+! grep -q '^In no archive' out || fail "$(cat out)"
 
 say "a killed one leaves the checkpoint that it made last"
 rm tree/*

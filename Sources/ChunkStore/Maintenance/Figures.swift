@@ -26,6 +26,9 @@ public struct RepositoryTotals: Sendable {
   public var uniqueSize: UInt64 = 0
   /// The unique size, compressed.
   public var uniqueCompressedSize: UInt64 = 0
+  /// Bytes of what no archive refers to: unfinished backups have stored it, or archives that were
+  /// deleted.
+  public var unusedSize: UInt64 = 0
   /// Bytes of all segments.
   public var segmentSize: UInt64 = 0
   /// Segments.
@@ -114,6 +117,7 @@ extension Repository {
       totals.compressedSize += sum.compressedSize
       totals.chunks += sum.chunks
     }
+    for usage in sums.marks.usage().values { totals.unusedSize += UInt64(usage.unusedSize) }
     return totals
   }
 
@@ -148,10 +152,13 @@ private struct SubtreeSums {
   private let repository: Repository
   private let nodes: TreeReader
   private var known: [ChunkID: Sum] = [:]
+  /// Everything that was met.
+  let marks: Marks
 
   init(_ repository: Repository) throws {
     self.repository = repository
     nodes = try TreeReader(repository)
+    marks = Marks(repository.index)
   }
 
   mutating func sum(_ root: ItemTreeRoot?, _ problem: (any Error) -> Void) throws -> Sum {
@@ -164,6 +171,7 @@ private struct SubtreeSums {
   ) throws -> Sum {
     if let sum = known[id] { return sum }
     var sum = Sum()
+    _ = marks.mark(id)
     let node: TreeNode
     do {
       node = try nodes.node(id)
@@ -202,6 +210,7 @@ private struct SubtreeSums {
   private func add(_ references: some Sequence<ChunkReference>, to sum: inout Sum) {
     for chunk in references {
       sum.chunks += 1
+      _ = marks.mark(chunk.id)
       sum.compressedSize += repository.storedSize(of: chunk.id)
     }
   }

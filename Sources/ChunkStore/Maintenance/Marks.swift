@@ -104,6 +104,15 @@ final class Marks {
     return size
   }
 
+  /// Bytes that all marked chunks take up.
+  func markedSize() -> Int {
+    var size = 0
+    forEachMark { number, row in
+      size += Int(clamping: runs[number].index.location(row)?.share ?? 0)
+    }
+    return size
+  }
+
   /// Calls `body` with the number of a run and of a row in it, for each mark.
   private func forEachMark(_ body: (Int, Int) -> Void) {
     for number in runs.indices {

@@ -186,11 +186,21 @@ struct ArchiveMaker {
 
   private func interrupted(_ checkpoint: Archive?, stored: UInt64) -> CommandFailure {
     let figures = checkpoint?.manifest.statistics ?? ArchiveManifest.Statistics()
-    return CommandFailure(
-      "interrupted by a signal: there is no archive \(name: Array(new.name.utf8)). "
-        + "\(HumanText.count(figures.files, "file")), \(HumanText.size(figures.originalSize)), are complete, "
-        + "and \(HumanText.size(stored)) already stored will be reused: run the same command again",
-      status: .signal(signals.signal ?? SIGTERM))
+    let start: Message =
+      "interrupted by a signal: there is no archive \(name: Array(new.name.utf8))"
+    let complete: Message =
+      "\(HumanText.count(figures.files, "file")), \(HumanText.size(figures.originalSize)), "
+      + (figures.files == 1 ? "is complete" : "are complete")
+    let again: Message = "run the same command again"
+    let text: Message =
+      switch (figures.files > 0, stored > 0) {
+      case (false, false): ", and nothing was stored yet"
+      case (false, true): ". \(HumanText.size(stored)) already stored will be reused: \(again)"
+      case (true, false): ". \(complete), and nothing new had to be stored: \(again)"
+      case (true, true):
+        ". \(complete), and \(HumanText.size(stored)) stored by this run will be reused: \(again)"
+      }
+    return CommandFailure(start + text, status: .signal(signals.signal ?? SIGTERM))
   }
 
   /// Says what became of each item.

@@ -44,6 +44,7 @@ struct Compact: ParsableCommand {
             ? "There is nothing to free.\n"
             : "Up to \(HumanText.size(estimate.freedBytes)) can be freed, of "
               + "\(HumanText.count(estimate.removedSegments, "segment")).\n")
+        try say(unfinished: estimate.unfinishedBytes, session)
       }
       return try session.output.finish()
     }
@@ -91,8 +92,17 @@ struct Compact: ParsableCommand {
             + "when these have ended: "
             + "\(report.waitsFor.joined(separator: "; ")).\n")
       }
+      try say(unfinished: report.unfinishedBytes, session)
     }
     try session.output.finish()
+  }
+
+  /// Says what an interrupted backup has stored, and why that stays.
+  private func say(unfinished bytes: Int, _ session: Session) throws {
+    guard bytes > 0, session.style == .native else { return }
+    try session.output.write(
+      "\(HumanText.size(bytes)) of interrupted backups stays for 7 days: the same backup, run again, "
+        + "reuses it.\n")
   }
 
   /// Compacts, again and again while something has to wait, and there is time left.

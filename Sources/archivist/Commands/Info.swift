@@ -95,8 +95,9 @@ struct Info: ParsableCommand {
     }
     guard archives == nil else { return }
     let totals = try repository.totals(problem: session.warn(about:))
-    let count = try session.archives(in: repository).filter { $0.manifest.kind == .archive }.count
-    let lines: [Message] = [
+    let all = try session.archives(in: repository)
+    let count = all.count { $0.manifest.kind == .archive }
+    var lines: [Message] = [
       "Repository ID: \(repository.id.hex)",
       "Location: \(name: AbsolutePath.of(Array(repository.location.utf8)))",
       "Encryption: \(repository.suite.name)",
@@ -108,6 +109,15 @@ struct Info: ParsableCommand {
       "On disk: \(ArchiveText.size(totals.segmentSize)) in \(HumanText.count(totals.segments, "segment"))",
       "Chunks: \(totals.uniqueChunks), referred to \(HumanText.count(totals.chunks, "time"))",
     ]
+    // Rewriting segments for less is not worth it.
+    if totals.unusedSize >= 16 << 10 {
+      lines.append(
+        "In no archive: \(ArchiveText.size(totals.unusedSize))"
+          + (count == all.count
+            ? ", of deleted archives or unfinished backups: `archivist compact` frees it"
+            : ". An interrupted backup, run again, reuses what it has stored; `archivist compact` frees the "
+              + "rest, and after 7 days all of it"))
+    }
     for line in lines { try session.output.write(line.bytes + [0x0a]) }
   }
 }

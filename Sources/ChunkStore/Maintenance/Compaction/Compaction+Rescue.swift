@@ -65,7 +65,7 @@ extension Compaction {
   mutating func rescueWhatIsNeeded(of segments: Set<Digest256>) throws -> Rescued {
     var rescued = Rescued()
     for _ in 0..<Self.mostLooks {
-      let marks = try mark().marks
+      let marks = try mark().marker.marks
       let needed = try unreplaced(in: segments, marks)
       let unreadable = try rescue(needed)
       rescued.hasCopied = rescued.hasCopied || unreadable.count < needed.count

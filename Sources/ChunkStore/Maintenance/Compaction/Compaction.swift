@@ -67,7 +67,17 @@ struct Compaction {
     let compaction = try Compaction(repository, threshold: threshold, meter: Meter())
     defer { compaction.lease.release() }
     var report = CompactionReport()
-    for (_, usage) in try compaction.mark().marks.usage() {
+    let (marker, unfinished) = try compaction.mark()
+    report.unfinishedBytes = unfinished
+    let interrupted = try compaction.beginOfInterrupted()
+    let dates = Dictionary(
+      try repository.storage.list(.segment).map { ($0.id, $0.date) }
+    ) { first, _ in first }
+    for (segment, usage) in marker.marks.usage() {
+      if let interrupted, let date = dates[segment], date >= interrupted {
+        report.unfinishedBytes += usage.unusedSize
+        continue
+      }
       let isSparse =
         Double(usage.unusedSize) >= threshold * Double(usage.size)
         && usage.unusedSize >= leastFreed
@@ -106,7 +116,9 @@ struct Compaction {
   /// In this order: whatever an archive refers to was published before it. An archive that is made
   /// after the look at the archives is of somebody who has seen what is doomed, or who is waited
   /// for.
-  func mark() throws -> Marker {
+  ///
+  /// - Returns: The marks, and the bytes that only checkpoints refer to.
+  func mark() throws -> (marker: Marker, unfinished: Int) {
     var unreadable: [(archive: Digest256?, text: String)] = []
     let archives = try repository.archives { name, error in
       // A name may be lost, and refers to nothing.
@@ -118,7 +130,12 @@ struct Compaction {
     }
     let marker = try Marker(repository)
     meter.begin(.markingArchives, total: UInt64(archives.count))
-    for archive in archives {
+    let checkpoints = archives.filter { $0.manifest.kind == .checkpoint }
+    var finished = 0
+    for (number, archive) in (archives.filter { $0.manifest.kind != .checkpoint } + checkpoints)
+      .enumerated()
+    {
+      if number == archives.count - checkpoints.count { finished = marker.marks.markedSize() }
       defer { meter.advance() }
       try marker.mark(archive.manifest.tree) { finding in
         // A content that is lost is lost; but below a node that cannot be read there may be
@@ -140,20 +157,22 @@ struct Compaction {
     guard unreadable.isEmpty else {
       throw RepositoryError.unsafeToDelete(unreadable.map(\.text))
     }
-    return marker
+    return (marker, checkpoints.isEmpty ? 0 : marker.marks.markedSize() - finished)
   }
 
   // MARK: What is to go
 
   /// - Returns: Whether all of them are; not those whose chunks there is no room for.
   private mutating func doomSparseSegments(isDiskFullAllowed: Bool) throws -> Bool {
-    let marker = try mark()
+    let (marker, unfinished) = try mark()
+    report.unfinishedBytes = unfinished
     // Once more: whoever has begun since the first look may have stored what was seen just now.
     try noteOthers()
     // Segments that came after a running operation, or an interrupted one, may be of its making.
     let begun = others.values.map(\.begun) + Array(unreadableLeases.values)
-    let begin = (begun + (try beginningsOfInterrupted())).min()?
-      .earlier(bySeconds: Self.dateTolerance)
+    let interrupted = try beginOfInterrupted()
+    let running = begun.min()?.earlier(bySeconds: Self.dateTolerance)
+    let begin = [interrupted, running].compactMap(\.self).min()
     let listed = try repository.storage.list(.segment)
     let dates = Dictionary(listed.map { ($0.id, $0.date) }) { first, _ in first }
 
@@ -164,7 +183,10 @@ struct Compaction {
     var unused: [Digest256] = []
     var sparse: [(segment: Digest256, size: Int)] = []
     for (segment, usage) in marker.marks.usage() {
-      if let begin, let date = dates[segment], date >= begin { continue }
+      if let begin, let date = dates[segment], date >= begin {
+        if let interrupted, date >= interrupted { report.unfinishedBytes += usage.unusedSize }
+        continue
+      }
       if usage.marked == 0 {
         unused.append(segment)
       } else if Double(usage.unusedSize) >= threshold * Double(usage.size),
@@ -194,23 +216,23 @@ struct Compaction {
     return isComplete
   }
 
-  /// When the backups began that were interrupted lately, by the storage's clock.
+  /// When the first backup began of those that were interrupted lately, by the storage's clock.
   ///
   /// Their checkpoints refer to the files that were finished. The chunks of a large one that was
   /// not are found again by the next backup, if they are left alone for some days.
-  private func beginningsOfInterrupted() throws -> [Timestamp] {
+  private func beginOfInterrupted() throws -> Timestamp? {
     let dates = Dictionary(
       try repository.storage.list(.archive).map { ($0.id, $0.date) }
     ) { first, _ in first }
     let recent = try repository.leases { _, _ in }.present
       .earlier(bySeconds: Self.interruptedProtection)
-    return try repository.archives { _, _ in }.compactMap { archive in
+    return try repository.archives { _, _ in }.compactMap { archive -> Timestamp? in
       guard archive.manifest.kind == .checkpoint, let date = dates[archive.id], date > recent
       else { return nil }
       let (elapsed, overflow) = archive.manifest.end.seconds
         .subtractingReportingOverflow(archive.manifest.start.seconds)
       return date.earlier(bySeconds: overflow ? 0 : max(0, elapsed))
-    }
+    }.min()?.earlier(bySeconds: Self.dateTolerance)
   }
 
   /// Copies the referenced chunks of segments to new ones, and publishes those.

@@ -14,6 +14,8 @@ public struct CompactionReport: Sendable {
   public var waitingSegments = 0
   /// The operations that are waited for, for people.
   public var waitsFor: [String] = []
+  /// Bytes of interrupted backups that no archive refers to, and that are kept for some days.
+  public var unfinishedBytes = 0
   /// Leases that cannot be read, and so count as those of running operations.
   public var unreadableLeases: [Corruption] = []
 
@@ -32,6 +34,7 @@ public struct CompactionReport: Sendable {
     report.movedBytes += later.movedBytes
     report.waitingSegments = later.waitingSegments
     report.waitsFor = later.waitsFor
+    report.unfinishedBytes = later.unfinishedBytes
     report.keptSegments = later.keptSegments
     report.damagedSegments.formUnion(later.damagedSegments)
     report.unreadableLeases = later.unreadableLeases
