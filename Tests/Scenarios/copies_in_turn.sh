@@ -47,7 +47,7 @@ for made in usb/repo repo; do
   inserted=a
   insert b
   status 0 archivist adopt usb/repo
-  prints 'It takes turns with the copy that was here before'
+  prints 'A copy that was here before and comes back is accepted as well'
   works usb/repo b1
   cp -a usb/repo safe/c
   insert a

@@ -43,11 +43,15 @@ struct Adopt: ParsableCommand {
         only
         ? "; \(others) need not be there any more" : "; \(others) only in another copy"
     }
-    if adoption.turns > 0 {
+    if adoption.turns > 0, adoption.missing > 0 {
       text +=
         adoption.turns == 1
         ? ". It takes turns with the copy that was here before; `--only` forgets that one"
         : ". It takes turns with \(adoption.turns) copies that were here before; `--only` forgets those"
+    } else if adoption.turns > 0, adoption.present > 0 {
+      text +=
+        ". Nothing is missing that has to be here. A copy that was here before and comes back is accepted as "
+        + "well, unless `--only` is given"
     }
     try session.output.write("\(line: text).\n" as Message)
     for path in adoption.forgotten {
