@@ -95,6 +95,98 @@ done
 status 13 archivist list "$work/nowhere" --exit-codes modern
 says 'archivist init'
 
+say "a repository that is known, and not there, is asked for in its place"
+mkdir usb
+archivist init usb/photos
+archivist create usb/photos::one tree
+mv usb/photos away
+for command in 'create usb/photos::two tree' 'list usb/photos' 'list ./usb//photos' 'info usb/photos' 'check usb/photos' \
+  'check --storage-only usb/photos' 'extract usb/photos::one' 'prune --keep-last 1 usb/photos' 'compact usb/photos' \
+  'copy usb/photos repo' 'copy repo usb/photos' 'key list usb/photos' 'delete usb/photos'; do
+  status 13 archivist --exit-codes modern $command
+  says "there is no repository here now. Repository [0-9a-f]{12} was here; this client's last backup to it was on $(date +%a)" \
+    'disk not connected or not mounted'
+  ! grep -q 'archivist init' err || fail "$command: $(cat err)"
+done
+mkdir usb/photos
+status 13 archivist list usb/photos --exit-codes modern
+says 'Repository .* was here'
+echo something >usb/photos/file
+status 15 archivist list usb/photos --exit-codes modern
+says 'another disk mounted'
+rm -r usb/photos
+mv away elsewhere
+archivist list elsewhere 2>/dev/null
+status 13 archivist list usb/photos --exit-codes modern
+says "It is in $work/elsewhere"
+status 13 archivist create usb/photo::x tree --exit-codes modern
+says "did you mean $work/usb/photos\?"
+mv elsewhere usb/photos
+
+say "a slip between a repository and its archive gets the right form"
+meant() {
+  local line=$1
+  shift
+  status 2 archivist "$@"
+  grep -qF "did you mean $line?" err || fail "no $line: $(cat err)"
+}
+archivist list --short repo >before
+meant '`archivist list repo::@now`' list repo @now
+meant '`archivist extract repo::@now tree/file`' extract repo tree/file
+meant '`archivist info repo::@now`' info repo @now
+meant '`archivist rename repo::e f`' rename repo e f
+meant '`archivist rename repo::e f`' rename repo::e repo::f
+meant '`archivist diff repo::e d`' diff repo e d
+meant 'repo::@now' list repo::latest
+meant 'repo::@now' list repo:@now
+meant 'repo::e' create repo:e tree
+meant 'repo::@now' list repo@now
+meant './repo::e' list ./repo:e
+meant 'repo::e' list repo/e
+meant '::e' list :e
+meant d diff repo::e repo::d
+meant stats list repo::stast
+status 2 archivist create repo tree
+says "archivist create 'repo::\{now\}' tree"
+status 2 archivist create repo::@now tree
+says 'name of a new archive'
+status 2 archivist create -e x '' tree
+archivist list --short repo | cmp before - || fail "something was changed"
+
+say "an option that nobody knows is the first thing that is wrong"
+status 2 archivist prune --keep-dayly 7 repo
+says "unknown option '--keep-dayly'; did you mean '--keep-daily'"
+status 2 archivist prune repo
+says 'archivist prune --dry-run --list --keep-daily 7 repo'
+status 2 archivist compact --threshold 100 --dry-rum repo
+says "did you mean '--dry-run'"
+
+say "nothing is said where there is nothing to list, but to people"
+archivist init empty
+status 0 archivist list empty
+[ ! -s out ] && [ ! -s err ] || fail "$(cat out err)"
+on_terminal 80 "$ARCHIVIST" list empty
+sees '^empty: no archives yet$'
+on_terminal 80 "$ARCHIVIST" list --json empty
+! grep -qa 'no archives' screen || fail "$(cat screen)"
+status 1 archivist list repo::d tree/none tree/file
+says 'tree/none: no match in the archive'
+prints 'tree/file'
+status 101 archivist list --exit-codes modern repo::d tree/none
+status 0 env ARCHIVIST_COMPAT=borg BORG_PASSPHRASE="$ARCHIVIST_PASSPHRASE" "$ARCHIVIST" list repo::d tree/none
+
+say "the cache is left out by those who leave caches out, and nothing else is"
+cache=$ARCHIVIST_BASE_DIR/.cache/archivist
+[ "$(head -c 43 "$cache/CACHEDIR.TAG")" = 'Signature: 8a477f597d28d172789f06886806bc55' ] || fail "no tag"
+archivist create --exclude-caches repo::tagged "$ARCHIVIST_BASE_DIR"
+archivist list --short repo::tagged >listing
+! grep -q '\.cache/archivist/.*/index' listing || fail "the cache is in it"
+grep -q 'repositories/' listing || fail "more than the cache is left out"
+mkdir shared
+echo precious >shared/file
+ARCHIVIST_CACHE_DIR=$work/shared archivist list repo
+[ ! -e shared/CACHEDIR.TAG ] || fail "what is no cache was marked"
+
 say "what nobody knows leads to what was meant"
 for pair in restore:extract snapshots:list forget:prune creat:create lsit:list; do
   status 2 archivist "${pair%:*}" repo

@@ -194,7 +194,10 @@ struct Check: ParsableCommand {
   private func checkStorage(_ path: String, _ session: Session, _ meter: Meter) throws {
     let progress = Progress.begin(session, meter)
     defer { progress?.finish() }
-    let found = try StorageCheck.run(try session.storage(at: path), meter: meter)
+    let storage = try session.storage(at: path)
+    let found = try session.sayingWhatIsMissing(at: path) {
+      try StorageCheck.run(storage, meter: meter)
+    }
     progress?.finish()
     for problem in found.problems { session.report.warning(.damage, "\(line: problem)") }
     if json {

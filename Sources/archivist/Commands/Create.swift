@@ -75,11 +75,16 @@ struct Create: ParsableCommand {
   func run() throws {
     let session = Session(global)
     let start = Clock.now
-    let (path, template) = try session.archiveLocation(location)
+    let (path, template) = try session.archiveLocation(location, isNew: true)
     let placeholders = session.placeholders(now: start)
     let expanded = try placeholders.expand(template)
     guard let name = String(validating: expanded, as: UTF8.self) else {
       throw CommandFailure("\(name: expanded): the name of an archive has to be UTF-8")
+    }
+    if name.hasPrefix("@") {
+      throw CommandFailure(
+        "\(name: expanded): the name of a new archive does not begin with an @, which chooses one that is "
+          + "there by its time. {now} in a name stands for the time of the backup")
     }
     try Repository.checkArchiveName(name)
 

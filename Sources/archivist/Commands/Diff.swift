@@ -49,7 +49,7 @@ struct Diff: ParsableCommand {
 
   func run() throws {
     let session = Session(global)
-    let location = try session.archiveLocation(location)
+    let location = try session.archiveLocation(location, next: other)
     let repository = try session.open(location.path)
     var selection = try Selection(paths: paths.map(\.bytes), rules: patterns.rules())
     try repository.reading("diff", problem: session.note) {

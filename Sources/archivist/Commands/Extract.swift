@@ -46,7 +46,7 @@ struct Extract: ParsableCommand {
 
   func run() throws {
     let session = Session(global)
-    let (path, name) = try session.archiveLocation(location)
+    let (path, name) = try session.archiveLocation(location, next: paths.first)
     let repository = try session.open(path)
     let archive = try session.archive(name, in: repository)
     var selection = try Selection(paths: paths.map(\.bytes), rules: patterns.rules())
@@ -73,12 +73,7 @@ struct Extract: ParsableCommand {
     }
     try session.output.finish()
     report.perhapsLost(selection)
-    for path in selection.neverMatched {
-      report.warning(
-        .patternNeverMatched,
-        "\(name: path): no match in the archive; `list` shows its paths, wildcards need `fm:` or "
-          + "`sh:` in front")
-    }
+    report.neverMatched(selection)
     if let done { session.conclude(summary(done, warnings: report.warningCount)) }
   }
 

@@ -90,6 +90,7 @@ struct Init: ParsableCommand {
       keyPlace: encryption.isKeyWithClient ? .client : .repository,
       keep: { try PrivateFile.write($0, to: Array(session.directories.keyFile($1).utf8)) },
       like: relative, cacheDirectory: session.directories.cache)
+    session.tagCache()
     try ClientMemory(session).verify(repository, isNew: true)
     session.report.info("Made repository \(repository.id.hex) in \(name: Array(path.utf8))")
     let keyFile = encryption.isKeyWithClient ? session.directories.keyFile(repository.id) : nil

@@ -275,8 +275,11 @@ struct KeyImport: ParsableCommand {
     let text = try Self.text(path)
     let name = path?.bytes ?? Array("--paper".utf8)
     let slot = try Self.slot(text, name: name)
-    let storage = try session.storage(at: try session.repositoryLocation(location).path)
-    let repository = try Repository.identify(storage)
+    let place = try session.repositoryLocation(location).path
+    let storage = try session.storage(at: place)
+    let repository = try session.sayingWhatIsMissing(at: place) {
+      try Repository.identify(storage)
+    }
     guard try KeySlots.repositoryID(ofSlot: slot) == repository else {
       throw CommandFailure(
         "\(name: name): this key is for another repository",

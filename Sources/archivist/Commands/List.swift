@@ -63,7 +63,7 @@ struct List: ParsableCommand {
       }
     } else {
       guard paths.isEmpty else {
-        throw CommandFailure("paths can be listed only of an archive: REPOSITORY::ARCHIVE")
+        throw session.archiveMissing(location, self.location, next: paths[0])
       }
       if jsonLines {
         throw CommandFailure("--json-lines is for items of an archive; --json is for archives")
@@ -108,6 +108,9 @@ struct List: ParsableCommand {
       ])
       try session.output.write(document.lines() + [0x0a])
       return
+    }
+    if all.isEmpty, session.report.speaksToPeople, session.style == .native {
+      session.report.notice("\(line: repository.location): no archives yet")
     }
     if session.output.isTerminal, session.style == .native, !short, !long, format == nil {
       let table = ArchiveTable(archives, ids: all.map(\.id), width: session.output.width)
@@ -154,6 +157,8 @@ struct List: ParsableCommand {
       }
     }
     session.report.perhapsLost(selection)
+    // borg says nothing of it.
+    if session.style == .native { session.report.neverMatched(selection) }
   }
 
   private func wanted(_ standard: String, short: String) -> [UInt8] {

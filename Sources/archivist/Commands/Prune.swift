@@ -40,7 +40,11 @@ struct Prune: ParsableCommand {
   func validate() throws {
     // Without this, a forgotten option would remove every archive.
     if rules.rules.isEmpty {
-      throw ValidationError("Say what to keep: at least one --keep-… option must not be 0.")
+      let place = location.map { ArgumentBytes.encode(NameText.commandLine([$0.bytes])) }
+      throw ValidationError(
+        "say what to keep, or everything would go. To keep the newest archive of each of the last 7 days "
+          + "that have one, and to see first what that deletes: "
+          + "`archivist prune --dry-run --list --keep-daily 7\(place.map { " " + $0 } ?? "")`")
     }
   }
 

@@ -24,6 +24,13 @@ struct Rename: ParsableCommand {
     guard session.style == .native || !new.contains("::") else {
       throw CommandFailure("\(name: expanded): the name of an archive has no :: in it")
     }
+    let place = location.bytes.dropLast(name.count)
+    guard !expanded.starts(with: place) else {
+      let bare = Array(newName.bytes.dropFirst(place.count))
+      throw CommandFailure(
+        "the new name stands alone, without the repository; did you mean "
+          + "\(MeantLine.replacing(newName.bytes, with: bare) ?? "\(name: bare)")?")
+    }
     let repository = try session.open(path)
     let archive = try session.archive(name, in: repository)
     try repository.rename(archive, to: new, problem: session.warn)

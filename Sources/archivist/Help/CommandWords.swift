@@ -58,45 +58,118 @@ enum CommandWords {
     String(text.prefix { $0 != " " })
   }
 
-  /// The parser's message, with a better word about an option that is not known.
+  /// The parser's message, with a better word about an option that is not known, and about an archive
+  /// that stands behind its repository.
+  ///
+  /// What is wrong with the other options matters less than that one is not understood at all: it may be
+  /// the one that was missed.
   ///
   /// - Parameters:
   ///   - message: All that the parser says.
   ///   - arguments: Those of the program.
   /// - Returns: The message.
   static func improved(_ message: String, for arguments: [String]) -> String {
+    guard message.hasPrefix("Error: ") else { return message }
     let opening = "Error: Unknown option '"
-    guard message.hasPrefix(opening) else { return message }
-    let option = message.dropFirst(opening.count).prefix { $0 != "'" }
     let rest = message.drop { $0 != "\n" }
     let (type, words) = command(arguments)
-    let known = options(of: type)
-    var text = "Error: unknown option '\(option)'"
-    if words.isEmpty {
-      text += ": options follow the command, as in `archivist list --short REPOSITORY`"
-    } else {
-      switch OtherWords.option(String(option)) {
-      case .command(let other) where known.contains(other): text += "; did you mean '\(other)'?"
-      case .way(let way): text += ": \(way)"
-      default:
-        if let nearest = Suggestion.nearest(to: String(option), among: known) {
-          text += "; did you mean '\(nearest)'?"
-        }
-      }
+    if message.hasPrefix(opening) {
+      let option = message.dropFirst(opening.count).prefix { $0 != "'" }
+      return "Error: " + unknownOption(String(option), of: type, words) + rest
     }
-    return text + rest
+    if let option = unknownOption(in: arguments.dropFirst(words.count), of: type) {
+      let usage = message.firstRange(of: "\nUsage: ").map { message[$0.lowerBound...] } ?? ""
+      return "Error: " + unknownOption(option, of: type, words) + usage
+    }
+    if let line = archiveMeant(message, arguments, words.count) {
+      let text = message.prefix { $0 != "\n" }
+      return "\(text): an archive is named behind two colons; did you mean `\(line)`?" + rest
+    }
+    return message
   }
 
-  /// The long options of a command, out of its help.
-  static func options(of type: any ParsableCommand.Type) -> [String] {
-    var found: Set<String> = []
-    for line in Archivist.helpMessage(for: type).split(separator: "\n") {
-      guard line.hasPrefix("  -") else { continue }
-      for word in line.split(whereSeparator: { " ,/<[]>=".contains($0) }).prefix(6)
-      where word.hasPrefix("--") {
-        found.insert(String(word))
-      }
+  private static func unknownOption(
+    _ option: String, of type: any ParsableCommand.Type, _ words: [String]
+  ) -> String {
+    let text = "unknown option '\(option)'"
+    guard !words.isEmpty else {
+      return text + ": options follow the command, as in `archivist list --short REPOSITORY`"
     }
-    return found.sorted()
+    let known = options(of: type).keys.sorted()
+    switch OtherWords.option(option) {
+    case .command(let other) where known.contains(other): return text + "; did you mean '\(other)'?"
+    case .way(let way): return "\(text): \(way)"
+    default:
+      let long = known.filter { $0.hasPrefix("--") }
+      let nearest = Suggestion.nearest(to: option, among: long)
+      return text + (nearest.map { "; did you mean '\($0)'?" } ?? "")
+    }
+  }
+
+  /// The first option that a command does not have.
+  ///
+  /// - Parameters:
+  ///   - arguments: What follows the command.
+  ///   - type: The command.
+  /// - Returns: The option as it was written, without a value; `nil` if all are known.
+  static func unknownOption(
+    in arguments: ArraySlice<String>, of type: any ParsableCommand.Type
+  ) -> String? {
+    // The options behind its repository are another program's.
+    if type == WithLock.self { return nil }
+    let known = options(of: type, includeHidden: true)
+    var rest = arguments
+    while let argument = rest.popFirst(), argument != "--" {
+      guard argument.hasPrefix("-"), argument.count > 1 else { continue }
+      guard argument.hasPrefix("--") else {
+        // `-d14`, `-nq`, `-d 14`.
+        let option = String(argument.prefix(2))
+        guard let takesValue = known[option] else { return option }
+        if takesValue, argument.count == 2 { _ = rest.popFirst() }
+        continue
+      }
+      let option = String(argument.prefix { $0 != "=" })
+      guard let takesValue = known[option] else { return option }
+      if takesValue, option == argument { _ = rest.popFirst() }
+    }
+    return nil
+  }
+
+  /// The command line with `REPOSITORY::ARCHIVE` where the two stand apart.
+  private static func archiveMeant(
+    _ message: String, _ arguments: [String], _ commandWords: Int
+  ) -> String? {
+    let opening = "Error: Unexpected argument '"
+    guard message.hasPrefix(opening), let command = arguments.first,
+      let index = arguments.lastIndex(
+        of: String(message.dropFirst(opening.count).prefix { $0 != "'" }))
+    else { return nil }
+    // Behind the archive, `rename` has one more.
+    let archive = command == "rename" ? index - 1 : index
+    guard ["info", "check", "rename"].contains(command), archive - 1 >= commandWords,
+      [arguments[archive], arguments[archive - 1]].allSatisfy({
+        !$0.hasPrefix("-") && !$0.contains("::") && !$0.isEmpty
+      })
+    else { return nil }
+    var line = arguments
+    let name = Moment.meant(by: arguments[archive]) ?? arguments[archive]
+    line[archive - 1] += "::" + name
+    line.remove(at: archive)
+    let words = (["archivist"] + line).map { ArgumentBytes.decode($0) }
+    return ArgumentBytes.encode(NameText.commandLine(words))
+  }
+
+  /// The options of a command, out of its help, and whether they take a value.
+  static func options(
+    of type: any ParsableCommand.Type, includeHidden: Bool = false
+  ) -> [String: Bool] {
+    var found: [String: Bool] = [:]
+    let help = Archivist.helpMessage(for: type, includeHidden: includeHidden, columns: 80)
+    for line in help.split(separator: "\n") where line.hasPrefix("  -") {
+      let words = line.split { " ,/".contains($0) }.prefix { "-<".contains($0.first ?? " ") }
+      let takesValue = words.contains { $0.hasPrefix("<") }
+      for word in words where word.hasPrefix("-") { found[String(word)] = takesValue }
+    }
+    return found
   }
 }

@@ -20,6 +20,22 @@ enum Suggestion {
     return nearest.count == 1 ? nearest.first?.word : nil
   }
 
+  /// The name that was meant in all likelihood, among names that people have given.
+  ///
+  /// - Returns: The one that differs by a slip, or in large and small letters alone; `nil` if there are
+  ///   several.
+  static func nearestName(to name: String, among names: [String]) -> String? {
+    let lowercase = name.lowercased()
+    let same = names.filter { $0.lowercased() == lowercase }
+    if let only = same.first { return same.count == 1 ? only : nil }
+    let most = name.unicodeScalars.count < 4 ? 1 : 2
+    let near = names.map { (name: $0, distance: distance(lowercase, $0.lowercased())) }
+      .filter { $0.distance <= most }
+    guard let least = near.map(\.distance).min() else { return nil }
+    let nearest = near.filter { $0.distance == least }
+    return nearest.count == 1 ? nearest[0].name : nil
+  }
+
   /// The number of characters to insert, delete, replace, or exchange with the next one.
   static func distance(_ a: String, _ b: String) -> Int {
     let (a, b) = (Array(a.unicodeScalars), Array(b.unicodeScalars))

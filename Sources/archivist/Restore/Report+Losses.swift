@@ -25,6 +25,16 @@ extension Report {
       "the names of owners could not be looked up, so numbers stand for them: \(error.reason)")
   }
 
+  /// Tells of paths that were asked for, and that are not in the archive.
+  func neverMatched(_ selection: Selection) {
+    for path in selection.neverMatched {
+      warning(
+        .patternNeverMatched,
+        "\(name: path): no match in the archive; `list` shows its paths, wildcards need `fm:` or "
+          + "`sh:` in front")
+    }
+  }
+
   /// Tells of paths that were asked for, and that may be among the items that were passed over.
   func perhapsLost(_ selection: Selection) {
     for path in selection.perhapsLost {

@@ -49,6 +49,31 @@ struct ClientDirectories: Sendable {
     onlyKeyFile = isBorg ? environment.text("BORG_KEY_FILE") : nil
   }
 
+  /// Marks the cache as one, as <https://bford.info/cachedir/> has it, so that backups may leave it out.
+  ///
+  /// A directory in which there is anything else than a cache is not marked: it would be left out as well.
+  ///
+  /// - Throws: `SystemError`.
+  func tagCache() throws(SystemError) {
+    let tag = Array("\(cache)/CACHEDIR.TAG".utf8)
+    guard !PrivateFile.isThere(tag) else { return }
+    try PrivateFile.makeDirectories(above: tag)
+    let listing = DirectoryListing(of: try DirectoryHandle(path: Array(cache.utf8)))
+    let isCache = (0..<listing.count).allSatisfy { index in
+      let name = String(decoding: listing.name(index), as: UTF8.self)
+      return ["uploads", "restored", "restored.new", "CACHEDIR.TAG.new"].contains(name)
+        || name.utf8.count == 2 * Digest256.size && name.allSatisfy(\.isHexDigit)
+    }
+    guard listing.failure == nil, isCache else { return }
+    try PrivateFile.write(
+      Array(
+        """
+        Signature: 8a477f597d28d172789f06886806bc55
+        # This directory holds archivist's cache: see https://bford.info/cachedir/
+
+        """.utf8), to: tag)
+  }
+
   /// Where the key slot of a repository is, if the client keeps it.
   func keyFile(_ id: RepositoryID) -> String { onlyKeyFile ?? "\(keys)/\(id.hex)" }
 }

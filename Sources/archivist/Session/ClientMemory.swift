@@ -180,6 +180,58 @@ struct ClientMemory {
     }
   }
 
+  // MARK: Places
+
+  /// A repository that was in a place, in which none is found now.
+  struct Absent: Equatable {
+    var repository: String
+    /// When this client made its last backup there; `nil` if it made none, or that is not known.
+    var lastBackup: Timestamp?
+    /// The other places in which it was.
+    var others: [String] = []
+  }
+
+  /// The repositories that were in a place, the one that was used last at the end.
+  ///
+  /// - Parameter location: The path, or the URL.
+  /// - Returns: What is remembered of them.
+  /// - Throws: `SystemError`.
+  func absent(from location: String) throws -> [Absent] {
+    let place = try Place(location)
+    let all = try repositories(at: place).map { id in
+      let known = try load(id)
+      let seconds = known.lastBackups.last { $0.key == place.key }?.seconds
+      return Absent(
+        repository: id, lastBackup: seconds.map { Timestamp(seconds: $0) },
+        others: try known.paths.filter { key, path in
+          try key != place.key && repositories(at: Place(path)).contains(id)
+        }.map(\.path))
+    }
+    // Where two take turns, the order in which they came says nothing.
+    let never = Timestamp(seconds: .min)
+    return all.enumerated().sorted { a, b in
+      (a.element.lastBackup ?? never, a.offset) < (b.element.lastBackup ?? never, b.offset)
+    }.map(\.element)
+  }
+
+  /// The paths and URLs of all places in which repositories were.
+  ///
+  /// - Throws: `SystemError`.
+  func places() throws -> [String] {
+    let files = Array("\(directory)/repositories".utf8)
+    guard PrivateFile.isThere(files) else { return [] }
+    let listing = DirectoryListing(of: try DirectoryHandle(path: files))
+    var paths: Set<String> = []
+    // Beside them may be one that is being written.
+    for index in 0..<listing.count where listing.name(index).count == 2 * Digest256.size {
+      let id = String(decoding: listing.name(index), as: UTF8.self)
+      for (_, path) in try load(id).paths where try repositories(at: Place(path)).contains(id) {
+        paths.insert(path)
+      }
+    }
+    return paths.sorted()
+  }
+
   /// Forgets that a repository was in its place.
   func forget(_ repository: Repository) throws {
     let place = try Place(repository.location)
@@ -270,6 +322,7 @@ struct ClientMemory {
         guard known.confirms(found, at: place.key) || known.hasForgotten(found, at: place.key)
         else { return }
         known.note(place.path, as: place.key)
+        known.noteBackup(at: place.key, seconds: Clock.now.seconds)
         known.add(archive.id.hex, at: place.key, to: found, generation: repository.generation)
         isNoted = true
       }

@@ -105,7 +105,11 @@ enum Exit {
 
   private static func describe(_ error: KeyError) -> (Message, ExitStatus) {
     switch error {
-    case .wrongPassphrase: ("the passphrase is wrong", .failure(.wrongPassphrase))
+    case .wrongPassphrase:
+      (
+        "the passphrase is wrong. If it is lost: `archivist help passphrase`",
+        .failure(.wrongPassphrase)
+      )
     case .noneOpens(let passedOver):
       (
         "the passphrase is wrong, or it is that of a key slot that cannot be used: "

@@ -6,7 +6,7 @@
 ///
 ///     suite N          seen KEY          generation N          copy NUMBER
 ///     authority HEX    place KEY PATH    at KEY                generation N
-///                      checkpoint ID     adopted KEY           …
+///     used KEY SECONDS checkpoint ID     adopted KEY           …
 ///                                        made ID KEY LACKED
 ///
 /// Lines before the first `copy` are of copy 0. `KEY` stands for a place. The copy that was made use of
@@ -38,6 +38,8 @@ struct RememberedRepository: Equatable {
   var authority: String?
   /// Paths of places, by which people know them.
   var paths: [(key: String, path: String)] = []
+  /// When this client made its last backup in a place: seconds since 1970.
+  var lastBackups: [(key: String, seconds: Int64)] = []
   /// The place that it was found in last, of those where it had not been.
   var seen: String?
   var checkpoints: [String] = []
@@ -116,6 +118,12 @@ struct RememberedRepository: Equatable {
     paths = (paths + [(place, path)]).suffix(Self.placeLimit)
   }
 
+  /// Remembers when this client made a backup in a place.
+  mutating func noteBackup(at place: String, seconds: Int64) {
+    lastBackups.removeAll { $0.key == place }
+    lastBackups = (lastBackups + [(place, seconds)]).suffix(Self.placeLimit)
+  }
+
   /// Remembers an archive that was made in a copy.
   mutating func add(
     _ archive: String, at place: String, to found: Recognition, generation: UInt32
@@ -164,6 +172,10 @@ extension RememberedRepository {
       case "suite": suite = UInt8(words[1])
       case "authority": authority = words[1]
       case "seen": seen = words[1]
+      case "used":
+        if words.count > 2, let seconds = Int64(words[2]) {
+          lastBackups.append((words[1], seconds))
+        }
       case "place":
         let path = String(line.split(separator: " ", maxSplits: 2).dropFirst(2).first ?? "")
         paths.append((words[1], path.replacing("%0A", with: "\n").replacing("%25", with: "%")))
@@ -192,6 +204,7 @@ extension RememberedRepository {
       "place \(key) "
         + path.replacing("%", with: "%25").replacing("\n", with: "%0A")
     }
+    lines += lastBackups.map { key, seconds in "used \(key) \(seconds)" }
     if let seen { lines.append("seen \(seen)") }
     lines += checkpoints.map { "checkpoint \($0)" }
     for (index, copy) in copies.enumerated() {

@@ -13,7 +13,8 @@ struct RepositoryLocation: Equatable {
     case missing
     case notUTF8([UInt8])
     case unsupported(String)
-    case archiveMissing(String)
+    /// One colon, or something else, stands where two colons were meant.
+    case archiveMeant(String, meant: String, host: String?)
     case archiveUnwanted(String)
 
     var description: String {
@@ -26,7 +27,9 @@ struct RepositoryLocation: Equatable {
       case .unsupported(let text):
         "\(text): a repository is in a directory of this machine, or at ssh://[USER@]HOST[:PORT]/PATH "
           + "or [USER@]HOST:PATH; for a path of this machine with ':' in it write ./PATH"
-      case .archiveMissing(let text): "\(text): an archive has to be named: REPOSITORY::ARCHIVE"
+      case .archiveMeant(let text, let meant, let host):
+        "\(text): an archive is named behind two colons; did you mean \(meant)?"
+          + (host.map { " A directory of the machine \($0) is ssh://\($0)/PATH" } ?? "")
       case .archiveUnwanted(let text):
         "\(text): the repository is wanted here, without ::ARCHIVE"
       }

@@ -67,6 +67,7 @@ final class Session {
 
   /// The place that an argument names, `{…}` in the path of the repository replaced.
   func location(_ argument: BytesArgument?) throws -> RepositoryLocation {
+    if style == .native, let argument { try refuseSingleColon(argument) }
     var location = try RepositoryLocation(argument, environment: environment)
     if location.path.contains("{") {
       let expanded = try placeholders(now: Clock.now).expand(Array(location.path.utf8))
@@ -78,14 +79,52 @@ final class Session {
     return location
   }
 
+  /// Stops at `repo:monday`, which would be a directory of the machine `repo`, where `repo` is a
+  /// repository, and at `:monday`.
+  private func refuseSingleColon(_ argument: BytesArgument) throws(RepositoryLocation.Invalid) {
+    guard let text = String(validating: argument.bytes, as: UTF8.self),
+      let colon = text.firstIndex(of: ":"), !text.contains("::")
+    else { return }
+    let repository = String(text[..<colon])
+    let name = String(text[text.index(after: colon)...])
+    guard !name.isEmpty, !repository.contains("/"),
+      repository.isEmpty || Self.isRepository(repository)
+    else { return }
+    throw .archiveMeant(
+      text, meant: "\(repository)::\(Moment.meant(by: name) ?? name)",
+      host: repository.isEmpty ? nil : repository)
+  }
+
   /// The repository and the archive that an argument names, the archive's placeholders not
   /// replaced.
-  func archiveLocation(_ argument: BytesArgument) throws -> (path: String, archive: [UInt8]) {
+  ///
+  /// - Parameters:
+  ///   - argument: The argument.
+  ///   - next: The one that follows, if there is one, which may be what was meant for an archive.
+  ///   - isNew: Whether the archive is to be made.
+  /// - Returns: The two.
+  /// - Throws: `RepositoryLocation.Invalid`; `CommandFailure` if it names no archive.
+  func archiveLocation(
+    _ argument: BytesArgument, next: BytesArgument? = nil, isNew: Bool = false
+  ) throws -> (path: String, archive: [UInt8]) {
     let location = try self.location(argument)
     guard let archive = location.archive, !archive.isEmpty else {
-      throw RepositoryLocation.Invalid.archiveMissing(location.path)
+      throw archiveMissing(location, argument, next: next, isNew: isNew)
     }
     return (location.path, archive)
+  }
+
+  /// The failure of an argument that names a repository where an archive is wanted.
+  func archiveMissing(
+    _ location: RepositoryLocation, _ argument: BytesArgument?, next: BytesArgument?,
+    isNew: Bool = false
+  ) -> CommandFailure {
+    let word = argument?.bytes ?? []
+    return CommandFailure(
+      "\(line: location.path): "
+        + (isNew
+          ? MeantLine.naming(newArchiveIn: word)
+          : MeantLine.naming(archiveOf: word, next: next?.bytes)))
   }
 
   /// Which of the repositories of a command one is.
@@ -98,22 +137,13 @@ final class Session {
 
   /// The place of a repository: a directory, or the server of another machine.
   func storage(at path: String) throws -> any Storage {
-    guard path.hasPrefix("ssh://") else {
-      do throws(StorageError) {
-        return try LocalStorage(path: path)
-      } catch .missingRepository(let path) {
-        guard let place = UnmountedPlace.above(path) else {
-          throw StorageError.missingRepository(path)
-        }
-        throw CommandFailure(
-          "\(line: path): there is no repository here: \(place.message)",
-          status: .failure(.repositoryMissing))
-      }
+    try sayingWhatIsMissing(at: path) {
+      guard path.hasPrefix("ssh://") else { return try LocalStorage(path: path) }
+      if let known = connected, known.location == path { return known }
+      let storage = try connect(path)
+      connected = storage
+      return storage
     }
-    if let known = connected, known.location == path { return known }
-    let storage = try connect(path)
-    connected = storage
-    return storage
   }
 
   /// Makes the place of a new repository, for whoever `mode` permits it to use it.
@@ -162,7 +192,7 @@ final class Session {
     adopts: Bool = false
   ) throws -> Repository {
     let storage = try storage(at: path)
-    let slots = try clientSlots(storage)
+    let slots = try sayingWhatIsMissing(at: path) { try clientSlots(storage) }
     var tries = 0
     while true {
       var asked: Passphrase?
@@ -174,6 +204,7 @@ final class Session {
           asked = passphrase
           return passphrase.secret
         }
+        tagCache()
         lastPassphrase = asked?.secret
         if !adopts { try verify(repository, remembers: remembers) }
         repository.onCacheFailure { [report, directories] error in
@@ -217,6 +248,14 @@ final class Session {
         }
         report.caution("The passphrase is wrong, try again.")
       }
+    }
+  }
+
+  /// Marks this client's cache as one.
+  func tagCache() {
+    do throws(SystemError) { try directories.tagCache() } catch {
+      // A cache that cannot be written to is told of where it is needed.
+      report.debug("\(name: error.path): \(error.reason) (\(error.operation))")
     }
   }
 
@@ -346,16 +385,45 @@ final class Session {
         return archive
       }
     }
-    return try repository.archive(named: name) { other in
-      guard case .object(.label, _) = other.object, !name.hasPrefix("id:") else {
-        return note(other)
+    do {
+      return try repository.archive(named: name) { other in
+        guard case .object(.label, _) = other.object, !name.hasPrefix("id:") else {
+          return note(other)
+        }
+        guard purpose == .reading else {
+          throw RepositoryError.unsafeToDelete(
+            ["\(other) (an archive that is named by id:… can be deleted meanwhile)"])
+        }
+        warn(other)
       }
-      guard purpose == .reading else {
-        throw RepositoryError.unsafeToDelete(
-          ["\(other) (an archive that is named by id:… can be deleted meanwhile)"])
-      }
-      warn(other)
+    } catch RepositoryError.archiveMissing where style == .native {
+      throw CommandFailure(
+        try archiveMissing(name, in: repository), status: .failure(.archiveMissing))
     }
+  }
+
+  /// The message about the name of an archive that is not there: which one was meant, perhaps.
+  private func archiveMissing(_ name: String, in repository: Repository) throws -> Message {
+    let start: Message = "there is no archive \(name: Array(name.utf8))"
+    let place = Array(repository.location.utf8)
+    let list = ["archivist", "list"].map { Array($0.utf8) } + [place]
+    let known = try repository.archives { note(Corruption(object: $0, cause: $1)) }
+      .filter { $0.manifest.kind == .archive }.map(\.name)
+    guard !known.isEmpty else { return start + ": there are none yet" }
+    if let moment = Moment.meant(by: name) {
+      return start + "; did you mean \(shell: [place + Array("::\(moment)".utf8)])?"
+    }
+    // `diff REPO::A REPO::B`: all are of one repository.
+    var bare = name
+    while let colons = bare.firstRange(of: "::") { bare = String(bare[colons.upperBound...]) }
+    if bare != name, known.contains(bare) {
+      return start + ": more archives are named without the repository. Did you mean "
+        + "\(name: Array(bare.utf8))?"
+    }
+    if let near = Suggestion.nearestName(to: name, among: known) {
+      return start + "; did you mean \(name: Array(near.utf8))? `\(shell: list)` shows all"
+    }
+    return start + ": `\(shell: list)` shows those there are"
   }
 
   /// Says which archives an owner has removed and are still there, or there again.

@@ -92,14 +92,14 @@ struct UnmountedPlace: Equatable {
     return count <= 2 ? .empty : .used
   }
 
-  /// The end of a sentence that says that there is no repository.
-  var message: Message {
+  /// The fault of the place, and the way to mend it.
+  var sentence: Message {
     switch reason {
     case .listed(let directory):
-      "\(line: directory) is not mounted, although /etc/fstab lists it. Connect the disk and "
+      "\(line: directory) is not mounted, although /etc/fstab lists it: connect the disk and "
         + "`mount \(line: directory)`"
     case .customary(let directory):
-      "nothing is mounted at this path in \(line: directory). Connect and mount the disk that the "
+      "Nothing is mounted at this path in \(line: directory): connect and mount the disk that the "
         + "repository is on"
     }
   }

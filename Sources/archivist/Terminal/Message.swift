@@ -37,6 +37,11 @@ struct Message: ExpressibleByStringInterpolation, Equatable, Sendable {
     mutating func appendInterpolation(_ bytes: [UInt8]) {}
 
     mutating func appendInterpolation(name: [UInt8]) { bytes += NameText.display(name) }
+
+    /// Appends words of a command line, each quoted where a shell would want it.
+    mutating func appendInterpolation(shell words: [[UInt8]]) {
+      bytes += NameText.commandLine(words)
+    }
   }
 }
 

@@ -17,8 +17,12 @@ enum TimeSelector {
     var text: [UInt8]
 
     var description: String {
-      "\"@\(NameText.replacingInvalid(NameText.display(text)))\" is not a time; write @now, @10d, "
-        + "@1h30min (units: s, min, h, d, w, m for months, y), @2026-11-01 or @2026-11-01T12:00"
+      let shown = NameText.replacingInvalid(NameText.display(text))
+      if let meant = Moment.meant(by: shown) {
+        return "\"@\(shown)\" is not a time; did you mean \(meant)?"
+      }
+      return "\"@\(shown)\" is not a time; write @now, @10d, @1h30min (units: s, min, h, d, w, m "
+        + "for months, y), @2026-11-01 or @2026-11-01T12:00"
     }
   }
 

@@ -360,4 +360,35 @@ import Testing
     #expect(try repository.check(CheckOptions()) { _ in }.problems.count == 3)
     #expect(throws: RepositoryError.self) { try repository.compact() }
   }
+
+  // MARK: Places
+
+  @Test func `a repository that is gone is remembered in its place, with the last backup`() throws {
+    let place = text(directory("repo"))
+    #expect(try memory.absent(from: place).map(\.repository) == [bundle.repositoryID.hex])
+    #expect(try memory.absent(from: place)[0].lastBackup == nil)
+    let before = Clock.now.seconds
+    _ = try backUp(try open(), "one")
+    try directory.shell("mv repo elsewhere")
+    let known = try memory.absent(from: place)
+    #expect(known.count == 1)
+    #expect(try #require(known[0].lastBackup).seconds >= before)
+    #expect(known[0].others == [])
+    #expect(try memory.places() == [place])
+    #expect(try memory.absent(from: text(directory("never"))) == [])
+  }
+
+  @Test func `it is known where else it was`() throws {
+    try directory.shell("mv repo elsewhere")
+    try memory.verify(try open("elsewhere"))
+    let known = try memory.absent(from: text(directory("repo")))
+    #expect(known.map(\.others) == [[text(directory("elsewhere"))]])
+    #expect(try memory.places().count == 2)
+  }
+
+  @Test func `a repository that was deleted is not missed in its place`() throws {
+    try memory.forget(try open())
+    #expect(try memory.absent(from: text(directory("repo"))) == [])
+    #expect(try memory.places() == [])
+  }
 }

@@ -88,4 +88,53 @@ import Testing
     #expect(!improved.contains("silly"))
     #expect(improved.hasSuffix("\nUsage: …"))
   }
+
+  @Test(arguments: [
+    (["prune", "--keep-dayly", "7"], "'--keep-dayly'; did you mean '--keep-daily'?"),
+    (["prune", "--keep-daily", "0", "--lst", "r"], "'--lst'; did you mean '--list'?"),
+    (["prune", "--keep-last", "-1", "--lst"], "'--lst'"), (["prune", "-d14", "-z"], "'-z'"),
+    (["key", "add", "--nte=x"], "'--nte'; did you mean '--note'?"),
+  ])
+  func `an option that nobody knows comes before what is wrong with others`(
+    arguments: [String], text: String
+  ) {
+    let message = "Error: say what to keep\nHelp: …\nUsage: …"
+    let improved = CommandWords.improved(message, for: arguments)
+    #expect(improved.hasPrefix("Error: unknown option \(text)"))
+    #expect(improved.hasSuffix("\nUsage: …"))
+  }
+
+  @Test(arguments: [
+    ["prune", "-nd", "7", "--keep-weekly=4", "repo"], ["list", "--", "--shrt"],
+    ["list", "--format", "--shrt", "repo"], ["with-lock", "repo", "ls", "--color"],
+    ["create", "--no-verify-blocks", "-C", "lz4"], ["delete", "--consider-checkpoints"],
+  ])
+  func `known options, and words that are none, are left alone`(arguments: [String]) {
+    let message = "Error: something else\nUsage: …"
+    #expect(CommandWords.improved(message, for: arguments) == message)
+  }
+
+  @Test(arguments: [
+    (["info", "repo", "@now"], "@now", "`archivist info repo::@now`"),
+    (["rename", "repo", "a", "b"], "b", "`archivist rename repo::a b`"),
+  ])
+  func `an archive that stands apart is joined to its repository`(
+    arguments: [String], word: String, line: String
+  ) {
+    let message = "Error: Unexpected argument '\(word)'\nUsage: …"
+    #expect(CommandWords.improved(message, for: arguments).contains("did you mean \(line)?"))
+  }
+
+  @Test(arguments: [
+    ("mondey", "monday"), ("Monday", "monday"), ("web-2026-11-1", "web-2026-11-21"),
+  ])
+  func `the name of an archive is found`(word: String, name: String) {
+    #expect(
+      Suggestion.nearestName(to: word, among: ["monday", "web-2026-11-21", "db"]) == name)
+  }
+
+  @Test(arguments: ["friday", "x", "", "a"])
+  func `no other archive is near`(word: String) {
+    #expect(Suggestion.nearestName(to: word, among: ["monday", "tuesday"]) == nil)
+  }
 }
