@@ -84,7 +84,8 @@ struct Archivist: ParsableCommand {
       // The parser's own words: help, the version, or what is wrong with the arguments.
       let message = HelpText.arranged(
         CommandWords.improved(
-          Archivist.fullMessage(for: error), for: GlobalOptions.reordered(arguments)))
+          Archivist.fullMessage(for: error, columns: HelpText.columns),
+          for: GlobalOptions.reordered(arguments)))
       var text = NameText.withoutControls(ArgumentBytes.decode(message)) + [0x0a]
       if !isRequest, let words = CommandStyle.words { text = words.translate(text) }
       let failure = writeAll(text, to: isRequest ? STDOUT_FILENO : STDERR_FILENO)

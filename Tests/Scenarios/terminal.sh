@@ -128,7 +128,7 @@ meant() {
   local line=$1
   shift
   status 2 archivist "$@"
-  grep -qF "did you mean $line?" err || fail "no $line: $(cat err)"
+  grep -qiF "did you mean $line?" err || fail "no $line: $(cat err)"
 }
 archivist list --short repo >before
 meant '`archivist list repo::@now`' list repo @now

@@ -42,9 +42,9 @@ struct Prune: ParsableCommand {
     if rules.rules.isEmpty {
       let place = location.map { ArgumentBytes.encode(NameText.commandLine([$0.bytes])) }
       throw ValidationError(
-        "say what to keep, or everything would go. To keep the newest archive of each of the last 7 days "
-          + "that have one, and to see first what that deletes: "
-          + "`archivist prune --dry-run --list --keep-daily 7\(place.map { " " + $0 } ?? "")`")
+        "say which archives to keep. For the newest of each of the last 7 days that have one, "
+          + "`archivist prune --dry-run --list --keep-daily 7\(place.map { " " + $0 } ?? "")` shows what "
+          + "that deletes")
     }
   }
 

@@ -1,7 +1,16 @@
 import ArgumentParser
 
+import CLinux
+import Glibc
+
 /// Help as the argument parser writes it, rearranged.
 enum HelpText {
+  /// The columns of help: those of the terminal, up to as many as can be read with ease.
+  static var columns: Int {
+    let width = Int(linux_terminal_width(STDOUT_FILENO))
+    return width > 0 ? min(width, 90) : 80
+  }
+
   /// Puts the options that all commands have behind those of the command, and adds the topics to
   /// the overview of everything.
   static func arranged(_ text: String) -> String {

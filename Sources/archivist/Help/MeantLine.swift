@@ -28,7 +28,7 @@ enum MeantLine {
     return "`\(shell: words)`"
   }
 
-  /// What to say where an archive is wanted, and a repository is named.
+  /// The sentence for an argument that names a repository where an archive is wanted.
   ///
   /// - Parameters:
   ///   - repository: The argument that names it.
@@ -57,7 +57,7 @@ enum MeantLine {
     return "an archive is named behind two colons; did you mean \(meant)?"
   }
 
-  /// What to say where a new archive has no name.
+  /// The sentence for a new archive that has no name.
   ///
   /// - Parameters:
   ///   - repository: The argument that names the repository.

@@ -59,7 +59,7 @@ enum MeantLocation {
 
 /// Words for a moment that are none of archivist's.
 enum Moment {
-  /// What stands behind `::` where somebody writes `latest`; `nil` for other words.
+  /// The moment that somebody means who writes `latest`; `nil` for other words.
   static func meant(by word: String) -> String? {
     switch word.lowercased().drop(while: { $0 == "@" }) {
     case "latest", "last", "newest", "head", "today", "current": "@now"

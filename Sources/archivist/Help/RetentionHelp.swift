@@ -11,7 +11,7 @@ enum RetentionHelp {
     The rules:
 
       --keep-within 3d          all archives of the last three days: h, d, w, m
-                                (months of 31 days) or y
+                                (months of 31 days) or y (365 days)
       --keep-last 5             the newest five archives
       --keep-hourly 24          the newest of each of the last 24 hours with any
       -d, --keep-daily 14       the same of 14 days; also -w (weeks), -m (months),

@@ -6,7 +6,8 @@ struct KeepOptions: ParsableArguments {
   @Option(
     name: .customLong("keep-within"),
     help: ArgumentHelp(
-      "Keep all archives within this interval: a number and h, d, w, m (months) or y.",
+      "Keep all archives within this interval: a number and h, d, w, m (months of 31 days) or y (365 "
+        + "days).",
       valueName: "interval"),
     transform: { try KeepInterval($0) })
   var within: KeepInterval?

@@ -32,7 +32,7 @@ struct MissingRepository {
     return "\(text). \(question)"
   }
 
-  /// What may have become of a repository that was here.
+  /// The rest of the message: the fate of the repository that was here.
   private var question: Message {
     if hasRemains {
       return "The directory has segments, and no configuration: bring config/ back from a copy"
