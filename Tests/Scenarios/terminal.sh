@@ -171,6 +171,10 @@ on_terminal 80 "$ARCHIVIST" list --json empty
 ! grep -qa 'no archives' screen || fail "$(cat screen)"
 status 1 archivist list repo::d tree/none tree/file
 says 'tree/none: no match in the archive'
+says "archivist list --short repo::d 'fm:\*tree/none'"
+status 1 archivist list repo::d file
+eval "$(sed "s/.*\`archivist \(.*\)\`.*/archivist \1/" err)" >out
+prints '^tree/file$'
 prints 'tree/file'
 status 101 archivist list --exit-codes modern repo::d tree/none
 status 0 env ARCHIVIST_COMPAT=borg BORG_PASSPHRASE="$ARCHIVIST_PASSPHRASE" "$ARCHIVIST" list repo::d tree/none
@@ -209,3 +213,11 @@ for line in 'create .*back up' 'extract .*one file' 'prune .*delete old' 'compac
   grep -qE -- "$line" overview || fail "no \"$line\" in the overview"
 done
 for topic in passphrase retention borg restic; do status 0 archivist help $topic; done
+for pair in lost:passphrase password:passphrase keep:retention exclude:patterns latest:archives; do
+  status 2 archivist help "${pair%:*}"
+  says "did you mean '${pair#*:}'"
+done
+status 2 archivist help mount
+says 'mounting is not there yet'
+status 2 archivist -r repo list
+says "the repository is the first argument of each command.*archivist list /backup/repo"

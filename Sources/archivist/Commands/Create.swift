@@ -108,7 +108,9 @@ struct Create: ParsableCommand {
     let sources = SourceTally(
       count: listed == nil ? roots.count : nil, input: standardInput, hasCommand: command != nil)
     if listed == nil, input == nil, roots.isEmpty {
-      throw ValidationError("nothing to back up: give at least one PATH")
+      let line = ["archivist", "create"].map { Array($0.utf8) } + [location.bytes]
+      throw CommandFailure(
+        "nothing to back up: name at least one path, as in `\(shell: line) /home`")
     }
     // One of another machine is not met on the walk.
     let identity = try (session.storage(at: path) as? LocalStorage)?.identity()

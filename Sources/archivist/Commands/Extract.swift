@@ -73,7 +73,7 @@ struct Extract: ParsableCommand {
     }
     try session.output.finish()
     report.perhapsLost(selection)
-    report.neverMatched(selection)
+    report.neverMatched(selection, in: session.style == .native ? location.bytes : [])
     if let done { session.conclude(summary(done, warnings: report.warningCount)) }
   }
 

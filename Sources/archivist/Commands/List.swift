@@ -158,7 +158,9 @@ struct List: ParsableCommand {
     }
     session.report.perhapsLost(selection)
     // borg says nothing of it.
-    if session.style == .native { session.report.neverMatched(selection) }
+    if session.style == .native {
+      session.report.neverMatched(selection, in: location?.bytes ?? [])
+    }
   }
 
   private func wanted(_ standard: String, short: String) -> [UInt8] {

@@ -93,6 +93,9 @@ enum CommandWords {
   ) -> String {
     let text = "unknown option '\(option)'"
     guard !words.isEmpty else {
+      if case .way(let way) = OtherWords.option(option) {
+        return "\(text): \(way), as in `archivist list /backup/repo`"
+      }
       return text + ": options follow the command, as in `archivist list --short REPOSITORY`"
     }
     let known = options(of: type).keys.sorted()

@@ -43,6 +43,17 @@ struct HelpTopic {
       text: ExitCodesHelp.text),
   ]
 
+  /// The topics by words under which somebody may look for them.
+  private static let otherNames: [String: String] = [
+    "password": "passphrase", "passwd": "passphrase", "passphrases": "passphrase",
+    "lost": "passphrase", "forgot": "passphrase", "forgotten": "passphrase",
+    "recovery": "passphrase", "keep": "retention", "rotation": "retention", "space": "retention",
+    "latest": "archives", "archive": "archives", "names": "archives", "time": "archives",
+    "exclude": "patterns", "excludes": "patterns", "include": "patterns", "globs": "patterns",
+    "variables": "environment", "env": "environment", "files": "environment",
+    "status": "exit-codes", "errors": "exit-codes", "exit": "exit-codes",
+  ]
+
   /// The page that arguments ask for; `nil` if it is not a topic that they ask for.
   ///
   /// - Parameter arguments: Those of the program.
@@ -58,7 +69,11 @@ struct HelpTopic {
     let words = Array(arguments.dropFirst())
     let (type, known) = CommandWords.command(words)
     guard !known.isEmpty else {
-      if let answer = OtherWords.command(name.lowercased()), case .command = answer {
+      if let topic = otherNames[name.lowercased()] {
+        throw CommandFailure(
+          "there is no topic \(name: ArgumentBytes.decode(name)); did you mean '\(topic)'?")
+      }
+      if OtherWords.command(name.lowercased()) != nil {
         throw CommandWords.unknown(name, after: [], of: Archivist.self)
       }
       let words = all.map(\.name) + Archivist.configuration.subcommands.map { $0._commandName }

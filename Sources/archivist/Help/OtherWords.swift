@@ -119,7 +119,7 @@ enum OtherWords {
 
   private static let options: [(Answer, Set<String>)] = [
     (
-      .way("the repository is the first argument, or ARCHIVIST_REPO"),
+      .way("the repository is the first argument of each command, or ARCHIVIST_REPO"),
       ["--repo", "--repository", "-r", "--repository-file"]
     ),
     (

@@ -20,7 +20,8 @@ struct RepositoryLocation: Equatable {
     var description: String {
       switch self {
       case .missing:
-        "no repository is named: give REPOSITORY, or set ARCHIVIST_REPO"
+        "no repository is named: its directory is the first argument of each command, or set "
+          + "ARCHIVIST_REPO"
       case .notUTF8(let bytes):
         "\(NameText.replacingInvalid(NameText.display(bytes))): "
           + "the path of a repository has to be UTF-8"

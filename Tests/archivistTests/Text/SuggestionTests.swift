@@ -74,7 +74,7 @@ import Testing
   @Test(arguments: [
     ("list", "--shrt", "did you mean '--short'?"), ("list", "--latest", "did you mean '--last'?"),
     ("create", "--exclude-file", "did you mean '--exclude-from'?"),
-    ("list", "--repo", "the repository is the first argument"),
+    ("list", "--repo", "the repository is the first argument of each command"),
     ("list", "--zzzzz", "unknown option '--zzzzz'\n"),
     // An option of another command is none of this one.
     ("rename", "--exclude-file", "unknown option '--exclude-file'\n"),
