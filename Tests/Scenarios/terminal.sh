@@ -104,7 +104,7 @@ for command in 'create usb/photos::two tree' 'list usb/photos' 'list ./usb//phot
   'check --storage-only usb/photos' 'extract usb/photos::one' 'prune --keep-last 1 usb/photos' 'compact usb/photos' \
   'copy usb/photos repo' 'copy repo usb/photos' 'key list usb/photos' 'delete usb/photos'; do
   status 13 archivist --exit-codes modern $command
-  says "there is no repository here now. Repository [0-9a-f]{12} was here; this client's last backup to it was on $(date +%a)" \
+  says "there is no repository here now. Repository [0-9a-f]{12} was here; this client's last backup to it was at $(date +%F)T" \
     'disk not connected or not mounted'
   ! grep -q 'archivist init' err || fail "$command: $(cat err)"
 done

@@ -26,8 +26,8 @@ struct MissingRepository {
       "\(line: location): there is no repository here now. Repository \(known.repository.prefix(12)) "
       + "was here"
     if let backup = known.lastBackup {
-      let time = TimeText.list(CivilTime(backup, in: .local))
-      text = text + "; this client's last backup to it was on \(time)"
+      let time = TimeText.rfc3339(CivilTime(backup, in: .local))
+      text = text + "; this client's last backup to it was at \(time)"
     }
     return "\(text). \(question)"
   }

@@ -14,7 +14,7 @@ import Testing
   @Test func `of a place that is known, the disk is asked for, and nothing new is offered`() {
     let text = text(MissingRepository(location: "usb/repo", known: known))
     #expect(text.hasPrefix("usb/repo: there is no repository here now. Repository ababab"))
-    #expect(text.contains("last backup to it was on Thu, 1970-01-01"))
+    #expect(text.contains("last backup to it was at 1970-01-01T"))
     #expect(text.contains("Is its disk not connected or not mounted"))
     #expect(!text.contains("init"))
   }
