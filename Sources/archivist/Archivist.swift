@@ -86,8 +86,6 @@ struct Archivist: ParsableCommand {
         CommandWords.improved(
           Archivist.fullMessage(for: error, columns: HelpText.columns),
           for: GlobalOptions.reordered(arguments)))
-          Archivist.fullMessage(for: error, columns: HelpText.columns),
-          for: GlobalOptions.reordered(arguments)))
       var text = NameText.withoutControls(ArgumentBytes.decode(message)) + [0x0a]
       if !isRequest, let words = CommandStyle.words { text = words.translate(text) }
       let failure = writeAll(text, to: isRequest ? STDOUT_FILENO : STDERR_FILENO)
