@@ -130,7 +130,7 @@ struct RepositoryDeletion {
   private static func reason(_ error: StorageError) -> Message {
     guard case .system(_, _, let code) = error else { return "it is not in its place any more" }
     return code == ENOTEMPTY || code == EEXIST
-      ? "there are other files in it" : "\(line: StorageError.reason(code))"
+      ? "there are other files in it" : "\(line: SystemError.reason(code))"
   }
 
   private func forget(_ repository: Repository) {

@@ -284,7 +284,7 @@ final class RestoreRun: Sendable {
               try dispatchChunks(of: content, made)
             }
           } catch {
-            if case RepositoryError.cancelled = error { throw error }
+            if error is Cancelled { throw error }
             fail(made, error)
             end(made)
           }

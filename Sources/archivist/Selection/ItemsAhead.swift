@@ -27,8 +27,8 @@ final class ItemsAhead {
   init(_ archive: Archive, in places: [ArchivePath]?, of repository: Repository) {
     group.onFailure { [queue] in queue.cancel() }
     group.start("items") { [queue] in
-      do throws(RepositoryError) {
-        try Self.read(archive, places, repository) { part, cost throws(RepositoryError) in
+      do throws(Cancelled) {
+        try Self.read(archive, places, repository) { part, cost throws(Cancelled) in
           try queue.push(part, cost: cost)
         }
         queue.close()
@@ -65,11 +65,11 @@ final class ItemsAhead {
 
   private static func read(
     _ archive: Archive, _ places: [ArchivePath]?, _ repository: Repository,
-    _ hand: (Part, Int) throws(RepositoryError) -> Void
-  ) throws(RepositoryError) {
+    _ hand: (Part, Int) throws(Cancelled) -> Void
+  ) throws(Cancelled) {
     var batch: [[Item]] = []
     var size = 0
-    func flush() throws(RepositoryError) {
+    func flush() throws(Cancelled) {
       guard !batch.isEmpty else { return }
       try hand(.items(batch), size)
       batch = []

@@ -76,6 +76,7 @@ enum Exit {
         .failure(error.code == ENOSPC ? .noSpace : .other)
       )
     case OutputError.closedByReader: ("nobody reads the output any more", .signal(SIGPIPE))
+    case is Cancelled: describe(RepositoryError.cancelled)
     case let error as CommandFailure: (error.message, error.status)
     case let error as any CustomStringConvertible: ("\(error)", .failure(.other))
     default: ("\(String(describing: error))", .failure(.other))
@@ -96,7 +97,7 @@ enum Exit {
   static func reason(_ error: any Error) -> String {
     switch error {
     case StorageError.system(_, let operation, let code):
-      "cannot be read: \(StorageError.reason(code)) (\(operation))"
+      "cannot be read: \(SystemError.reason(code)) (\(operation))"
     case StorageError.damaged(_, let what): what
     case let error as Corruption: reason(error.cause)
     default: text(error)
@@ -268,13 +269,13 @@ enum Exit {
       )
     case .system(let path, let operation, let code) where code == EACCES || code == EPERM:
       (
-        "\(line: path): \(StorageError.reason(code)) (\(operation)). This user may not do that here. If it "
+        "\(line: path): \(SystemError.reason(code)) (\(operation)). This user may not do that here. If it "
           + "is another user's repository, run archivist as that user, or give it to this one with "
           + "`chown -R`",
         .failure(.repositoryPermissionDenied)
       )
     case .system(let path, let operation, let code):
-      ("\(line: path): \(StorageError.reason(code)) (\(operation))", .failure(.other))
+      ("\(line: path): \(SystemError.reason(code)) (\(operation))", .failure(.other))
     case .damaged(let path, let what): ("\(line: path): \(line: what)", .failure(.integrity))
     case .refused(let what): ("\(line: what)", .failure(.pathNotAllowed))
     case .quotaExceeded(let what):
@@ -382,6 +383,7 @@ enum Exit {
         .failure(.integrity)
       )
     case .interrupted: ("the operation was interrupted", .failure(.cancelled))
+    case .cancelled: ("the operation was given up", .failure(.cancelled))
     case .leaseLost:
       (
         "this backup was taken for abandoned while it ran (did the machine sleep?), and what it "
@@ -400,7 +402,6 @@ enum Exit {
           + "`archivist check --repair` mends what can be, and sets aside what is no object",
         .failure(.checkNeeded)
       )
-    case .cancelled: ("the operation was given up", .failure(.cancelled))
     }
   }
 }

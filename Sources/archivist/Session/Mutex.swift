@@ -1,1 +1,1 @@
-../../ChunkStore/Pipeline/Mutex.swift
+../../ChunkStore/System/Mutex.swift

@@ -1,3 +1,4 @@
+import ChunkStore
 import Glibc
 
 /// Files that the user takes away: written to where the user says.

@@ -261,9 +261,9 @@ final class Session {
 
   private static func reason(_ error: StorageError) -> String {
     switch error {
-    case .noSpace: StorageError.reason(ENOSPC)
-    case .notFound: StorageError.reason(ENOENT)
-    case .system(_, _, let code): StorageError.reason(code)
+    case .noSpace: SystemError.reason(ENOSPC)
+    case .notFound: SystemError.reason(ENOENT)
+    case .system(_, _, let code): SystemError.reason(code)
     default: "\(error)"
     }
   }

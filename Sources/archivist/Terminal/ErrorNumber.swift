@@ -7,5 +7,5 @@ struct ErrorNumber: Error, Equatable, CustomStringConvertible {
 
   init(_ code: Int32) { self.code = code }
 
-  var description: String { StorageError.reason(code) }
+  var description: String { SystemError.reason(code) }
 }

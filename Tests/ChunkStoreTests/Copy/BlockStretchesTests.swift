@@ -31,7 +31,7 @@ import Testing
   ) throws {
     var stretches = BlockStretches(wanted.map(\.blockRange), of: segment.id, in: storage)
     for block in wanted {
-      let expected = try ChunkReader.sealedBlock(at: block, storage: source.storage)
+      let expected = try SegmentReader.sealedBlock(at: block, storage: source.storage)
       let isEqual = try stretches.sealedBlock(at: block).bytes == expected.bytes
       #expect(isEqual, sourceLocation: location)
     }
@@ -58,7 +58,7 @@ import Testing
   @Test func `what was not said before is read all the same`() throws {
     var stretches = BlockStretches([blocks[3].blockRange], of: segment.id, in: recording)
     for block in [blocks[1], blocks[3], blocks[9]] {
-      let expected = try ChunkReader.sealedBlock(at: block, storage: source.storage)
+      let expected = try SegmentReader.sealedBlock(at: block, storage: source.storage)
       let isEqual = try stretches.sealedBlock(at: block).bytes == expected.bytes
       #expect(isEqual)
     }
@@ -73,7 +73,7 @@ import Testing
         let found = try stretches.sealedBlock(at: block)
         let isEqual =
           try found.bytes
-          == ChunkReader.sealedBlock(at: block, storage: source.storage).bytes
+          == SegmentReader.sealedBlock(at: block, storage: source.storage).bytes
         #expect(isEqual && block.blockOffset != bad.blockOffset)
       } catch StorageError.system(_, _, EIO) {
         #expect(block.blockOffset == bad.blockOffset)

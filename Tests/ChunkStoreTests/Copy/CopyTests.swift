@@ -67,7 +67,7 @@ import Testing
         of: object.id, size: object.size, storage: shared.storage, keys: repository.keys)
       guard directory.type == .contentSegment else { continue }
       try directory.forEachBlock(of: object.id) { location, _ in
-        let sealed = try ChunkReader.sealedBlock(at: location, storage: shared.storage)
+        let sealed = try SegmentReader.sealedBlock(at: location, storage: shared.storage)
         blocks.insert(try reader.unseal(sealed, at: location, keys: repository.keys))
       }
     }

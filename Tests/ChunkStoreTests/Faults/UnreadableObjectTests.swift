@@ -27,7 +27,7 @@ private struct FailingReads: PassingStorage {
     let kind: ObjectName.Kind
     let code: Int32
 
-    var description: String { "\(kind.rawValue), \(StorageError.reason(code))" }
+    var description: String { "\(kind.rawValue), \(SystemError.reason(code))" }
     var error: StorageError { .system(path: kind.rawValue, operation: "read", code: code) }
   }
 

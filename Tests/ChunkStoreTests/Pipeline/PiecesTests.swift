@@ -125,7 +125,7 @@ import Testing
   /// The leaves of an archive's tree, and where they lie.
   private func leaves(
     of archive: Archive
-  ) throws -> [(id: ChunkID, block: BlockCache.Key, rawLength: Int)] {
+  ) throws -> [(id: ChunkID, block: BlockKey, rawLength: Int)] {
     let repository = try test.open()
     try repository.refresh()
     let root = try #require(archive.manifest.tree)
@@ -161,8 +161,8 @@ import Testing
   /// The chunks by the blocks that they are in.
   private func blocks(
     of chunks: [ChunkReference], _ repository: Repository
-  ) throws -> [(key: BlockCache.Key, chunks: [ChunkReference])] {
-    var blocks: [(key: BlockCache.Key, chunks: [ChunkReference])] = []
+  ) throws -> [(key: BlockKey, chunks: [ChunkReference])] {
+    var blocks: [(key: BlockKey, chunks: [ChunkReference])] = []
     for chunk in chunks {
       let key = try #require(repository.block(of: chunk))
       if let last = blocks.indices.last, blocks[last].key == key {

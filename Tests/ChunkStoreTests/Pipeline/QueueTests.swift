@@ -10,7 +10,7 @@ import Testing
     queue.close()
     for number in 0..<100 { #expect(queue.pop() == number) }
     #expect(queue.pop() == nil)
-    #expect(throws: RepositoryError.self) { try queue.push(1) }
+    #expect(throws: Cancelled.self) { try queue.push(1) }
   }
 
   @Test func `who waits for room does not wait for a queue that was closed`() throws {
@@ -21,7 +21,7 @@ import Testing
       group.start("push") { try queue.push(2) }
       usleep(20_000)
       queue.close()
-      #expect(throws: RepositoryError.self) { try group.join() }
+      #expect(throws: Cancelled.self) { try group.join() }
     }
     #expect(queue.pop() == 1)
     #expect(queue.pop() == nil)
@@ -71,7 +71,7 @@ import Testing
       let group = ThreadGroup()
       for _ in 0..<3 {
         group.start("push") {
-          #expect(throws: RepositoryError.self) { try full.push(1) }
+          #expect(throws: Cancelled.self) { try full.push(1) }
         }
         group.start("pop") { #expect(empty.pop() == nil) }
       }

@@ -55,7 +55,7 @@ import Testing
 
   @Test func `threads that want the same block read it once`() throws {
     let cache = BlockCache(capacity: 1 << 20)
-    let key = BlockCache.Key(segment: Digest256(bigEndianWords: 1, 2, 3, 4), offset: 5)
+    let key = BlockKey(segment: Digest256(bigEndianWords: 1, 2, 3, 4), offset: 5)
     let reads = Mutex(0)
     let group = ThreadGroup()
     for number in 0..<8 {
@@ -80,7 +80,7 @@ import Testing
   @Test func `a cache of blocks lets the oldest go`() {
     let cache = BlockCache(capacity: 10)
     let keys = (0..<3).map {
-      BlockCache.Key(segment: Digest256(bigEndianWords: 0, 0, 0, 0), offset: $0)
+      BlockKey(segment: Digest256(bigEndianWords: 0, 0, 0, 0), offset: $0)
     }
     for key in keys {
       #expect(cache.claim(key) == nil)

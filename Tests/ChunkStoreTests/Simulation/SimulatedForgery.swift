@@ -42,7 +42,7 @@ struct Forger {
     for object in try repository.storage.list(.index) {
       do {
         all += try repository.indexEntries(object.id)
-      } catch let error where ChunkReader.isDamage(error) {
+      } catch let error where Corruption.isOfOnePlace(error) {
         continue
       }
     }

@@ -1,1 +1,1 @@
-../../../Sources/ChunkStore/Pipeline/Mutex.swift
+../../../Sources/ChunkStore/System/Mutex.swift

@@ -94,7 +94,7 @@ import Testing
     #expect(nodes.announced.isEmpty)
     var read = 1
     while try cursor.nextItems() != nil {
-      #expect(nodes.announced == Array(leaves.prefix(read + TreeWalk.ahead).dropFirst()))
+      #expect(nodes.announced == Array(leaves.prefix(read + NodesAhead.leaves).dropFirst()))
       read += 1
     }
     #expect(read == leaves.count)

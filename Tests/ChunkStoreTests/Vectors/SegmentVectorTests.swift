@@ -101,7 +101,7 @@ import Testing
   private func open(
     _ location: ChunkLocation, _ storage: any Storage, _ ring: KeyRing
   ) throws -> [UInt8] {
-    let sealed = try ChunkReader.sealedBlock(at: location, storage: storage)
+    let sealed = try SegmentReader.sealedBlock(at: location, storage: storage)
     var reader = try ChunkReader(keys: ring)
     return try reader.open(sealed, at: location, keys: ring).bytes
   }

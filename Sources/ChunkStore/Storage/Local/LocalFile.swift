@@ -327,16 +327,4 @@ extension StorageError {
     default: .system(path: path, operation: operation, code: code)
     }
   }
-
-  /// The system's text for an error number.
-  public static func reason(_ code: Int32) -> String {
-    if code == EFBIG {
-      return "File too large, for the limit that this process runs under (ulimit -f), or for the "
-        + "file system"
-    }
-    var buffer = [CChar](repeating: 0, count: 256)
-    // The XSI version, which fills the buffer with a text that ends in a zero.
-    _ = unsafe strerror_r(code, &buffer, buffer.count)
-    return String(decoding: buffer.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
-  }
 }

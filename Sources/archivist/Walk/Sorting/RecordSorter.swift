@@ -1,3 +1,4 @@
+import ChunkStore
 import Glibc
 
 /// A key to sort by, and what belongs to it.

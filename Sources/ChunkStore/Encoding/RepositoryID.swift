@@ -1,0 +1,4 @@
+public import Crypto
+
+/// The 32 random bytes that tell one repository from all others.
+public typealias RepositoryID = Digest256
