@@ -25,23 +25,49 @@ let package = Package(
     .systemLibrary(name: "CLZ4", pkgConfig: "liblz4", providers: [.apt(["liblz4-dev"])]),
     .systemLibrary(name: "CLinux"),
 
-    .target(name: "Crypto", dependencies: ["COpenSSL", "CLinux"], swiftSettings: strict),
+    // The module is not called Crypto, as the directory is: swift-crypto has one of that name.
     .target(
-      name: "ChunkStore", dependencies: ["Crypto", "CZstd", "CLZ4", "CLinux"],
+      name: "StoreCrypto", dependencies: ["COpenSSL", "CLinux"], path: "Sources/Crypto",
       swiftSettings: strict),
+    .target(
+      name: "StoreEncoding", dependencies: ["StoreCrypto"], path: "Sources/ChunkStore/Encoding",
+      swiftSettings: strict),
+    .target(
+      name: "StoreFormat", dependencies: ["StoreEncoding", "StoreCrypto", "CZstd", "CLZ4"],
+      path: "Sources/ChunkStore/Format", swiftSettings: strict),
+    .target(
+      name: "LinuxSystem", dependencies: ["StoreEncoding", "CLinux"],
+      path: "Sources/ChunkStore/System", swiftSettings: strict),
+    .target(
+      name: "ObjectStorage",
+      dependencies: ["LinuxSystem", "StoreEncoding", "StoreCrypto", "CLinux"],
+      path: "Sources/ChunkStore/Storage", swiftSettings: strict),
+    .target(
+      name: "ServeStorage",
+      dependencies: [
+        "ObjectStorage", "LinuxSystem", "StoreFormat", "StoreEncoding", "StoreCrypto", "CLinux",
+      ], path: "Sources/ChunkStore/Serve", swiftSettings: strict),
+    .target(
+      name: "ChunkStore",
+      dependencies: [
+        "ServeStorage", "ObjectStorage", "LinuxSystem", "StoreFormat", "StoreEncoding",
+        "StoreCrypto", "CLinux",
+      ], path: "Sources/ChunkStore/Store", swiftSettings: strict),
     .executableTarget(
       name: "archivist",
       dependencies: [
-        "ChunkStore", "Crypto", "CLinux",
+        "ChunkStore", "LinuxSystem", "StoreCrypto", "CLinux",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       swiftSettings: strict),
 
-    .testTarget(name: "CryptoTests", dependencies: ["Crypto"], swiftSettings: strict),
+    .testTarget(name: "CryptoTests", dependencies: ["StoreCrypto"], swiftSettings: strict),
     .testTarget(
-      name: "ChunkStoreTests", dependencies: ["ChunkStore", "Crypto"], swiftSettings: strict),
+      name: "ChunkStoreTests", dependencies: ["ChunkStore", "LinuxSystem", "StoreCrypto"],
+      swiftSettings: strict),
     .testTarget(
-      name: "archivistTests", dependencies: ["archivist", "ChunkStore", "Crypto"],
+      name: "archivistTests",
+      dependencies: ["archivist", "ChunkStore", "LinuxSystem", "StoreCrypto"],
       swiftSettings: strict),
   ]
 )

@@ -1,4 +1,4 @@
-import Crypto
+import StoreCrypto
 import Testing
 
 @Suite struct Digest256Tests {

@@ -1,4 +1,4 @@
-import Crypto
+import StoreCrypto
 
 /// The bytes that pairs of hexadecimal digits stand for; spaces and line ends are left out.
 ///

@@ -1,6 +1,6 @@
 import Testing
 
-@testable import Crypto
+@testable import StoreCrypto
 
 @Suite struct ScryptTests {
   struct Vector: Sendable {

@@ -1,6 +1,6 @@
 import Testing
 
-@testable import Crypto
+@testable import StoreCrypto
 
 /// One test at a time, so that the one that fills libcrypto's heap disturbs no other.
 @Suite(.serialized) struct SecretTests {

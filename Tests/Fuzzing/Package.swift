@@ -25,15 +25,38 @@ let package = Package(
     .systemLibrary(name: "CLZ4", pkgConfig: "liblz4"),
     .systemLibrary(name: "CLinux"),
     .systemLibrary(name: "CFuzzer"),
-    .target(name: "Crypto", dependencies: ["COpenSSL", "CLinux"], swiftSettings: fuzzed),
     .target(
-      name: "ChunkStore", dependencies: ["Crypto", "CZstd", "CLZ4", "CLinux"],
+      name: "StoreCrypto", dependencies: ["COpenSSL", "CLinux"], path: "Sources/Crypto",
       swiftSettings: fuzzed),
+    .target(
+      name: "StoreEncoding", dependencies: ["StoreCrypto"], path: "Sources/ChunkStore/Encoding",
+      swiftSettings: fuzzed),
+    .target(
+      name: "StoreFormat", dependencies: ["StoreEncoding", "StoreCrypto", "CZstd", "CLZ4"],
+      path: "Sources/ChunkStore/Format", swiftSettings: fuzzed),
+    .target(
+      name: "LinuxSystem", dependencies: ["StoreEncoding", "CLinux"],
+      path: "Sources/ChunkStore/System", swiftSettings: fuzzed),
+    .target(
+      name: "ObjectStorage",
+      dependencies: ["LinuxSystem", "StoreEncoding", "StoreCrypto", "CLinux"],
+      path: "Sources/ChunkStore/Storage", swiftSettings: fuzzed),
+    .target(
+      name: "ServeStorage",
+      dependencies: [
+        "ObjectStorage", "LinuxSystem", "StoreFormat", "StoreEncoding", "StoreCrypto", "CLinux",
+      ], path: "Sources/ChunkStore/Serve", swiftSettings: fuzzed),
+    .target(
+      name: "ChunkStore",
+      dependencies: [
+        "ServeStorage", "ObjectStorage", "LinuxSystem", "StoreFormat", "StoreEncoding",
+        "StoreCrypto", "CLinux",
+      ], path: "Sources/ChunkStore/Store", swiftSettings: fuzzed),
     // A library here, whose entry point has another name: libFuzzer brings the one that counts.
     .target(
       name: "archivist",
       dependencies: [
-        "ChunkStore", "Crypto", "CLinux",
+        "ChunkStore", "LinuxSystem", "StoreCrypto", "CLinux",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       swiftSettings: fuzzed + [
@@ -42,7 +65,8 @@ let package = Package(
         ])
       ]),
     .executableTarget(
-      name: "Fuzz", dependencies: ["archivist", "ChunkStore", "Crypto", "CLinux", "CFuzzer"],
+      name: "Fuzz",
+      dependencies: ["archivist", "ChunkStore", "LinuxSystem", "StoreCrypto", "CLinux", "CFuzzer"],
       swiftSettings: fuzzed,
       linkerSettings: [.unsafeFlags(["-sanitize=fuzzer,address", "-use-ld=lld"])]),
   ]

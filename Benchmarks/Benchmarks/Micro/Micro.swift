@@ -1,5 +1,5 @@
 import Benchmark
-import Crypto
+import StoreCrypto
 
 @testable import ChunkStore
 

@@ -1,38 +1,48 @@
-import Crypto
+public import StoreCrypto
 
 /// Takes values off the front of some bytes, and never reads past their end.
 ///
 /// Integers are big-endian, or base-128 varints in their shortest form; `docs/format.md`,
 /// "Encodings", is normative.
-struct ByteReader {
-  private let bytes: [UInt8]
-  private var position: Int
-  private var end: Int
+public struct ByteReader {
+  @usableFromInline let bytes: [UInt8]
+  @usableFromInline var position: Int
+  @usableFromInline var end: Int
 
-  init(_ bytes: [UInt8]) {
+  /// Reads all of some bytes.
+  @inlinable
+  public init(_ bytes: [UInt8]) {
     self.bytes = bytes
     position = 0
     end = bytes.count
   }
 
-  private init(_ bytes: [UInt8], from position: Int, to end: Int) {
+  @usableFromInline
+  init(_ bytes: [UInt8], from position: Int, to end: Int) {
     self.bytes = bytes
     self.position = position
     self.end = end
   }
 
   /// Bytes not read yet.
-  var remaining: Int { end - position }
+  @inlinable
+  public var remaining: Int { end - position }
 
-  var isAtEnd: Bool { position == end }
+  /// Whether nothing is left.
+  @inlinable
+  public var isAtEnd: Bool { position == end }
 
-  mutating func byte() throws(FormatError) -> UInt8 {
+  /// Takes a byte.
+  @inlinable
+  public mutating func byte() throws(FormatError) -> UInt8 {
     guard position < end else { throw .truncated(wanted: 1, found: 0) }
     defer { position += 1 }
     return bytes[position]
   }
 
-  mutating func integer<T: FixedWidthInteger & UnsignedInteger>(
+  /// Takes a big-endian integer.
+  @inlinable
+  public mutating func integer<T: FixedWidthInteger & UnsignedInteger>(
     _: T.Type = T.self
   ) throws(FormatError) -> T {
     let size = T.bitWidth / 8
@@ -44,7 +54,8 @@ struct ByteReader {
   }
 
   /// A base-128 varint, least significant group first.
-  mutating func varint() throws(FormatError) -> UInt64 {
+  @inlinable
+  public mutating func varint() throws(FormatError) -> UInt64 {
     // Most are short.
     if position < end, bytes[position] < 0x80 {
       defer { position += 1 }
@@ -66,7 +77,8 @@ struct ByteReader {
   }
 
   /// A varint that has to fit `T` and must not exceed `limit`.
-  mutating func varint<T: FixedWidthInteger>(
+  @inlinable
+  public mutating func varint<T: FixedWidthInteger>(
     _ what: String, limit: T = .max
   ) throws(FormatError) -> T {
     let value = try varint()
@@ -77,24 +89,29 @@ struct ByteReader {
   }
 
   /// A signed number in zigzag form.
-  mutating func signed() throws(FormatError) -> Int64 {
+  @inlinable
+  public mutating func signed() throws(FormatError) -> Int64 {
     let value = try varint()
     return Int64(bitPattern: value >> 1) ^ -Int64(bitPattern: value & 1)
   }
 
-  mutating func take(_ count: Int) throws(FormatError) -> [UInt8] {
+  /// Takes so many bytes.
+  @inlinable
+  public mutating func take(_ count: Int) throws(FormatError) -> [UInt8] {
     guard count >= 0, remaining >= count else { throw .truncated(wanted: count, found: remaining) }
     defer { position += count }
     return Array(bytes[position..<(position + count)])
   }
 
   /// Bytes preceded by their number.
-  mutating func blob(_ what: String, limit: Int) throws(FormatError) -> [UInt8] {
+  @inlinable
+  public mutating func blob(_ what: String, limit: Int) throws(FormatError) -> [UInt8] {
     try take(try varint(what, limit: limit))
   }
 
   /// A reader of the next `count` bytes, which this one then has passed.
-  mutating func nested(_ count: Int) throws(FormatError) -> ByteReader {
+  @inlinable
+  public mutating func nested(_ count: Int) throws(FormatError) -> ByteReader {
     guard count >= 0, remaining >= count else { throw .truncated(wanted: count, found: remaining) }
     defer { position += count }
     return ByteReader(bytes, from: position, to: position + count)
@@ -105,26 +122,31 @@ struct ByteReader {
   /// Does what `nested` does, without another owner of the bytes for each value.
   ///
   /// - Returns: Where the bytes around them end: what `leave` has to be given.
-  mutating func enter(_ count: Int) throws(FormatError) -> Int {
+  @inlinable
+  public mutating func enter(_ count: Int) throws(FormatError) -> Int {
     guard count >= 0, remaining >= count else { throw .truncated(wanted: count, found: remaining) }
     defer { end = position + count }
     return end
   }
 
   /// Demands that all was read since `enter`, and goes on behind it.
-  mutating func leave(_ outer: Int) throws(FormatError) {
+  @inlinable
+  public mutating func leave(_ outer: Int) throws(FormatError) {
     try finish()
     end = outer
   }
 
   /// Appends the next `count` bytes to `output`.
-  mutating func take(_ count: Int, into output: inout [UInt8]) throws(FormatError) {
+  @inlinable
+  public mutating func take(_ count: Int, into output: inout [UInt8]) throws(FormatError) {
     guard count >= 0, remaining >= count else { throw .truncated(wanted: count, found: remaining) }
     output += bytes[position..<(position + count)]
     position += count
   }
 
-  mutating func digest() throws(FormatError) -> Digest256 {
+  /// Takes a digest.
+  @inlinable
+  public mutating func digest() throws(FormatError) -> Digest256 {
     guard remaining >= Digest256.size else {
       throw .truncated(wanted: Digest256.size, found: remaining)
     }
@@ -132,10 +154,13 @@ struct ByteReader {
     return Digest256(bytes.span.extracting(position..<(position + Digest256.size)))
   }
 
-  mutating func chunkID() throws(FormatError) -> ChunkID { ChunkID(try digest()) }
+  /// Takes the id of a chunk.
+  @inlinable
+  public mutating func chunkID() throws(FormatError) -> ChunkID { ChunkID(try digest()) }
 
   /// Everything that is left.
-  mutating func rest() -> [UInt8] {
+  @inlinable
+  public mutating func rest() -> [UInt8] {
     defer { position = end }
     return Array(bytes[position..<end])
   }
@@ -143,7 +168,8 @@ struct ByteReader {
   /// Everything that is left; where it is the same as `last`, the very array.
   ///
   /// The owners of files hardly ever change from one item to the next.
-  mutating func rest(like last: [UInt8]) -> [UInt8] {
+  @inlinable
+  public mutating func rest(like last: [UInt8]) -> [UInt8] {
     guard remaining == last.count else { return rest() }
     for (offset, byte) in last.enumerated() where bytes[position + offset] != byte {
       return rest()
@@ -153,10 +179,12 @@ struct ByteReader {
   }
 
   /// Passes over everything that is left.
-  mutating func skip() { position = end }
+  @inlinable
+  public mutating func skip() { position = end }
 
   /// Whether what is left of two readers is the same.
-  static func isRestEqual(_ a: ByteReader, _ b: ByteReader) -> Bool {
+  @inlinable
+  public static func isRestEqual(_ a: ByteReader, _ b: ByteReader) -> Bool {
     guard a.remaining == b.remaining else { return false }
     for offset in 0..<a.remaining
     where a.bytes[a.position + offset] != b.bytes[b.position + offset] {
@@ -166,7 +194,8 @@ struct ByteReader {
   }
 
   /// Demands that nothing is left.
-  func finish() throws(FormatError) {
+  @inlinable
+  public func finish() throws(FormatError) {
     guard isAtEnd else { throw .trailingBytes(remaining) }
   }
 }
@@ -174,15 +203,21 @@ struct ByteReader {
 /// Reads fields: each a number, a length and a value; numbers ascend and none comes twice.
 ///
 /// A reader meets an unknown even number with `unknownCriticalField`; it passes over odd ones.
-struct FieldReader {
-  private var reader: ByteReader
-  private var last: UInt64?
+public struct FieldReader {
+  @usableFromInline var reader: ByteReader
+  @usableFromInline var last: UInt64?
 
-  init(_ reader: ByteReader) { self.reader = reader }
+  /// Reads the fields that are left in `reader`.
+  @inlinable
+  public init(_ reader: ByteReader) { self.reader = reader }
 
-  init(_ bytes: [UInt8]) { self.init(ByteReader(bytes)) }
+  /// Reads all of some bytes.
+  @inlinable
+  public init(_ bytes: [UInt8]) { self.init(ByteReader(bytes)) }
 
-  mutating func next() throws(FormatError) -> (number: UInt64, value: ByteReader)? {
+  /// Takes the next field; `nil` behind the last one.
+  @inlinable
+  public mutating func next() throws(FormatError) -> (number: UInt64, value: ByteReader)? {
     if reader.isAtEnd { return nil }
     let number = try reader.varint()
     if let last, number <= last { throw .fieldOrder }
@@ -198,7 +233,8 @@ struct FieldReader {
   ///   - last: The number of the field before.
   /// - Returns: The field's number, and what `ByteReader.leave` has to be given behind it.
   /// - Throws: What is wrong with the field's number or length.
-  static func enter(
+  @inlinable
+  public static func enter(
     _ reader: inout ByteReader, after last: UInt64?
   ) throws(FormatError) -> (number: UInt64, outer: Int)? {
     if reader.isAtEnd { return nil }
@@ -209,7 +245,7 @@ struct FieldReader {
   }
 
   /// Handles a field that the reader does not know.
-  static func passOver(_ number: UInt64) throws(FormatError) {
+  package static func passOver(_ number: UInt64) throws(FormatError) {
     if number % 2 == 0 { throw .unknownCriticalField(number) }
   }
 }

@@ -1,4 +1,4 @@
-public import Crypto
+public import StoreCrypto
 
 /// The identity of a chunk: HMAC-SHA-256 of its bytes under an id key of the repository.
 ///

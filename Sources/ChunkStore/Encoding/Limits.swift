@@ -3,42 +3,42 @@
 /// A reader checks each one before it allocates anything.
 ///
 /// `docs/format.md`, "Limits", is normative.
-enum Limits {
+package enum Limits {
   /// Bytes of one chunk.
-  static let chunkSize = 32 << 20
+  package static let chunkSize = 32 << 20
   /// Bytes of a block that several chunks share, before compression.
-  static let sharedBlockSize = 2 << 20
+  package static let sharedBlockSize = 2 << 20
   /// Blocks in a segment.
-  static let blocksInSegment = 1 << 16
+  package static let blocksInSegment = 1 << 16
   /// Chunks in a segment.
-  static let chunksInSegment = 1 << 18
+  package static let chunksInSegment = 1 << 18
   /// Bytes of a segment that a reader accepts.
-  static let segmentSize = 128 << 20
+  package static let segmentSize = 128 << 20
   /// Bytes of a segment that a writer makes.
-  static let writtenSegmentSize = 64 << 20
+  package static let writtenSegmentSize = 64 << 20
   /// Bytes of a tree node, before compression.
-  static let nodeSize = 1 << 20
+  package static let nodeSize = 1 << 20
   /// Levels of a tree.
-  static let treeDepth = 12
+  package static let treeDepth = 12
   /// Bytes of an index object.
-  static let indexSize = 64 << 20
+  package static let indexSize = 64 << 20
   /// Bytes of an archive object, and of every other small object.
-  static let archiveSize = 1 << 20
+  package static let archiveSize = 1 << 20
   /// Bytes of a header's extension, where there is one.
-  static let headerExtension = 32
+  package static let headerExtension = 32
   /// Different headers that one segment's blocks were sealed under.
-  static let headersInSegment = 1 << 16
+  package static let headersInSegment = 1 << 16
   /// The maximum cost of all key slots of a storage that are tried: the sum of their N · p, where
   /// those of equal parameters count once.
   ///
   /// The default is 2^15; 2^22 takes some ten seconds.
-  static let derivationWork: UInt64 = 1 << 22
+  package static let derivationWork: UInt64 = 1 << 22
   /// Files among the key slots that a reader looks at.
-  static let examinedSlots = 4096
+  package static let examinedSlots = 4096
   /// Bytes of a list of objects, from a server: five million of them.
-  static let listing = 256 << 20
+  package static let listing = 256 << 20
   /// Names in a record of segments or archives.
-  static let names = 10_000
+  package static let names = 10_000
   /// Key slots that writers make in a repository.
-  static let slots = 32
+  package static let slots = 32
 }

@@ -1,4 +1,4 @@
-public import Crypto
+public import StoreCrypto
 
 /// The name of an object in a repository.
 ///
@@ -53,7 +53,7 @@ public enum ObjectName: Hashable, Sendable, CustomStringConvertible {
   public var description: String { path }
 
   /// The generation that a file name in the directory of configurations stands for.
-  static func generation(_ name: some Collection<UInt8>) -> UInt32? {
+  package static func generation(_ name: some Collection<UInt8>) -> UInt32? {
     guard name.count >= 8, name.allSatisfy({ (0x30...0x39).contains($0) }) else { return nil }
     guard let number = UInt32(String(decoding: name, as: UTF8.self)) else { return nil }
     // One spelling for each number.

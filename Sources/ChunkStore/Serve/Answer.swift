@@ -1,7 +1,9 @@
-import Crypto
+package import StoreEncoding
+package import ObjectStorage
+import StoreCrypto
 
 /// An answer of a server: any number of `part`, then one `done` or `failed`.
-enum Answer: Equatable, Sendable {
+package enum Answer: Equatable, Sendable {
   /// Bytes, and more will follow.
   case part([UInt8])
   /// The last bytes, or none.
@@ -13,9 +15,9 @@ enum Answer: Equatable, Sendable {
   static let doneCode: UInt8 = 129
 
   /// Whether a frame of this kind has a body of bytes that were asked for.
-  static func isContent(_ kind: UInt8) -> Bool { kind == partCode || kind == doneCode }
+  package static func isContent(_ kind: UInt8) -> Bool { kind == partCode || kind == doneCode }
 
-  func frame(id: UInt32) -> Frame {
+  package func frame(id: UInt32) -> Frame {
     switch self {
     case .part(let bytes): return Frame(kind: Self.partCode, id: id, body: bytes)
     case .done(let bytes): return Frame(kind: Self.doneCode, id: id, body: bytes)
@@ -26,7 +28,7 @@ enum Answer: Equatable, Sendable {
     }
   }
 
-  init(decoding frame: Frame) throws(FormatError) {
+  package init(decoding frame: Frame) throws(FormatError) {
     switch frame.kind {
     case Self.partCode: self = .part(frame.body)
     case Self.doneCode: self = .done(frame.body)
@@ -101,15 +103,15 @@ extension StorageError {
 enum DirectoryList {
   /// More than a repository has.
   private static let most = 64
-  static let maximumSize = most * 33
+  package static let maximumSize = most * 33
 
-  static func encode(_ directories: [String]) -> [UInt8] {
+  package static func encode(_ directories: [String]) -> [UInt8] {
     var writer = ByteWriter()
     for directory in directories { writer.blob(directory.utf8) }
     return writer.bytes
   }
 
-  static func decode(_ bytes: [UInt8]) throws(FormatError) -> [String] {
+  package static func decode(_ bytes: [UInt8]) throws(FormatError) -> [String] {
     var reader = ByteReader(bytes)
     var directories: [String] = []
     while !reader.isAtEnd, directories.count < most {
@@ -121,12 +123,12 @@ enum DirectoryList {
 }
 
 /// How lists travel: entries of 52 bytes, so many to a frame.
-enum Listing {
+package enum Listing {
   static let entrySize = Digest256.size + 8 + 12
   /// Entries that fit a piece.
   static let entriesInPart = Frame.pieceSize / entrySize
 
-  static func encode(_ objects: some Sequence<StoredObject>) -> [UInt8] {
+  package static func encode(_ objects: some Sequence<StoredObject>) -> [UInt8] {
     var writer = ByteWriter()
     for object in objects {
       writer.digest(object.id)
@@ -137,7 +139,7 @@ enum Listing {
     return writer.bytes
   }
 
-  static func decode(_ bytes: [UInt8]) throws(FormatError) -> [StoredObject] {
+  package static func decode(_ bytes: [UInt8]) throws(FormatError) -> [StoredObject] {
     var reader = ByteReader(bytes)
     var objects: [StoredObject] = []
     objects.reserveCapacity(bytes.count / entrySize)

@@ -1,3 +1,6 @@
+import StoreEncoding
+import LinuxSystem
+package import ObjectStorage
 import CLinux
 internal import Glibc
 import Synchronization
@@ -66,12 +69,12 @@ package final class Channel: Sendable {
   // MARK: Speaking
 
   /// Sends a frame, whole.
-  func send(_ frame: Frame) throws(ConnectionFailure) {
+  package func send(_ frame: Frame) throws(ConnectionFailure) {
     try send(kind: frame.kind, id: frame.id, frame.body[...])
   }
 
   /// Sends a frame with this body.
-  func send(kind: UInt8, id: UInt32, _ body: ArraySlice<UInt8>) throws(ConnectionFailure) {
+  package func send(kind: UInt8, id: UInt32, _ body: ArraySlice<UInt8>) throws(ConnectionFailure) {
     let header = Frame.header(kind: kind, id: id, bodyLength: body.count)
     upload?.take(header.count + body.count)
     try writing.withLock { () throws(ConnectionFailure) in try write(header.span, body.span) }
@@ -84,7 +87,7 @@ package final class Channel: Sendable {
   ///
   /// - Returns: Why that could not be read: then the rest of the body is zeros, since its length
   ///   was told before.
-  func send(
+  package func send(
     kind: UInt8, id: UInt32, _ file: LocalFile, _ range: Range<Int>
   ) throws(ConnectionFailure) -> StorageError? {
     let header = Frame.header(kind: kind, id: id, bodyLength: range.count)
@@ -96,7 +99,7 @@ package final class Channel: Sendable {
   }
 
   /// Sends bytes that are no frame: a hello.
-  func send(raw bytes: [UInt8]) throws(ConnectionFailure) {
+  package func send(raw bytes: [UInt8]) throws(ConnectionFailure) {
     try writing.withLock { () throws(ConnectionFailure) in
       try write(bytes.span, Span<UInt8>())
     }
@@ -170,7 +173,7 @@ package final class Channel: Sendable {
   /// us.
   private func waitForRoom() throws(ConnectionFailure) {
     // Else we would be woken for every little that it takes, and be in its way.
-    Clock.pause(Self.moment(outputSize))
+    SystemClock.pause(Self.moment(outputSize))
     try wait(output, Int16(POLLOUT))
   }
 
@@ -180,7 +183,7 @@ package final class Channel: Sendable {
   // MARK: Hearing
 
   /// The next frame; `nil` at the end.
-  func receive() throws(ConnectionFailure) -> Frame? {
+  package func receive() throws(ConnectionFailure) -> Frame? {
     guard let (kind, id, length) = try receiveHeader() else { return nil }
     return Frame(kind: kind, id: id, body: try receive(exactly: length))
   }
@@ -196,14 +199,14 @@ package final class Channel: Sendable {
   }
 
   /// Receives exactly this many bytes.
-  func receive(exactly count: Int) throws(ConnectionFailure) -> [UInt8] {
+  package func receive(exactly count: Int) throws(ConnectionFailure) -> [UInt8] {
     var bytes: [UInt8] = []
     try receive(exactly: count, appendingTo: &bytes)
     return bytes
   }
 
   /// Appends so many bytes, no fewer: what is not here yet is read to where it belongs.
-  func receive(
+  package func receive(
     exactly count: Int, appendingTo bytes: inout [UInt8]
   ) throws(ConnectionFailure) {
     try buffer.withLock { buffer throws(ConnectionFailure) in
@@ -225,7 +228,7 @@ package final class Channel: Sendable {
   }
 
   /// Receives the bytes that are there, as soon as there are any; none at the end.
-  func receive(upTo count: Int) throws(ConnectionFailure) -> [UInt8] {
+  package func receive(upTo count: Int) throws(ConnectionFailure) -> [UInt8] {
     guard count > 0 else { return [] }
     return try buffer.withLock { buffer throws(ConnectionFailure) in
       if buffer.rest == 0 { _ = try fill(&buffer) }
@@ -236,7 +239,7 @@ package final class Channel: Sendable {
   /// Receives the bytes that arrive within a moment: to be quoted.
   func receiveWhatIsThere(upTo count: Int) -> [UInt8] {
     var bytes: [UInt8] = []
-    let end = Clock.monotonicSeconds + 1
+    let end = SystemClock.monotonicSeconds + 1
     while bytes.count < count {
       let isBuffered = buffer.withLock { $0.rest > 0 }
       guard isBuffered || isReady(input, Int16(POLLIN), until: end) else { break }
@@ -288,25 +291,25 @@ package final class Channel: Sendable {
     guard inputSize > 0, count >= Self.much,
       Int(linux_bytes_in_pipe(input)) < min(count, inputSize / 2)
     else { return }
-    Clock.pause(Self.moment(inputSize))
+    SystemClock.pause(Self.moment(inputSize))
   }
 
   private static let much = 128 << 10
 
   private func wait(_ descriptor: Int32, _ events: Int16) throws(ConnectionFailure) {
-    let end = Clock.monotonicSeconds + patience
+    let end = SystemClock.monotonicSeconds + patience
     while true {
       // Asked first: of a client that never rests, something is always there.
       if isEnded.load(ordering: .acquiring) { throw .lost("it was given up") }
-      if isReady(descriptor, events, until: min(end, Clock.monotonicSeconds + 0.5)) { return }
-      guard Clock.monotonicSeconds < end else {
+      if isReady(descriptor, events, until: min(end, SystemClock.monotonicSeconds + 0.5)) { return }
+      guard SystemClock.monotonicSeconds < end else {
         throw .lost("nothing was heard for \(Int(patience)) seconds")
       }
     }
   }
 
   private func isReady(_ descriptor: Int32, _ events: Int16, until end: Double) -> Bool {
-    let milliseconds = max(0, (end - Clock.monotonicSeconds) * 1000)
+    let milliseconds = max(0, (end - SystemClock.monotonicSeconds) * 1000)
     var wanted = pollfd(fd: descriptor, events: events, revents: 0)
     return unsafe poll(&wanted, 1, Int32(min(milliseconds, 1e6).rounded(.up))) > 0
   }

@@ -1,28 +1,30 @@
+package import StoreEncoding
+
 /// A unit of the protocol between a client and `archivist serve`.
 ///
 ///     frame := length:u32 kind:u8 id:u32 body[length - 5]
 ///
 /// `docs/protocol.md` is normative. The id is the client's: an answer has that of its request.
-struct Frame: Equatable, Sendable {
-  var kind: UInt8
-  var id: UInt32
-  var body: [UInt8]
+package struct Frame: Equatable, Sendable {
+  package var kind: UInt8
+  package var id: UInt32
+  package var body: [UInt8]
 
   /// Bytes in front of the body.
   static let headerSize = 9
   /// The longest body: neither side ever allocates more because of a number it was told.
-  static let maximumBody = 1 << 20
+  package static let maximumBody = 1 << 20
   /// Objects are sent in pieces of this size.
-  static let pieceSize = 256 << 10
+  package static let pieceSize = 256 << 10
 
-  init(kind: UInt8, id: UInt32, body: [UInt8] = []) {
+  package init(kind: UInt8, id: UInt32, body: [UInt8] = []) {
     self.kind = kind
     self.id = id
     self.body = body
   }
 
   /// The header in front of a body.
-  static func header(kind: UInt8, id: UInt32, bodyLength: Int) -> [UInt8] {
+  package static func header(kind: UInt8, id: UInt32, bodyLength: Int) -> [UInt8] {
     var writer = ByteWriter(reserving: headerSize)
     writer.integer(UInt32(truncatingIfNeeded: bodyLength + 5))
     writer.byte(kind)
@@ -33,7 +35,7 @@ struct Frame: Equatable, Sendable {
   /// Takes a header apart.
   ///
   /// - Throws: `FormatError` for a length that no frame has.
-  static func decode(
+  package static func decode(
     header reader: inout ByteReader
   ) throws(FormatError) -> (kind: UInt8, id: UInt32, bodyLength: Int) {
     let length: UInt32 = try reader.integer()

@@ -1,3 +1,6 @@
+package import StoreEncoding
+package import ObjectStorage
+
 /// The first thing that each side says: what it is, and which versions it understands.
 ///
 ///     hello := magic[8] length:u16 body[length]
@@ -5,25 +8,25 @@
 ///
 /// What follows the software in a hello of a later version is passed over. Both sides then speak
 /// the newest version that both understand.
-struct Hello: Equatable, Sendable {
-  var oldest: UInt16 = Hello.version
-  var newest: UInt16 = Hello.version
+package struct Hello: Equatable, Sendable {
+  package var oldest: UInt16 = Hello.version
+  package var newest: UInt16 = Hello.version
   /// The features available beyond the version's own requests; a bit for each.
-  var features: UInt64 = 0
+  package var features: UInt64 = 0
   /// For people.
-  var software: String = Hello.software
+  package var software: String = Hello.software
 
   /// The version that this program speaks.
-  static let version: UInt16 = 1
+  package static let version: UInt16 = 1
   /// The name of this program.
-  static let software = "archivist"
+  package static let software = "archivist"
   /// No text begins like this, so that a shell's greeting is told from a server's.
-  static let magic: [UInt8] = [0x89] + Array("ARCSRV".utf8) + [0x0a]
+  package static let magic: [UInt8] = [0x89] + Array("ARCSRV".utf8) + [0x0a]
   /// The longest body.
-  static let maximumBody = 1024
+  package static let maximumBody = 1024
 
   /// The whole hello.
-  var encoded: [UInt8] {
+  package var encoded: [UInt8] {
     var body = ByteWriter()
     body.integer(oldest)
     body.integer(newest)
@@ -36,7 +39,7 @@ struct Hello: Equatable, Sendable {
     return writer.bytes
   }
 
-  init(
+  package init(
     oldest: UInt16 = Hello.version, newest: UInt16 = Hello.version, features: UInt64 = 0,
     software: String = Hello.software
   ) {
@@ -47,7 +50,7 @@ struct Hello: Equatable, Sendable {
   }
 
   /// Takes the body of a hello apart.
-  init(decoding body: [UInt8]) throws(FormatError) {
+  package init(decoding body: [UInt8]) throws(FormatError) {
     var reader = ByteReader(body)
     oldest = try reader.integer()
     newest = try reader.integer()
@@ -57,7 +60,7 @@ struct Hello: Equatable, Sendable {
   }
 
   /// The version that both sides speak; `nil` if there is none.
-  func common(with other: Hello) -> UInt16? {
+  package func common(with other: Hello) -> UInt16? {
     let version = min(newest, other.newest)
     return version >= max(oldest, other.oldest) ? version : nil
   }
@@ -65,7 +68,7 @@ struct Hello: Equatable, Sendable {
   /// Reads the other side's hello.
   ///
   /// - Throws: `ConnectionFailure.noise` if something else was said, with what it was.
-  static func read(from channel: Channel) throws(ConnectionFailure) -> Hello {
+  package static func read(from channel: Channel) throws(ConnectionFailure) -> Hello {
     var first: [UInt8] = []
     // Byte by byte, because noise may be shorter than the magic.
     while first.count < magic.count {

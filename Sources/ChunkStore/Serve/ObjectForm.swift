@@ -1,4 +1,7 @@
-import Crypto
+import StoreFormat
+import ObjectStorage
+import StoreEncoding
+import StoreCrypto
 
 /// The form of an object as far as it shows without any key: whether it may be one of its kind.
 enum ObjectForm {
@@ -14,7 +17,7 @@ enum ObjectForm {
   ///   - prefix: The first bytes: `prefixSize` of them, or all.
   ///   - size: How many bytes there are.
   /// - Throws: `StorageError.refused` with what is wrong.
-  static func demand(_ name: ObjectName, prefix: [UInt8], size: Int) throws(StorageError) {
+  package static func demand(_ name: ObjectName, prefix: [UInt8], size: Int) throws(StorageError) {
     do {
       if case .object(.key, _) = name {
         guard size <= KeySlot.maximumSize else {

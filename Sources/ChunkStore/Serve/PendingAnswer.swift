@@ -1,5 +1,8 @@
+import LinuxSystem
+package import ObjectStorage
+
 /// The answer to a request, on its way: many may be, in any order.
-final class PendingAnswer: @unchecked Sendable {
+package final class PendingAnswer: @unchecked Sendable {
   // Sendable: `result` is touched under the monitor, and `bytes` by one thread at a time: by the
   // one that hears the server until there is a result, then under the monitor.
   private let monitor = Monitor()
@@ -17,7 +20,7 @@ final class PendingAnswer: @unchecked Sendable {
   }
 
   /// Takes in so many bytes, which the server says next.
-  func receive(
+  package func receive(
     _ count: Int, isLast: Bool, from channel: Channel
   ) throws(ConnectionFailure) {
     guard !isThere else { throw .malformed("an answer to what was answered before") }
@@ -34,10 +37,10 @@ final class PendingAnswer: @unchecked Sendable {
   }
 
   /// Takes in that the request was not carried out.
-  func fail(_ error: StorageError) { end(.failure(error)) }
+  package func fail(_ error: StorageError) { end(.failure(error)) }
 
   /// Ends the waiting.
-  func fail(_ failure: ConnectionFailure) { end(.failure(.connection(failure))) }
+  package func fail(_ failure: ConnectionFailure) { end(.failure(.connection(failure))) }
 
   private func end(_ result: Result<Void, StorageError>) {
     monitor.withLock {
@@ -49,10 +52,10 @@ final class PendingAnswer: @unchecked Sendable {
   private static let mostReserved = 16 << 20
 
   /// Whether there is nothing to wait for.
-  var isThere: Bool { monitor.withLock { result != nil } }
+  package var isThere: Bool { monitor.withLock { result != nil } }
 
   /// Waits for the answer; `front` belongs into the room before it, if that was made.
-  func wait(front: [UInt8] = []) throws(StorageError) -> [UInt8] {
+  package func wait(front: [UInt8] = []) throws(StorageError) -> [UInt8] {
     try monitor.withLock { () throws(StorageError) in
       while result == nil { monitor.wait() }
       if case .failure(let error) = result { throw error }

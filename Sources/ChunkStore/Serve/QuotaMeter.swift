@@ -1,3 +1,5 @@
+import LinuxSystem
+package import ObjectStorage
 internal import Glibc
 import Synchronization
 
@@ -5,7 +7,7 @@ import Synchronization
 ///
 /// Counted afresh from time to time, and often when it gets tight, because other connections add to
 /// it too; in between, what this connection adds is added up.
-final class QuotaMeter: Sendable {
+package final class QuotaMeter: Sendable {
   /// Canonical paths, none of which is within another.
   private let directories: [String]
   private let quota: Int
@@ -28,7 +30,7 @@ final class QuotaMeter: Sendable {
   private static let fewNames = 10_000
 
   /// Limits what the files and directories below `directories` take together.
-  init(_ directories: [String], quota: Int) {
+  package init(_ directories: [String], quota: Int) {
     let sorted = Set(directories).sorted()
     self.directories = sorted.filter { directory in
       !sorted.contains { $0 != directory && CanonicalPath.contains($0, directory) }
@@ -62,14 +64,14 @@ final class QuotaMeter: Sendable {
   }
 
   /// Counts so many bytes as used, or refuses them.
-  func take(_ size: Int) throws(StorageError) {
+  package func take(_ size: Int) throws(StorageError) {
     try state.withLock { state throws(StorageError) in
-      let start = Clock.monotonicSeconds
+      let start = SystemClock.monotonicSeconds
       let isTight = quota - state.used - size < Self.tight
       let validity = isTight ? (state.names < Self.fewNames ? 0 : 4 * state.cost) : Self.interval
       if start - state.counted > min(validity, Self.interval) || state.counted < 0 {
         let (used, names) = try count()
-        let now = Clock.monotonicSeconds
+        let now = SystemClock.monotonicSeconds
         state = State(used: used, counted: now, cost: now - start, names: names)
       }
       guard quota - state.used >= size else {
@@ -82,7 +84,7 @@ final class QuotaMeter: Sendable {
   }
 
   /// A number of bytes for people: `1.48 MB`, in powers of 1000.
-  static func text(_ bytes: Int) -> String {
+  package static func text(_ bytes: Int) -> String {
     let units = ["kB", "MB", "GB", "TB", "PB", "EB"]
     var (value, unit) = (bytes, -1)
     var rest = 0
@@ -113,7 +115,7 @@ final class QuotaMeter: Sendable {
   }
 
   /// The usage of everything below the directories, by what the file systems have given to it.
-  func usage() throws(StorageError) -> Int { try count().used }
+  package func usage() throws(StorageError) -> Int { try count().used }
 
   private func count() throws(StorageError) -> (used: Int, names: Int) {
     var sum = 0

@@ -1,3 +1,4 @@
+import LinuxSystem
 import Synchronization
 
 /// Lets so many bytes pass in a second, on average; threads share it.
@@ -14,13 +15,13 @@ package final class RateLimit: Sendable {
 
   /// Waits until so many bytes may pass.
   package func take(_ count: Int) {
-    let now = Clock.monotonicSeconds
+    let now = SystemClock.monotonicSeconds
     let start = free.withLock { free in
       // The allowance of a quiet time is lost, but for a moment's worth.
       let start = max(free, now - 0.1)
       free = start + Double(count) / bytesPerSecond
       return free
     }
-    if start > now { Clock.pause(start - now) }
+    if start > now { SystemClock.pause(start - now) }
   }
 }

@@ -1,3 +1,6 @@
+import LinuxSystem
+import ObjectStorage
+package import StoreEncoding
 import Synchronization
 
 /// Reads that were announced, and are under way or here already.
@@ -6,14 +9,14 @@ import Synchronization
 /// read is handed out once. What is here is bounded: what has no room waits, in the order in which
 /// it was announced, until something was taken, or has lain here for too long. Ranges that overlap,
 /// as those of neighbouring blocks do, are fetched once.
-final class ReadAhead: Sendable {
+package final class ReadAhead: Sendable {
   /// Bytes that may be under way or here.
-  let capacity: Int
+  package let capacity: Int
   private let state: Mutex<State>
 
   /// Bytes that may be under way or waiting to be taken: what a few threads work on and wait for,
   /// and what the link holds.
-  static func capacity(roundTrip seconds: Double) -> Int {
+  package static func capacity(roundTrip seconds: Double) -> Int {
     min(mostCapacity, leastCapacity + Int(min(seconds, 1) * bytesPerSecond))
   }
 
@@ -73,13 +76,13 @@ final class ReadAhead: Sendable {
     var taken: [Key] = []
   }
 
-  init(capacity: Int) {
+  package init(capacity: Int) {
     self.capacity = capacity
     state = Mutex(State(capacity: capacity))
   }
 
   /// Asks for a range, unless that has been done.
-  func announce(_ name: ObjectName, _ range: Range<Int>, _ connection: RemoteConnection) {
+  package func announce(_ name: ObjectName, _ range: Range<Int>, _ connection: RemoteConnection) {
     guard !range.isEmpty else { return }
     let key = Key(name: name, start: range.lowerBound)
     state.withLock { state in
@@ -92,7 +95,9 @@ final class ReadAhead: Sendable {
 
   /// Takes an announced range, waiting for it; `nil` if it was not announced, or could not be had
   /// that way.
-  func take(_ name: ObjectName, _ range: Range<Int>, _ connection: RemoteConnection) -> [UInt8]? {
+  package func take(_ name: ObjectName, _ range: Range<Int>, _ connection: RemoteConnection)
+    -> [UInt8]?
+  {
     let key = Key(name: name, start: range.lowerBound)
     let read = state.withLock { state in
       state.wanted.remove(key)
@@ -117,7 +122,7 @@ final class ReadAhead: Sendable {
   }
 
   /// Lets go of everything: the connection is another one, or the repository has changed.
-  func forget() { state.withLock { $0 = State(capacity: capacity) } }
+  package func forget() { state.withLock { $0 = State(capacity: capacity) } }
 }
 
 extension ReadAhead.State {
@@ -126,7 +131,7 @@ extension ReadAhead.State {
       || reads[key.name]?.contains { $0.range.lowerBound == key.start } ?? false
   }
 
-  mutating func remove(_ key: ReadAhead.Key) -> ReadAhead.Read? {
+  package mutating func remove(_ key: ReadAhead.Key) -> ReadAhead.Read? {
     guard let index = reads[key.name]?.firstIndex(where: { $0.range.lowerBound == key.start }),
       let read = reads[key.name]?.remove(at: index)
     else { return nil }
@@ -137,7 +142,7 @@ extension ReadAhead.State {
   }
 
   /// Asks for what has been waiting longest, as long as there is room.
-  mutating func ask(_ connection: RemoteConnection) {
+  package mutating func ask(_ connection: RemoteConnection) {
     while nextWaiting < waiting.count {
       let (key, range) = waiting[nextWaiting]
       if wanted.contains(key) {
@@ -160,7 +165,7 @@ extension ReadAhead.State {
 
   /// Lets go of what nobody has come for.
   private mutating func removeForgotten() {
-    let now = Clock.monotonicSeconds
+    let now = SystemClock.monotonicSeconds
     for (name, reads) in reads {
       for read in reads where now - read.time > ReadAhead.patience {
         _ = remove(ReadAhead.Key(name: name, start: read.range.lowerBound))
@@ -196,7 +201,7 @@ extension ReadAhead.State {
     }
     reads[name, default: []].append(
       ReadAhead.Read(
-        range: range, before: before, own: asked, after: after, time: Clock.monotonicSeconds))
+        range: range, before: before, own: asked, after: after, time: SystemClock.monotonicSeconds))
     count += 1
     size += own.count
   }
@@ -234,10 +239,10 @@ extension ReadAhead.State {
 }
 
 extension ReadAhead.Read {
-  var pieces: [ReadAhead.Piece] { before + (own.map { [$0] } ?? []) + after }
+  package var pieces: [ReadAhead.Piece] { before + (own.map { [$0] } ?? []) + after }
 
   /// Waits for all that belongs to it.
-  func bytes() throws(StorageError) -> [UInt8] {
+  package func bytes() throws(StorageError) -> [UInt8] {
     var bytes: [UInt8] = []
     for piece in before {
       let found = try piece.bytes()
@@ -260,7 +265,7 @@ extension ReadAhead.Read {
 
 extension ReadAhead.Piece {
   /// Waits for them; fewer where the object ends.
-  func bytes() throws(StorageError) -> ArraySlice<UInt8> {
+  package func bytes() throws(StorageError) -> ArraySlice<UInt8> {
     let found =
       switch source {
       case .answer(let answer): try answer.wait()

@@ -1,3 +1,6 @@
+import StoreEncoding
+package import ObjectStorage
+import LinuxSystem
 import Synchronization
 
 /// A connection to a server, seen from the client: requests go out from any thread, and a thread
@@ -39,7 +42,7 @@ package final class RemoteConnection: Sendable {
   ///   - keepAlive: Seconds between two signs of life.
   ///   - onEnd: Told once when the connection has ended.
   /// - Throws: `ConnectionFailure` if that is no server, or speaks another version.
-  init(
+  package init(
     _ channel: Channel, hello: Hello = Hello(), keepAlive: Double = 20,
     onEnd: @escaping @Sendable () -> Void = {}
   ) throws(ConnectionFailure) {
@@ -65,20 +68,20 @@ package final class RemoteConnection: Sendable {
       while let self, try self.receiveAnswer(channel) {}
     }
     threads.start("keep alive") { [weak self, ended] in
-      var next = Clock.monotonicSeconds + keepAlive
+      var next = SystemClock.monotonicSeconds + keepAlive
       while !ended.wait(until: next) {
         self?.sayAlive()
-        next = Clock.monotonicSeconds + keepAlive
+        next = SystemClock.monotonicSeconds + keepAlive
       }
     }
   }
 
   deinit { end(.lost("it was closed")) }
 
-  var figures: Figures { state.withLock { $0.figures } }
+  package var figures: Figures { state.withLock { $0.figures } }
 
   /// Sends a request, whose answer may have so many bytes, with room for others in front of them.
-  func ask(
+  package func ask(
     _ request: Request, limit: Int = 0, lead: Int = 0
   ) throws(ConnectionFailure) -> PendingAnswer {
     let answer = PendingAnswer(limit: limit, lead: lead)
@@ -88,7 +91,7 @@ package final class RemoteConnection: Sendable {
   }
 
   /// Sends the first request of an upload; the pieces, and the end, have the same id.
-  func beginUpload() throws(ConnectionFailure) -> (id: UInt32, answer: PendingAnswer) {
+  package func beginUpload() throws(ConnectionFailure) -> (id: UInt32, answer: PendingAnswer) {
     let answer = PendingAnswer(limit: 0)
     let id = try register(answer)
     try send(.begin, id: id)
@@ -96,12 +99,12 @@ package final class RemoteConnection: Sendable {
   }
 
   /// Sends a request with the id of an upload.
-  func send(_ request: Request, id: UInt32) throws(ConnectionFailure) {
+  package func send(_ request: Request, id: UInt32) throws(ConnectionFailure) {
     try ending { () throws(ConnectionFailure) in try channel.send(request.frame(id: id)) }
   }
 
   /// Sends a piece of an upload.
-  func send(piece: ArraySlice<UInt8>, id: UInt32) throws(ConnectionFailure) {
+  package func send(piece: ArraySlice<UInt8>, id: UInt32) throws(ConnectionFailure) {
     try ending { () throws(ConnectionFailure) in
       try channel.send(kind: Request.pieceCode, id: id, piece)
     }
@@ -114,7 +117,7 @@ package final class RemoteConnection: Sendable {
   ///
   /// - Throws: `StorageError.connection`, or why the file could not be read: then the upload is
   ///   spoiled.
-  func send(piece range: Range<Int>, of file: LocalFile, id: UInt32) throws(StorageError) {
+  package func send(piece range: Range<Int>, of file: LocalFile, id: UInt32) throws(StorageError) {
     var failure: StorageError?
     do throws(ConnectionFailure) {
       try ending { () throws(ConnectionFailure) in
@@ -137,7 +140,7 @@ package final class RemoteConnection: Sendable {
   }
 
   /// Nobody waits for an answer to this id any more.
-  func forget(_ id: UInt32) { state.withLock { _ = $0.pending.removeValue(forKey: id) } }
+  package func forget(_ id: UInt32) { state.withLock { _ = $0.pending.removeValue(forKey: id) } }
 
   private func register(_ answer: PendingAnswer) throws(ConnectionFailure) -> UInt32 {
     try state.withLock { state throws(ConnectionFailure) in
@@ -188,7 +191,7 @@ package final class RemoteConnection: Sendable {
   }
 
   /// Ends the connection: whoever waits is told.
-  func end(_ failure: ConnectionFailure) {
+  package func end(_ failure: ConnectionFailure) {
     let waiting = state.withLock { state -> [PendingAnswer]? in
       guard state.failure == nil else { return nil }
       state.failure = failure

@@ -1,4 +1,7 @@
-import Crypto
+import LinuxSystem
+public import ObjectStorage
+public import StoreEncoding
+import StoreCrypto
 internal import Glibc
 import Synchronization
 
@@ -70,13 +73,13 @@ public final class RemoteStorage: Storage {
     state = Mutex(State(connection: connection))
     // The objects that nearly every repository has, and every command begins with, come at the same
     // time.
-    let start = Clock.monotonicSeconds
+    let start = SystemClock.monotonicSeconds
     let opened = try connection.begin(
       Self.opening(path, making), limit: DirectoryList.maximumSize)
     let config = try connection.begin(.get(.config(1), nil), limit: Limits.segmentSize)
     let missing = try Self.directories(try opened.wait())
     ahead = ReadAhead(
-      capacity: ReadAhead.capacity(roundTrip: Clock.monotonicSeconds - start))
+      capacity: ReadAhead.capacity(roundTrip: SystemClock.monotonicSeconds - start))
     configs.withLock { $0[1] = config }
     state.withLock { $0.missingDirectories = missing }
   }
@@ -132,7 +135,7 @@ public final class RemoteStorage: Storage {
       if state.connection !== lost { return state.connection }
       if let failure = state.failure { throw .connection(failure) }
       for pause in pauses {
-        Clock.pause(pause)
+        SystemClock.pause(pause)
         do throws(StorageError) {
           let connection: RemoteConnection
           do throws(ConnectionFailure) { connection = try connect() } catch {
@@ -262,7 +265,7 @@ public final class RemoteStorage: Storage {
   private static let mostSpools = 3
 
   /// The paths of files that wait for the next upload.
-  var unusedSpools: [String] { spools.withLock { $0.map(\.path) } }
+  package var unusedSpools: [String] { spools.withLock { $0.map(\.path) } }
 
   /// A file without a name, for as long as it is open.
   private func spool() throws(StorageError) -> LocalFile {
@@ -348,12 +351,12 @@ public final class RemoteStorage: Storage {
 
 extension RemoteConnection {
   /// Sends a request, and waits for its answer.
-  func answer(_ request: Request, limit: Int = 0) throws(StorageError) -> [UInt8] {
+  package func answer(_ request: Request, limit: Int = 0) throws(StorageError) -> [UInt8] {
     try begin(request, limit: limit).wait()
   }
 
   /// Sends a request.
-  func begin(_ request: Request, limit: Int = 0) throws(StorageError) -> PendingAnswer {
+  package func begin(_ request: Request, limit: Int = 0) throws(StorageError) -> PendingAnswer {
     do throws(ConnectionFailure) { return try ask(request, limit: limit) } catch {
       throw .connection(error)
     }

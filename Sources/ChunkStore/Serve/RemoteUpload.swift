@@ -1,3 +1,7 @@
+import LinuxSystem
+import ObjectStorage
+import StoreEncoding
+
 /// An object on its way to a server.
 ///
 /// What is written is kept in a file, and sent out of it: where it is much by a thread of its own,
@@ -19,7 +23,7 @@ final class RemoteUpload: Upload {
 
   deinit { abort() }
 
-  func write(_ bytes: [UInt8]) throws(StorageError) {
+  package func write(_ bytes: [UInt8]) throws(StorageError) {
     let size = try transfer.append(bytes)
     if sender == nil, size >= Self.shortestSentAhead {
       let group = ThreadGroup()
@@ -30,7 +34,7 @@ final class RemoteUpload: Upload {
     if sender != nil { try transfer.waitForRoom() }
   }
 
-  func commit(as name: ObjectName) throws(StorageError) {
+  package func commit(as name: ObjectName) throws(StorageError) {
     transfer.end(givingUp: false)
     try join()
     try storage.withConnection { connection throws(StorageError) in
@@ -38,7 +42,7 @@ final class RemoteUpload: Upload {
     }
   }
 
-  func abort() {
+  package func abort() {
     transfer.end(givingUp: true)
     do throws(StorageError) { try join() } catch {
       // Nobody wants to know any more.

@@ -1,7 +1,8 @@
-import Crypto
+package import StoreEncoding
+import StoreCrypto
 
 /// A request of a client: the operations of `Storage`, and nothing more.
-enum Request: Equatable, Sendable {
+package enum Request: Equatable, Sendable {
   /// Names the repository; the first request of a connection.
   case open(path: String, makes: Bool, makesParents: Bool)
   /// A range, or `nil` for the whole object.
@@ -52,7 +53,7 @@ enum Request: Equatable, Sendable {
     }
   }
 
-  func frame(id: UInt32) -> Frame {
+  package func frame(id: UInt32) -> Frame {
     if case .piece(let bytes) = self { return Frame(kind: code, id: id, body: bytes) }
     var writer = ByteWriter()
     switch self {
@@ -79,7 +80,7 @@ enum Request: Equatable, Sendable {
   }
 
   /// Takes a frame apart; `nil` for a request that this version does not know.
-  init?(decoding frame: Frame) throws(FormatError) {
+  package init?(decoding frame: Frame) throws(FormatError) {
     var reader = ByteReader(frame.body)
     switch frame.kind {
     case 1:
@@ -156,7 +157,7 @@ extension ObjectName.Kind {
 
 extension ObjectName {
   /// `0 generation:u32`, or the kind's number and 32 bytes: no name is a path.
-  func encode(to writer: inout ByteWriter) {
+  package func encode(to writer: inout ByteWriter) {
     switch self {
     case .config(let generation):
       writer.byte(0)
@@ -167,7 +168,7 @@ extension ObjectName {
     }
   }
 
-  init(decoding reader: inout ByteReader) throws(FormatError) {
+  package init(decoding reader: inout ByteReader) throws(FormatError) {
     var first = reader
     if try first.byte() == 0 {
       reader = first

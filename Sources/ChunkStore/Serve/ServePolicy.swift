@@ -1,3 +1,6 @@
+import ObjectStorage
+package import StoreEncoding
+
 /// The permissions of a server's client: the restrictions of a forced command.
 package struct ServePolicy: Equatable, Sendable {
   /// Repositories have to be in one of these directories; no restriction if there are none.
@@ -41,7 +44,7 @@ package struct ServePolicy: Equatable, Sendable {
   }
 
   /// Why an object may not be put; `nil` if it may.
-  func refusal(toPut name: ObjectName) -> String? {
+  package func refusal(toPut name: ObjectName) -> String? {
     if isReadOnly { return "the server permits reading only" }
     guard isAppendOnly else { return nil }
     switch name {

@@ -1,11 +1,13 @@
-import Crypto
+import ObjectStorage
+import StoreEncoding
+import StoreCrypto
 import Synchronization
 
 /// A local repository as one client may see it: every request is held against the policies.
 final class ServedRepository: Sendable {
-  let storage: LocalStorage
+  package let storage: LocalStorage
   /// The canonical path.
-  let path: String
+  package let path: String
   private let given: String
   /// Which directory was opened, whatever is at its path later.
   private let identity: (device: UInt64, inode: UInt64)
@@ -113,7 +115,7 @@ final class ServedRepository: Sendable {
   }
 
   /// Refuses bytes that are not those that the name stands for.
-  static func demand(_ digest: Digest256, for name: ObjectName) throws(StorageError) {
+  package static func demand(_ digest: Digest256, for name: ObjectName) throws(StorageError) {
     guard case .object(let kind, let id) = name, kind.isContentAddressed, id != digest else {
       return
     }
@@ -129,29 +131,29 @@ final class ServedRepository: Sendable {
 
   // MARK: Requests
 
-  func get(_ name: ObjectName, range: Range<Int>?) throws(StorageError) -> [UInt8] {
+  package func get(_ name: ObjectName, range: Range<Int>?) throws(StorageError) -> [UInt8] {
     try confineReading(name)
     return try storage.get(name, range: range)
   }
 
   /// The file that an object is in, and its size.
-  func file(_ name: ObjectName) throws(StorageError) -> (LocalFile, size: Int) {
+  package func file(_ name: ObjectName) throws(StorageError) -> (LocalFile, size: Int) {
     try confineReading(name)
     let file = try storage.file(name)
     return (file, try file.status().size)
   }
 
-  func list(_ kind: ObjectName.Kind) throws(StorageError) -> [StoredObject] {
+  package func list(_ kind: ObjectName.Kind) throws(StorageError) -> [StoredObject] {
     try confine(kind.rawValue)
     return try storage.list(kind)
   }
 
-  func generations() throws(StorageError) -> [UInt32] {
+  package func generations() throws(StorageError) -> [UInt32] {
     try confine(ObjectName.configDirectory)
     return try storage.generations()
   }
 
-  func put(_ name: ObjectName, _ bytes: [UInt8]) throws(StorageError) {
+  package func put(_ name: ObjectName, _ bytes: [UInt8]) throws(StorageError) {
     try demandPut(name)
     let digest: Digest256
     do throws(CryptoError) { digest = try SHA256.digest(of: bytes.span) } catch {
@@ -165,7 +167,7 @@ final class ServedRepository: Sendable {
     remember(name)
   }
 
-  func beginUpload() throws(StorageError) -> ServedUpload {
+  package func beginUpload() throws(StorageError) -> ServedUpload {
     try demandWriting("an upload")
     try confine("tmp")
     try take(QuotaMeter.charge(0))
@@ -173,7 +175,7 @@ final class ServedRepository: Sendable {
   }
 
   /// Publishes an upload.
-  func commit(
+  package func commit(
     _ upload: any Upload, as name: ObjectName, digest: Digest256, prefix: [UInt8], size: Int
   ) throws(StorageError) {
     try demandPut(name)
@@ -185,7 +187,7 @@ final class ServedRepository: Sendable {
   }
 
   /// Counts so many more bytes of an upload, or refuses them if there is no room.
-  func take(_ size: Int) throws(StorageError) {
+  package func take(_ size: Int) throws(StorageError) {
     for quota in quotas { try quota.take(size) }
   }
 
@@ -198,7 +200,7 @@ final class ServedRepository: Sendable {
     return try first.adding(size, body)
   }
 
-  func delete(_ name: ObjectName) throws(StorageError) {
+  package func delete(_ name: ObjectName) throws(StorageError) {
     try demandWriting("\(name)")
     if policies.contains(where: \.isAppendOnly) {
       guard case .object(.lease, let id) = name else { return try demandRemoval("\(name)") }
@@ -213,7 +215,7 @@ final class ServedRepository: Sendable {
     if case .object(.lease, let id) = name { _ = leases.withLock { $0.remove(id) } }
   }
 
-  func setAside(_ name: ObjectName) throws(StorageError) {
+  package func setAside(_ name: ObjectName) throws(StorageError) {
     try demandWriting("\(name)")
     try demandRemoval("\(name)")
     try confine(name)
@@ -231,30 +233,30 @@ final class ServedRepository: Sendable {
     _ = leases.withLock { $0.insert(id) }
   }
 
-  func settle(_ kinds: [ObjectName.Kind]) throws(StorageError) {
+  package func settle(_ kinds: [ObjectName.Kind]) throws(StorageError) {
     for kind in kinds { try confine(kind.rawValue) }
     try storage.settle(kinds)
   }
 
-  func removeAbandonedUploads() throws(StorageError) {
+  package func removeAbandonedUploads() throws(StorageError) {
     try demandRemoval("abandoned uploads")
     try confine("tmp")
     try storage.removeAbandonedUploads()
   }
 
-  func releaseReserve() throws(StorageError) {
+  package func releaseReserve() throws(StorageError) {
     try demandRemoval("the reserve")
     try confine("reserve")
     try storage.releaseReserve()
   }
 
-  func restoreReserve() throws(StorageError) {
+  package func restoreReserve() throws(StorageError) {
     try demandRemoval("the reserve")
     try confine("reserve")
     try storage.restoreReserve()
   }
 
-  func makeMissingDirectories() throws(StorageError) {
+  package func makeMissingDirectories() throws(StorageError) {
     // It would hide that something is gone from whoever deletes.
     try demandRemoval("missing directories")
     try confine("")

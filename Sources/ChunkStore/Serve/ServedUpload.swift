@@ -1,4 +1,6 @@
-import Crypto
+import ObjectStorage
+import StoreEncoding
+import StoreCrypto
 
 /// An upload of a client: hashed as it arrives.
 ///
@@ -22,7 +24,7 @@ final class ServedUpload: @unchecked Sendable {
   }
 
   /// Appends bytes.
-  func write(_ bytes: [UInt8]) throws(StorageError) {
+  package func write(_ bytes: [UInt8]) throws(StorageError) {
     guard size + bytes.count <= Limits.segmentSize else {
       throw .refused("an upload that is larger than any object")
     }
@@ -36,7 +38,7 @@ final class ServedUpload: @unchecked Sendable {
   }
 
   /// Publishes it, if it may be what the name stands for.
-  func commit(as name: ObjectName) throws(StorageError) {
+  package func commit(as name: ObjectName) throws(StorageError) {
     defer { upload.abort() }
     let digest: Digest256
     do throws(CryptoError) { digest = try hash.finalize() } catch {
@@ -45,5 +47,5 @@ final class ServedUpload: @unchecked Sendable {
     try repository.commit(upload, as: name, digest: digest, prefix: prefix, size: size)
   }
 
-  func abort() { upload.abort() }
+  package func abort() { upload.abort() }
 }

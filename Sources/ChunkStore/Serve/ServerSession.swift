@@ -1,4 +1,7 @@
-import Crypto
+import ObjectStorage
+import StoreEncoding
+import LinuxSystem
+import StoreCrypto
 import Synchronization
 
 /// A connection to a client, seen from the server: hears requests, and answers them in any order.
@@ -61,7 +64,7 @@ package final class ServerSession: Sendable {
 
   /// Makes a session; `demandsForm` says whether bytes that cannot be an object are refused, which
   /// they are not in tests of how bytes are carried.
-  init(
+  package init(
     _ channel: Channel, policies: [ServePolicy], hello: Hello, demandsForm: Bool = true,
     log: @escaping @Sendable (Event) -> Void = { _ in }
   ) {

@@ -1,3 +1,5 @@
+package import StoreEncoding
+
 /// Why a server cannot be talked to, or not any more.
 public enum ConnectionFailure: Error, Equatable, Sendable {
   /// The connection ended, or was silent for too long.
@@ -16,12 +18,12 @@ public enum ConnectionFailure: Error, Equatable, Sendable {
   case unknownRequest(String)
 
   /// Whether another connection may do better.
-  var isLoss: Bool {
+  package var isLoss: Bool {
     if case .lost = self { true } else { false }
   }
 
   /// Takes bytes apart; what is wrong with them becomes a failure of the connection.
-  static func decoding<R>(
+  package static func decoding<R>(
     _ bytes: [UInt8], _ body: (inout ByteReader) throws(FormatError) -> R
   ) throws(ConnectionFailure) -> R {
     var reader = ByteReader(bytes)

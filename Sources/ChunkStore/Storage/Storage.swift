@@ -1,4 +1,5 @@
-public import Crypto
+public import StoreEncoding
+public import StoreCrypto
 
 /// A store of immutable, named objects: bytes under a name, written once and whole.
 ///
@@ -110,7 +111,7 @@ extension Storage {
   }
 
   /// Removes what is of no use any more; where nothing may be removed, it stays.
-  func deleteIfPermitted(_ name: ObjectName) throws(StorageError) {
+  package func deleteIfPermitted(_ name: ObjectName) throws(StorageError) {
     do throws(StorageError) {
       try delete(name)
     } catch .refused {

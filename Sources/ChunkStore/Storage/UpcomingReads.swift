@@ -1,5 +1,7 @@
+package import StoreEncoding
+
 /// Objects that are read whole, one after the other: announces a few of them ahead.
-struct UpcomingReads {
+package struct UpcomingReads {
   private let storage: any Storage
   private let kind: ObjectName.Kind
   private let objects: [StoredObject]
@@ -12,14 +14,14 @@ struct UpcomingReads {
   private static let mostObjects = 512
   private static let mostBytes = 8 << 20
 
-  init(_ kind: ObjectName.Kind, _ objects: [StoredObject], in storage: any Storage) {
+  package init(_ kind: ObjectName.Kind, _ objects: [StoredObject], in storage: any Storage) {
     self.storage = storage
     self.kind = kind
     self.objects = objects
   }
 
   /// Says that the object at this position is read now, or passed over.
-  mutating func reach(_ position: Int) {
+  package mutating func reach(_ position: Int) {
     guard storage.announcedSize > 0 else { return }
     while reached < position {
       if reached < next { size -= objects[reached].size }

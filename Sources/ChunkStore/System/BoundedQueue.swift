@@ -2,20 +2,20 @@
 ///
 /// Each element has a cost; the queue holds elements of `capacity` in all, or a single one that
 /// costs more. Sendable: all state is touched under the monitor.
-package final class BoundedQueue<Element: Sendable>: @unchecked Sendable {
-  private let monitor = Monitor()
+public final class BoundedQueue<Element: Sendable>: @unchecked Sendable {
+  @usableFromInline let monitor = Monitor()
   /// There is an element more, or nothing to wait for.
-  private let filled = Monitor.Condition()
+  @usableFromInline let filled = Monitor.Condition()
   /// There is more room, or nothing to wait for.
-  private let emptied = Monitor.Condition()
-  private let capacity: Int
+  @usableFromInline let emptied = Monitor.Condition()
+  @usableFromInline let capacity: Int
   /// Those that were taken are `nil`, so that nothing keeps them in memory.
-  private var elements: [(element: Element, cost: Int)?] = []
+  @usableFromInline var elements: [(element: Element, cost: Int)?] = []
   /// Index of the first element that has not been taken.
-  private var head = 0
-  private var load = 0
-  private var isClosed = false
-  private var isCancelled = false
+  @usableFromInline var head = 0
+  @usableFromInline var load = 0
+  @usableFromInline var isClosed = false
+  @usableFromInline var isCancelled = false
 
   /// A queue for elements of this total cost.
   package init(capacity: Int) { self.capacity = capacity }
@@ -23,7 +23,8 @@ package final class BoundedQueue<Element: Sendable>: @unchecked Sendable {
   /// Adds an element, as soon as there is room.
   ///
   /// - Throws: `Cancelled` if nobody will take it.
-  package func push(_ element: Element, cost: Int = 1) throws(Cancelled) {
+  @inlinable
+  public func push(_ element: Element, cost: Int = 1) throws(Cancelled) {
     try monitor.withLock { () throws(Cancelled) in
       if isFull(for: cost) {
         StageTimes.waiting(for: .output) { while isFull(for: cost) { monitor.wait(for: emptied) } }
@@ -39,7 +40,8 @@ package final class BoundedQueue<Element: Sendable>: @unchecked Sendable {
   }
 
   /// Takes the oldest element, as soon as there is one; `nil` when no more will come.
-  package func pop() -> Element? {
+  @inlinable
+  public func pop() -> Element? {
     defer { emptied.signal() }
     return monitor.withLock {
       if isExhausted {
@@ -59,13 +61,15 @@ package final class BoundedQueue<Element: Sendable>: @unchecked Sendable {
     }
   }
 
-  private func isFull(for cost: Int) -> Bool {
+  @inlinable
+  func isFull(for cost: Int) -> Bool {
     // Nobody need take anything from a queue that is closed: who waits for room would wait for ever.
     load > 0 && load + cost > capacity && !isCancelled && !isClosed
   }
 
   /// Whether there is nothing now, and may be later.
-  private var isExhausted: Bool { head == elements.count && !isClosed && !isCancelled }
+  @inlinable
+  var isExhausted: Bool { head == elements.count && !isClosed && !isCancelled }
 
   /// Says that no more elements come; those that are there are still taken.
   package func close() {

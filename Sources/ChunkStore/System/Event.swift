@@ -1,15 +1,18 @@
 import Synchronization
 
 /// A one-shot latch.
-final class Event: Sendable {
+package final class Event: Sendable {
   private let monitor = Monitor()
   private let hasHappened = Atomic(false)
 
+  /// It has not happened yet.
+  package init() {}
+
   /// Whether it has happened.
-  var isSet: Bool { hasHappened.load(ordering: .acquiring) }
+  package var isSet: Bool { hasHappened.load(ordering: .acquiring) }
 
   /// Lets it happen.
-  func set() {
+  package func set() {
     monitor.withLock {
       hasHappened.store(true, ordering: .releasing)
       monitor.broadcast()
@@ -17,16 +20,16 @@ final class Event: Sendable {
   }
 
   /// Waits for it.
-  func wait() {
+  package func wait() {
     monitor.withLock { while !isSet { monitor.wait() } }
   }
 
-  /// Waits for it, but not longer than until `end`, in seconds of `Clock.monotonicSeconds`.
+  /// Waits for it, but not longer than until `end`, in seconds of `SystemClock.monotonicSeconds`.
   ///
   /// - Returns: Whether it has happened.
-  func wait(until end: Double) -> Bool {
+  package func wait(until end: Double) -> Bool {
     monitor.withLock {
-      while !isSet, Clock.monotonicSeconds < end { monitor.wait(until: end) }
+      while !isSet, SystemClock.monotonicSeconds < end { monitor.wait(until: end) }
       return isSet
     }
   }

@@ -70,7 +70,7 @@ public final class Meter: Sendable {
     state.withLock { state in
       state = State(
         stage: stage, number: state.number + 1, unit: unit, total: total,
-        begin: Clock.monotonicSeconds)
+        begin: SystemClock.monotonicSeconds)
       done.store(0, ordering: .relaxed)
     }
   }
@@ -84,7 +84,7 @@ public final class Meter: Sendable {
       state.stage.map {
         Reading(
           stage: $0, number: state.number, unit: state.unit, done: done.load(ordering: .relaxed),
-          total: state.total, elapsed: Clock.monotonicSeconds - state.begin)
+          total: state.total, elapsed: SystemClock.monotonicSeconds - state.begin)
       }
     }
   }

@@ -4,7 +4,7 @@ internal import Glibc
 ///
 /// pthread objects must not move, hence the allocation; it lives as long as the monitor.
 /// Sendable, because being used from several threads at once is what they are for.
-@safe package final class Monitor: @unchecked Sendable {
+@safe public final class Monitor: @unchecked Sendable {
   private let mutex: UnsafeMutablePointer<pthread_mutex_t>
   private let condition = Condition()
 
@@ -20,10 +20,10 @@ internal import Glibc
   }
 
   /// Something to wait for under a monitor's lock, where there is more than one such thing.
-  @safe final class Condition: @unchecked Sendable {
+  @safe public final class Condition: @unchecked Sendable {
     fileprivate let condition: UnsafeMutablePointer<pthread_cond_t>
 
-    init() {
+    package init() {
       unsafe condition = .allocate(capacity: 1)
       // With these attributes none of the calls has a way to fail on Linux.
       var attributes = pthread_condattr_t()
@@ -39,30 +39,34 @@ internal import Glibc
     }
 
     /// Wakes one who waits.
-    func signal() { unsafe pthread_cond_signal(condition) }
+    public func signal() { unsafe pthread_cond_signal(condition) }
 
     /// Wakes all who wait.
-    func broadcast() { unsafe pthread_cond_broadcast(condition) }
+    public func broadcast() { unsafe pthread_cond_broadcast(condition) }
   }
 
   /// Runs `body` alone.
-  package func withLock<R, E: Error>(_ body: () throws(E) -> R) throws(E) -> R {
-    unsafe pthread_mutex_lock(mutex)
-    defer { unsafe pthread_mutex_unlock(mutex) }
+  @inlinable
+  public func withLock<R, E: Error>(_ body: () throws(E) -> R) throws(E) -> R {
+    lock()
+    defer { unlock() }
     return try body()
   }
+
+  @usableFromInline func lock() { unsafe pthread_mutex_lock(mutex) }
+  @usableFromInline func unlock() { unsafe pthread_mutex_unlock(mutex) }
 
   /// Waits until somebody calls `broadcast`; to be called, and tested again, inside `withLock`.
   package func wait() { wait(for: condition) }
 
   /// Waits until the condition is signalled; to be called, and tested again, inside `withLock`.
-  func wait(for condition: Condition) {
+  public func wait(for condition: Condition) {
     unsafe pthread_cond_wait(condition.condition, mutex)
   }
 
   /// Waits until a time at the latest.
   ///
-  /// - Parameter end: When to wake up, in seconds of `Clock.monotonicSeconds`.
+  /// - Parameter end: When to wake up, in seconds of `SystemClock.monotonicSeconds`.
   package func wait(until end: Double) {
     var time = timespec()
     time.tv_sec = Int(end)

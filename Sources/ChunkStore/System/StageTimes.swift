@@ -4,9 +4,9 @@ import Synchronization
 /// The times that the threads of a long operation spend: shows which of them the others wait for.
 ///
 /// Kept only once somebody has asked for it; otherwise nothing is measured.
-package enum StageTimes {
+public enum StageTimes {
   /// The direction in which a thread waits.
-  package enum Direction: Sendable {
+  public enum Direction: Sendable {
     /// For something to do.
     case input
     /// For others to take what it has done.
@@ -51,14 +51,14 @@ package enum StageTimes {
   /// Measures what a thread does.
   package static func measuring(_ name: String, _ body: () throws -> Void) rethrows {
     guard isMeasuring.load(ordering: .relaxed) else { return try body() }
-    let start = Clock.monotonicSeconds
+    let start = SystemClock.monotonicSeconds
     let startOfWork = threadSeconds
     state.withLock { $0.names[pthread_self()] = name }
     defer {
       state.withLock { state in
         state.names[pthread_self()] = nil
         state.change(name) {
-          $0.alive += Clock.monotonicSeconds - start
+          $0.alive += SystemClock.monotonicSeconds - start
           $0.busy += threadSeconds - startOfWork
         }
       }
@@ -67,11 +67,11 @@ package enum StageTimes {
   }
 
   /// Runs `wait`, which does nothing but wait.
-  static func waiting<R>(for direction: Direction, _ wait: () -> R) -> R {
+  public static func waiting<R>(for direction: Direction, _ wait: () -> R) -> R {
     guard isMeasuring.load(ordering: .relaxed) else { return wait() }
-    let start = Clock.monotonicSeconds
+    let start = SystemClock.monotonicSeconds
     defer {
-      let time = Clock.monotonicSeconds - start
+      let time = SystemClock.monotonicSeconds - start
       state.withLock { state in
         if let name = state.names[pthread_self()] {
           state.change(name) {

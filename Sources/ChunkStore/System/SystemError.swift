@@ -50,9 +50,13 @@ extension SystemError: CustomStringConvertible {
 }
 
 /// Repeats a call for as long as a signal interrupts it.
-package func retryingInterrupts<Result: SignedInteger>(_ call: () -> Result) -> Result {
+@inlinable
+public func retryingInterrupts<Result: SignedInteger>(_ call: () -> Result) -> Result {
   while true {
     let result = call()
-    if result != -1 || errno != EINTR { return result }
+    if result != -1 || !wasInterrupted { return result }
   }
 }
+
+/// Whether the last call on this thread failed because of a signal.
+@usableFromInline var wasInterrupted: Bool { errno == EINTR }

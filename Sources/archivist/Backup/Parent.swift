@@ -1,5 +1,5 @@
 import ChunkStore
-import Crypto
+import StoreCrypto
 
 /// Which archive a new one is compared with.
 ///

@@ -1,5 +1,5 @@
 import ChunkStore
-import Crypto
+import StoreCrypto
 
 /// Figures as borg shows them to people, and to programs that read that.
 enum BorgFigures {

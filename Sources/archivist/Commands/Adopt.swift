@@ -1,6 +1,7 @@
+import LinuxSystem
 import ArgumentParser
 import ChunkStore
-import Crypto
+import StoreCrypto
 
 struct Adopt: ParsableCommand {
   static let configuration = CommandConfiguration(

@@ -1,6 +1,7 @@
+import LinuxSystem
 import ArgumentParser
 import ChunkStore
-import Crypto
+import StoreCrypto
 
 struct Compact: ParsableCommand {
   static let configuration = CommandConfiguration(
@@ -107,12 +108,12 @@ struct Compact: ParsableCommand {
 
   /// Compacts, again and again while something has to wait, and there is time left.
   private func compact(_ repository: Repository, _ meter: Meter) throws -> CompactionReport {
-    let end = Clock.monotonicSeconds + (global.lockWait ?? 0)
+    let end = SystemClock.monotonicSeconds + (global.lockWait ?? 0)
     let threshold = Double(threshold) / 100
     var report = try repository.compact(threshold: threshold, meter: meter)
     var pause = 1.0
-    while report.waitingSegments > 0, Clock.monotonicSeconds < end {
-      Clock.pause(min(pause, end - Clock.monotonicSeconds))
+    while report.waitingSegments > 0, SystemClock.monotonicSeconds < end {
+      SystemClock.pause(min(pause, end - SystemClock.monotonicSeconds))
       pause = min(2 * pause, 30)
       report += try repository.compact(threshold: threshold, meter: meter)
     }

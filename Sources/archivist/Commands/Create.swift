@@ -1,6 +1,7 @@
+import LinuxSystem
 import ArgumentParser
 import ChunkStore
-import Crypto
+import StoreCrypto
 import Glibc
 import Synchronization
 
@@ -74,7 +75,7 @@ struct Create: ParsableCommand {
 
   func run() throws {
     let session = Session(global)
-    let start = Clock.now
+    let start = SystemClock.now
     let (path, template) = try session.archiveLocation(location, isNew: true)
     let placeholders = session.placeholders(now: start)
     let expanded = try placeholders.expand(template)

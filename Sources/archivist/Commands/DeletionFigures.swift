@@ -1,5 +1,5 @@
 import ChunkStore
-import Crypto
+import StoreCrypto
 import Synchronization
 
 /// Figures of a deletion, if they are wanted: how much the archives were, and how much only they needed.

@@ -1,6 +1,6 @@
 import ArgumentParser
 import ChunkStore
-import Crypto
+import StoreCrypto
 
 struct Diff: ParsableCommand {
   static let configuration = CommandConfiguration(

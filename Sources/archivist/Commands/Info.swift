@@ -1,6 +1,6 @@
 import ArgumentParser
 import ChunkStore
-import Crypto
+import StoreCrypto
 
 struct Info: ParsableCommand {
   static let configuration = CommandConfiguration(

@@ -1,6 +1,6 @@
 import ArgumentParser
 import ChunkStore
-import Crypto
+import StoreCrypto
 
 struct Init: ParsableCommand {
   static let configuration = CommandConfiguration(

@@ -1,6 +1,7 @@
+import LinuxSystem
 import ArgumentParser
 import ChunkStore
-import Crypto
+import StoreCrypto
 
 struct List: ParsableCommand {
   static let configuration = CommandConfiguration(
@@ -93,7 +94,7 @@ struct List: ParsableCommand {
     var bound: Timestamp?
     if let asOf {
       let bytes = asOf.bytes.first == UInt8(ascii: "@") ? Array(asOf.bytes.dropFirst()) : asOf.bytes
-      bound = try TimeSelector.bound(bytes, now: Clock.now)
+      bound = try TimeSelector.bound(bytes, now: SystemClock.now)
     }
     let archives = try selection.select(all, session, unmatched: .warning) { archive in
       bound.map { archive.start <= $0 } ?? true

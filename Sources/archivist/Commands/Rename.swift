@@ -1,3 +1,4 @@
+import LinuxSystem
 import ArgumentParser
 import ChunkStore
 
@@ -17,7 +18,7 @@ struct Rename: ParsableCommand {
   func run() throws {
     let session = Session(global)
     let (path, name) = try session.archiveLocation(location)
-    let expanded = try session.placeholders(now: Clock.now).expand(newName.bytes)
+    let expanded = try session.placeholders(now: SystemClock.now).expand(newName.bytes)
     guard let new = String(validating: expanded, as: UTF8.self) else {
       throw CommandFailure("\(name: expanded): the name of an archive has to be UTF-8")
     }

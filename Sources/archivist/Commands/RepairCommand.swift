@@ -1,3 +1,4 @@
+import LinuxSystem
 import ChunkStore
 
 /// The work and the messages of `check --repair`.

@@ -1,5 +1,6 @@
+import LinuxSystem
 import ChunkStore
-import Crypto
+import StoreCrypto
 import Glibc
 
 /// The deletion of a repository as a whole.

@@ -1,6 +1,6 @@
 import ArgumentParser
 import ChunkStore
-import Crypto
+import StoreCrypto
 import Glibc
 
 struct Serve: ParsableCommand {

@@ -1,5 +1,5 @@
 import ChunkStore
-import Crypto
+import StoreCrypto
 
 /// Archives as `list REPOSITORY` prints them: by a format, or as borg's JSON.
 struct ArchiveFormat {

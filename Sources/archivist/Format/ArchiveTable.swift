@@ -1,5 +1,5 @@
 import ChunkStore
-import Crypto
+import StoreCrypto
 
 /// Archives as a person at a terminal sees them: a line each, no wider than the terminal.
 ///

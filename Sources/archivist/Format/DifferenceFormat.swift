@@ -1,5 +1,5 @@
 import ChunkStore
-import Crypto
+import StoreCrypto
 
 /// The differences between two items as `borg diff` prints them: as text, or as JSON.
 struct DifferenceFormat {

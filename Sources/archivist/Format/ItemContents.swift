@@ -1,5 +1,5 @@
 import ChunkStore
-import Crypto
+import StoreCrypto
 
 /// The values of contents that do not stand in the item: looked up, or read, only if they are asked
 /// for.

@@ -1,5 +1,5 @@
 import ChunkStore
-import Crypto
+import StoreCrypto
 
 /// Items as `list REPOSITORY::ARCHIVE` prints them: by a format, or as borg's JSON.
 struct ItemFormat {

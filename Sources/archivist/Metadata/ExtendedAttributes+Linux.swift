@@ -1,3 +1,5 @@
+import LinuxSystem
+
 #if os(Linux)
   import CLinux
   import ChunkStore

@@ -1,3 +1,4 @@
+import LinuxSystem
 import ChunkStore
 
 /// The extended attributes of one file, as far as the system gave them out.

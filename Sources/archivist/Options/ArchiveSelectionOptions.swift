@@ -1,3 +1,4 @@
+import LinuxSystem
 import ArgumentParser
 import ChunkStore
 
@@ -57,7 +58,7 @@ struct ArchiveNameOptions: ParsableArguments {
     unmatched: Unmatched = .failure
   ) throws -> [Archive] {
     guard let template = globArchives ?? prefix else { return archives }
-    let placeholders = session.placeholders(now: Clock.now)
+    let placeholders = session.placeholders(now: SystemClock.now)
     let pattern = try placeholders.expand(template.bytes)
     let option: Message = prefix == nil ? "--glob-archives" : "--prefix"
     guard !pattern.isEmpty else {

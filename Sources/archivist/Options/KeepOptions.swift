@@ -1,3 +1,4 @@
+import LinuxSystem
 import ArgumentParser
 import ChunkStore
 
@@ -111,7 +112,7 @@ struct KeepOptions: ParsableArguments {
     let stored = try repository.archiveDates()
     return PrunePlan(
       archives: archives.map { PruneCandidate($0, stored: stored[$0.id], grouping) },
-      rules: rules, now: Clock.now, keepsNewest: keepsNewest)
+      rules: rules, now: SystemClock.now, keepsNewest: keepsNewest)
   }
 
   func validate() throws {

@@ -1,3 +1,4 @@
+import LinuxSystem
 import ChunkStore
 import Synchronization
 
@@ -13,7 +14,7 @@ extension Progress {
   static func begin(
     _ session: Session, _ counters: BackupCounters, _ builder: ArchiveBuilder, parents: [Archive]
   ) -> Progress? {
-    let start = Clock.monotonicSeconds
+    let start = SystemClock.monotonicSeconds
     let stored = builder.storedSoFar
     let expectedSize = parents.map(\.manifest.statistics.originalSize).max()
     return begin(session) {
@@ -22,7 +23,7 @@ extension Progress {
           ProgressState.Backup(
             files: counters.fileCount, originalSize: counters.originalSize,
             storedSize: stored().storedSize, expectedSize: expectedSize,
-            elapsed: Clock.monotonicSeconds - start)),
+            elapsed: SystemClock.monotonicSeconds - start)),
         path: counters.path)
     }
   }

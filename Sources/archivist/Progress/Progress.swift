@@ -1,3 +1,4 @@
+import LinuxSystem
 import CLinux
 import ChunkStore
 import Glibc
@@ -98,7 +99,7 @@ final class Progress: Sendable {
       case .lines, .json:
         tell(last, &state)
         if style == .json, let last = state.last {
-          write(ProgressJSON.finished(last, time: Clock.now.unixTime))
+          write(ProgressJSON.finished(last, time: SystemClock.now.unixTime))
         }
       }
     }
@@ -117,17 +118,17 @@ final class Progress: Sendable {
   private func tell(_ now: ProgressState?, _ state: inout State) {
     guard let now else { return }
     if let last = state.last, last.stageNumber != now.stageNumber {
-      if style == .json { write(ProgressJSON.finished(last, time: Clock.now.unixTime)) }
+      if style == .json { write(ProgressJSON.finished(last, time: SystemClock.now.unixTime)) }
       state.rate = RateMeter()
     }
     state.last = now
-    if let bytes = now.bytes { state.rate.add(bytes, at: Clock.monotonicSeconds) }
+    if let bytes = now.bytes { state.rate.add(bytes, at: SystemClock.monotonicSeconds) }
     let rate = state.rate.bytesPerSecond
     switch style {
     case .line:
       report.progress(ProgressText.line(now, rate: rate, width: Self.terminalWidth - 1))
     case .lines: report.line(ProgressText.line(now, rate: rate, width: .max))
-    case .json: write(ProgressJSON.object(now, time: Clock.now.unixTime))
+    case .json: write(ProgressJSON.object(now, time: SystemClock.now.unixTime))
     }
   }
 

@@ -1,3 +1,4 @@
+import LinuxSystem
 import ChunkStore
 
 /// How far a command is, for programs, in the objects that borg documents.

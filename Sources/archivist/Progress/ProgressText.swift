@@ -1,3 +1,4 @@
+import LinuxSystem
 import ChunkStore
 
 /// How far a command is, for people, on one line.

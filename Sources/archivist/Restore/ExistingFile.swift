@@ -1,6 +1,7 @@
+import LinuxSystem
 import CLinux
 import ChunkStore
-import Crypto
+import StoreCrypto
 import Glibc
 import Synchronization
 

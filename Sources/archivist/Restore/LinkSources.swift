@@ -1,5 +1,5 @@
 import ChunkStore
-import Crypto
+import StoreCrypto
 
 /// A file that this run has made, and may give other names.
 struct LinkSource {

@@ -1,3 +1,4 @@
+import LinuxSystem
 import CLinux
 import ChunkStore
 import Glibc

@@ -1,6 +1,7 @@
+import LinuxSystem
 import CLinux
 import ChunkStore
-import Crypto
+import StoreCrypto
 import Glibc
 import Synchronization
 
@@ -73,14 +74,16 @@ final class RestoreMarks: Sendable {
     while true {
       let hasEnded = monitor.withLock {
         // Woken up too early, it makes one mark more than it has to.
-        if !state.withLock({ $0.hasEnded }) { monitor.wait(until: Clock.monotonicSeconds + pause) }
+        if !state.withLock({ $0.hasEnded }) {
+          monitor.wait(until: SystemClock.monotonicSeconds + pause)
+        }
         return state.withLock { $0.hasEnded }
       }
       if hasEnded { return }
-      let start = Clock.monotonicSeconds
+      let start = SystemClock.monotonicSeconds
       guard try advance() else { return }
       // The end of the restore waits for what is under way: that has to be rare.
-      pause = max(Self.interval, 20 * (Clock.monotonicSeconds - start))
+      pause = max(Self.interval, 20 * (SystemClock.monotonicSeconds - start))
     }
   }
 

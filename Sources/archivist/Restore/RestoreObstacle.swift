@@ -1,3 +1,4 @@
+import LinuxSystem
 import ChunkStore
 
 /// Why an item was not restored, other than that a system call failed: restoring it would have

@@ -1,3 +1,4 @@
+import LinuxSystem
 import ChunkStore
 
 /// The metadata of an item that are restored, and how.

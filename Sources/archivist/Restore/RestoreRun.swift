@@ -1,3 +1,4 @@
+import LinuxSystem
 import ChunkStore
 import Glibc
 import Synchronization
@@ -406,7 +407,7 @@ final class RestoreRun: Sendable {
   private func finished(_ item: Item, hasLoss: Bool) -> Item {
     guard hasLoss else { return item }
     var item = item
-    item.mtime = Clock.now
+    item.mtime = SystemClock.now
     return item
   }
 

@@ -1,3 +1,4 @@
+import LinuxSystem
 import ChunkStore
 
 /// Reads items on a thread of its own, ahead of whoever works with them.

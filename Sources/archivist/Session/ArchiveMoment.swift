@@ -1,5 +1,6 @@
+import LinuxSystem
 import ChunkStore
-import Crypto
+import StoreCrypto
 
 /// An archive named by a time: `@10d`, `web-*@2026-11-01`.
 ///
@@ -19,7 +20,7 @@ struct ArchiveMoment {
     time = Array(text[(at + 1)...])
     self.text = text
     do throws(TimeSelector.NotATime) {
-      _ = try TimeSelector.bound(time, now: Clock.now)
+      _ = try TimeSelector.bound(time, now: SystemClock.now)
     } catch {
       // Behind an @ within a name, it is another name.
       if pattern.isEmpty { throw error }

@@ -1,5 +1,6 @@
+import LinuxSystem
 import ChunkStore
-import Crypto
+import StoreCrypto
 import Glibc
 
 /// Where this client keeps what it may lose (the cache), and what it must not (the configuration).

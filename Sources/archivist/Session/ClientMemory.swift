@@ -1,5 +1,6 @@
+import LinuxSystem
 import ChunkStore
-import Crypto
+import StoreCrypto
 
 /// This client's memory of repositories: which one is where, and how it is sealed.
 ///
@@ -322,7 +323,7 @@ struct ClientMemory {
         guard known.confirms(found, at: place.key) || known.hasForgotten(found, at: place.key)
         else { return }
         known.note(place.path, as: place.key)
-        known.noteBackup(at: place.key, seconds: Clock.now.seconds)
+        known.noteBackup(at: place.key, seconds: SystemClock.now.seconds)
         known.add(archive.id.hex, at: place.key, to: found, generation: repository.generation)
         isNoted = true
       }

@@ -1,3 +1,4 @@
+import LinuxSystem
 import CLinux
 import ChunkStore
 import Glibc
@@ -112,7 +113,7 @@ enum PrivateFile {
   private static func createAlone(
     _ temporary: [UInt8], for path: [UInt8]
   ) throws(SystemError) -> Int32 {
-    let end = Clock.monotonicSeconds + patience
+    let end = SystemClock.monotonicSeconds + patience
     while true {
       var number = create(temporary)
       let isOurs = number >= 0
@@ -131,7 +132,7 @@ enum PrivateFile {
       let answer = retryingInterrupts { flock(number, LOCK_EX | LOCK_NB) }
       if answer != 0, errno == EWOULDBLOCK {
         _ = close(number)
-        guard Clock.monotonicSeconds < end else {
+        guard SystemClock.monotonicSeconds < end else {
           throw SystemError("flock", code: EWOULDBLOCK, path: temporary)
         }
         usleep(5000)

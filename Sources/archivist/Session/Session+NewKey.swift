@@ -1,5 +1,5 @@
 import ChunkStore
-import Crypto
+import StoreCrypto
 
 extension Session {
   /// A passphrase for a new key slot, and what a guess of it is to cost.

@@ -1,6 +1,7 @@
+import LinuxSystem
 import ArgumentParser
 import ChunkStore
-import Crypto
+import StoreCrypto
 import Glibc
 import Synchronization
 
@@ -70,7 +71,7 @@ final class Session {
     if style == .native, let argument { try refuseSingleColon(argument) }
     var location = try RepositoryLocation(argument, environment: environment)
     if location.path.contains("{") {
-      let expanded = try placeholders(now: Clock.now).expand(Array(location.path.utf8))
+      let expanded = try placeholders(now: SystemClock.now).expand(Array(location.path.utf8))
       guard let path = String(validating: expanded, as: UTF8.self) else {
         throw RepositoryLocation.Invalid.notUTF8(expanded)
       }
@@ -363,7 +364,7 @@ final class Session {
   func archive(
     _ text: [UInt8], in repository: Repository, for purpose: Purpose = .reading
   ) throws -> Archive {
-    let now = Clock.now
+    let now = SystemClock.now
     let expanded = try placeholders(now: now).expand(text)
     guard let name = String(validating: expanded, as: UTF8.self) else {
       throw CommandFailure("\(name: expanded): the name of an archive is UTF-8")

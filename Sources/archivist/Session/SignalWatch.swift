@@ -1,3 +1,4 @@
+import LinuxSystem
 import CLinux
 import ChunkStore
 import Glibc
@@ -129,7 +130,7 @@ final class SignalWatch: Sendable {
   }
 
   private func receive(_ number: Int32) {
-    let now = Clock.monotonicSeconds
+    let now = SystemClock.monotonicSeconds
     let first = received.withLock { received in
       defer { received = received ?? (number, now) }
       return received

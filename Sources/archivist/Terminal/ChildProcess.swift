@@ -1,3 +1,4 @@
+import LinuxSystem
 import CLinux
 import ChunkStore
 import Glibc
@@ -164,9 +165,9 @@ struct ChildProcess: ~Copyable {
 
   /// Waits so long for the end of a program that was started by us.
   static func hasEnded(_ process: pid_t, within patience: Double) -> Bool {
-    let end = Clock.monotonicSeconds + patience
+    let end = SystemClock.monotonicSeconds + patience
     while waitpid(process, nil, WNOHANG) == 0 {
-      if Clock.monotonicSeconds > end { return false }
+      if SystemClock.monotonicSeconds > end { return false }
       usleep(5_000)
     }
     return true

@@ -1,3 +1,4 @@
+import LinuxSystem
 import ChunkStore
 
 /// A value of `errno`, described in the words of libc.

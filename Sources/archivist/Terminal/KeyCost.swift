@@ -1,5 +1,5 @@
 import ArgumentParser
-import Crypto
+import StoreCrypto
 
 /// The wanted cost of a guess of a passphrase.
 enum KeyCost: Equatable, ExpressibleByArgument, CustomStringConvertible {

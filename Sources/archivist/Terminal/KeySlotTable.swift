@@ -1,5 +1,5 @@
 import ChunkStore
-import Crypto
+import StoreCrypto
 
 /// The key slots of a repository, for people: a line each, its columns below each other.
 struct KeySlotTable {

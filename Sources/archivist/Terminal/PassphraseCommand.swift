@@ -1,4 +1,4 @@
-import Crypto
+import StoreCrypto
 import Glibc
 
 /// Asks a command, such as a password manager's, for a passphrase.

@@ -1,4 +1,4 @@
-import Crypto
+import StoreCrypto
 import Glibc
 
 /// A file descriptor that someone left open for us, with a passphrase to read from it.

@@ -1,4 +1,4 @@
-import Crypto
+import StoreCrypto
 import Glibc
 
 /// An estimate of how hard a passphrase is to guess.

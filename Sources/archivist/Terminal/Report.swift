@@ -1,3 +1,4 @@
+import LinuxSystem
 import CLinux
 import ChunkStore
 import Glibc
@@ -281,7 +282,7 @@ final class Report: Sendable {
     _ level: Level, _ message: Message, logger: String, _ messageID: String? = nil
   ) -> [UInt8] {
     var members: [(String, JSON)] = [
-      ("type", .string("log_message")), ("time", .number(Clock.now.unixTime)),
+      ("type", .string("log_message")), ("time", .number(SystemClock.now.unixTime)),
       ("message", .string(NameText.replacingInvalid(message.bytes))),
       ("levelname", .string(level.name)), ("name", .string(logger)),
     ]

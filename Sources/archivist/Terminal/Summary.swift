@@ -1,5 +1,5 @@
 import ChunkStore
-import Crypto
+import StoreCrypto
 
 /// The last words of a command to a person at a terminal: what it did.
 ///

@@ -1,5 +1,5 @@
 import CLinux
-import Crypto
+import StoreCrypto
 import Glibc
 
 /// Asks on the terminal, without showing the answer.

@@ -1,5 +1,5 @@
 import ChunkStore
-import Crypto
+import StoreCrypto
 
 /// Archives and repositories in the JSON that borg documents, so that tools which read borg's
 /// output read ours.

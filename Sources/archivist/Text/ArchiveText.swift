@@ -1,5 +1,5 @@
 import ChunkStore
-import Crypto
+import StoreCrypto
 
 /// Archives and repositories for people.
 enum ArchiveText {

@@ -1,5 +1,5 @@
 import ChunkStore
-import Crypto
+import StoreCrypto
 
 /// The documents that commands print which change or check a repository, with `--json`.
 ///

@@ -1,4 +1,4 @@
-import Crypto
+import StoreCrypto
 
 /// A key slot as text: for a file, or for a page that can be printed and typed in again.
 ///

@@ -1,3 +1,4 @@
+import LinuxSystem
 import ChunkStore
 
 /// Goes through listed paths instead of directories: what is in a directory is not visited.

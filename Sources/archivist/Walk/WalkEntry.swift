@@ -1,3 +1,4 @@
+import LinuxSystem
 import ChunkStore
 
 /// One entry that a walk has come to.

@@ -1,3 +1,4 @@
+import LinuxSystem
 import Glibc
 import Synchronization
 
@@ -31,8 +32,8 @@ func within<R: Sendable>(
     let result = Result { try body() }
     box.result.withLock { $0 = result }
   }
-  let end = Clock.monotonicSeconds + seconds
-  while Clock.monotonicSeconds < end {
+  let end = SystemClock.monotonicSeconds + seconds
+  while SystemClock.monotonicSeconds < end {
     if let result = box.result.withLock({ $0 }) {
       try group.join()
       return try result.get()

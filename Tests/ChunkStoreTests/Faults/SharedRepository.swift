@@ -1,4 +1,5 @@
-import Crypto
+import LinuxSystem
+import StoreCrypto
 import Testing
 
 @testable import ChunkStore
@@ -49,7 +50,7 @@ struct SharedRepository {
   func putLease(ageInSeconds age: Int64 = -7200) throws -> Digest256 {
     let lease = Lease(
       operation: "create", hostname: "elsewhere", bootID: "another", processSpace: "1",
-      processID: 7, processStart: 7, started: Clock.now)
+      processID: 7, processStart: 7, started: SystemClock.now)
     let id = try open().publish(lease.encoded(), as: .lease, in: .lease)
     storage.setAge(.object(.lease, id), seconds: age)
     return id

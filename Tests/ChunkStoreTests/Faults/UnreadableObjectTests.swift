@@ -1,4 +1,5 @@
-import Crypto
+import LinuxSystem
+import StoreCrypto
 import Glibc
 import Testing
 
@@ -49,10 +50,10 @@ private struct FailingReads: PassingStorage {
     self.archives = archives
     let repository = try test.open()
     try repository.rename(try repository.archive(named: "a"), to: "renamed")
-    let removal = Removal(archives: [try Digest256.random()], time: Clock.now)
+    let removal = Removal(archives: [try Digest256.random()], time: SystemClock.now)
     let authority = repository.keys.authority
     try repository.publish(try removal.signed(by: authority), as: .removal, in: .removal)
-    let quarantine = Quarantine(segments: [try Digest256.random()], time: Clock.now)
+    let quarantine = Quarantine(segments: [try Digest256.random()], time: SystemClock.now)
     try repository.publish(try quarantine.signed(by: authority), as: .removal, in: .quarantine)
     try test.putLease(ageInSeconds: 60)
     // Nobody needs a second slot, or a junk one.

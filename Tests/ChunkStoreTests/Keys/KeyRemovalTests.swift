@@ -1,4 +1,5 @@
-import Crypto
+import LinuxSystem
+import StoreCrypto
 import Glibc
 import Synchronization
 import Testing

@@ -1,4 +1,5 @@
-import Crypto
+import LinuxSystem
+import StoreCrypto
 import Testing
 
 @testable import ChunkStore
@@ -48,7 +49,7 @@ import Testing
   }
 
   private func archive(_ root: ChunkID, count: UInt64, name: String = "a") throws {
-    var manifest = ArchiveManifest(name: name, start: Clock.now, end: Clock.now)
+    var manifest = ArchiveManifest(name: name, start: SystemClock.now, end: SystemClock.now)
     manifest.tree = ItemTreeRoot(id: root, itemCount: count)
     try test.repository.publish(try manifest.encoded(), as: .archive, in: .archive)
   }

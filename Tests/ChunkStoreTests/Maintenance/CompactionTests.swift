@@ -1,4 +1,5 @@
-import Crypto
+import LinuxSystem
+import StoreCrypto
 import Glibc
 import Testing
 
@@ -219,7 +220,7 @@ import Testing
 
   @Test func `what an interrupted backup has stored is left alone for a week`() throws {
     let garbage = try garbage()
-    var manifest = ArchiveManifest(name: "a", start: Clock.now, end: Clock.now)
+    var manifest = ArchiveManifest(name: "a", start: SystemClock.now, end: SystemClock.now)
     manifest.start = manifest.end.earlier(bySeconds: 100)
     manifest.becomeCheckpoint()
     let id = try test.open().publish(try manifest.encoded(), as: .archive, in: .archive)
@@ -320,7 +321,7 @@ import Testing
     let seconds = 2.0 * Double(Rounds.factor)
     let archives = Collected<(String, [TestFile])>()
     try within(60 + seconds) { [test] in
-      let end = Clock.monotonicSeconds + seconds
+      let end = SystemClock.monotonicSeconds + seconds
       let group = ThreadGroup()
       for writer in 0..<3 {
         group.start("create") {
@@ -331,7 +332,7 @@ import Testing
           var files = PseudoRandomBytes(seed: 99).twins(10)
           var kept: [String] = []
           var number = 0
-          while Clock.monotonicSeconds < end {
+          while SystemClock.monotonicSeconds < end {
             files = random.changed(files)
             let repository = try mine.open()
             let name = "w\(writer)-\(number)"
@@ -345,9 +346,9 @@ import Testing
       }
       group.start("check") {
         let mine = SharedRepository(storage: test.storage, directory: try TemporaryDirectory())
-        while Clock.monotonicSeconds < end { try mine.expectClean("while others work") }
+        while SystemClock.monotonicSeconds < end { try mine.expectClean("while others work") }
       }
-      while Clock.monotonicSeconds < end {
+      while SystemClock.monotonicSeconds < end {
         // Nothing is too young to go.
         try test.storage.age()
         _ = try test.open().compact(threshold: 0.01)

@@ -1,4 +1,5 @@
-import Crypto
+import LinuxSystem
+import StoreCrypto
 import Testing
 
 @testable import ChunkStore
@@ -244,7 +245,7 @@ import Testing
   }
 
   @Test func `an archive whose tree is missing ends every compaction, and frees nothing`() throws {
-    var manifest = ArchiveManifest(name: "forged", start: Clock.now, end: Clock.now)
+    var manifest = ArchiveManifest(name: "forged", start: SystemClock.now, end: SystemClock.now)
     manifest.tree = ItemTreeRoot(
       id: ChunkID(Digest256(bigEndianWords: 1, 2, 3, 4)), itemCount: 1)
     try test.open().publish(try manifest.encoded(), as: .archive, in: .archive)

@@ -1,4 +1,5 @@
-import Crypto
+import LinuxSystem
+import StoreCrypto
 import Testing
 
 @testable import ChunkStore
@@ -218,7 +219,7 @@ import Testing
   @Test func `only an owner's quarantine counts`() throws {
     let segments = try test.storage.list(.segment).map(\.id)
     let keys = try test.open().keys
-    var forged = Quarantine(segments: segments, time: Clock.now)
+    var forged = Quarantine(segments: segments, time: SystemClock.now)
     var seed = [UInt8](repeating: 9, count: 32)
     let other = try SigningKey(seed: Secret(wiping: &seed))
     try test.open().publish(try forged.signed(by: other), as: .removal, in: .quarantine)
@@ -230,7 +231,7 @@ import Testing
       })
     // A removal's signature is no quarantine's.
     forged.segments = []
-    let removal = Removal(archives: segments, time: Clock.now)
+    let removal = Removal(archives: segments, time: SystemClock.now)
     try repository.publish(
       try removal.signed(by: keys.authority), as: .removal, in: .quarantine)
     #expect(try repository.refresh().count == 2)

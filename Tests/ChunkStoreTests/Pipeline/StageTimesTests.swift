@@ -1,3 +1,4 @@
+import LinuxSystem
 import Testing
 
 @testable import ChunkStore
@@ -10,7 +11,7 @@ struct StageTimesTests {
     let group = ThreadGroup()
     group.start("times taker") { while input.pop() != nil {} }
     group.start("times giver") { for number in 0..<2 { try output.push(number) } }
-    Clock.pause(0.1)
+    SystemClock.pause(0.1)
     input.close()
     while output.pop() != 1 {}
     try group.join()

@@ -1,4 +1,5 @@
-import Crypto
+import LinuxSystem
+import StoreCrypto
 import Testing
 
 @testable import ChunkStore
@@ -95,7 +96,7 @@ import Testing
     }
   }
 
-  @Test(arguments: [Clock.now.seconds + 1_000_000, .max - 1, .max])
+  @Test(arguments: [SystemClock.now.seconds + 1_000_000, .max - 1, .max])
   func `a clock that was set back does not undo a renaming`(future: Int64) throws {
     let archive = try test.addArchive("a")
     try putLabel(archive.id, "from the future", at: future)
@@ -137,7 +138,7 @@ import Testing
     var body = try opened.body(.object(.removal, records[0].id), .removal)
     let removal = try Removal(decoding: &body, authority: opened.authority)
     #expect(Set(removal.archives) == [a.id, c.id])
-    #expect(removal.time.earlier(bySeconds: 60) < Clock.now)
+    #expect(removal.time.earlier(bySeconds: 60) < SystemClock.now)
     // Deleting nothing leaves no record.
     try repository.delete([])
     #expect(try test.storage.list(.removal).count == 1)

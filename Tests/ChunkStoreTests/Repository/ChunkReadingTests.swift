@@ -1,4 +1,5 @@
-import Crypto
+import LinuxSystem
+import StoreCrypto
 import Glibc
 import Synchronization
 import Testing
@@ -284,7 +285,7 @@ import Testing
   @Test func `the process of a lease is seen where it runs`() throws {
     let lease = Lease.current("create")
     #expect(lease.owner(seenFrom: .current) == .running)
-    #expect(lease.processID == Clock.processID)
+    #expect(lease.processID == SystemClock.processID)
     #expect(lease.processStart > 0)
     #expect(!lease.bootID.isEmpty)
     #expect(!lease.processSpace.isEmpty)
@@ -311,7 +312,7 @@ import Testing
     lease.processStart = start
     #expect(lease.owner(seenFrom: .current) == .running)
     _ = kill(child.id, SIGKILL)
-    for _ in 0..<500 where lease.owner(seenFrom: .current) == .running { Clock.pause(0.01) }
+    for _ in 0..<500 where lease.owner(seenFrom: .current) == .running { SystemClock.pause(0.01) }
     #expect(lease.owner(seenFrom: .current) == .gone)
   }
 
@@ -437,14 +438,14 @@ import Testing
     try repository.withLease("copy") {
       var seen: Set<Digest256> = []
       for _ in 0..<500 where seen.count < 3 {
-        Clock.pause(0.01)
+        SystemClock.pause(0.01)
         seen.formUnion(try repository.leases { _, _ in }.entries.values.flatMap(\.heartbeats))
       }
       #expect(seen.count >= 3)
       // Old ones do not pile up.
       #expect(try test.storage.list(.lease).count <= 3)
     }
-    for _ in 0..<100 where !(try test.storage.list(.lease).isEmpty) { Clock.pause(0.01) }
+    for _ in 0..<100 where !(try test.storage.list(.lease).isEmpty) { SystemClock.pause(0.01) }
     #expect(try test.storage.list(.lease).isEmpty)
   }
 
@@ -467,7 +468,7 @@ import Testing
             try test.storage.delete(.object(.lease, lease.id))
           }
           // Seen by a heartbeat, or at the end.
-          if isLate { Clock.pause(0.2) }
+          if isLate { SystemClock.pause(0.2) }
         }
         Issue.record("nothing was noticed")
       } catch RepositoryError.protectionLost {
@@ -491,7 +492,7 @@ import Testing
     }
     let answer = try repository.reading("list") {
       try takeAway()
-      Clock.pause(0.2)
+      SystemClock.pause(0.2)
       return 42
     }
     #expect(answer == 42)

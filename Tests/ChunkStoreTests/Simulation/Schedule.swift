@@ -1,4 +1,5 @@
-import Crypto
+import LinuxSystem
+import StoreCrypto
 import Glibc
 import Synchronization
 
@@ -80,10 +81,10 @@ final class Schedule: Sendable {
 
   /// Waits until everybody waits, and says who.
   func settle() throws -> [Int] {
-    let end = Clock.monotonicSeconds + 60
+    let end = SystemClock.monotonicSeconds + 60
     return try monitor.withLock {
       while !state.withLock({ $0.running.isEmpty }) {
-        guard Clock.monotonicSeconds < end else { throw Stalled() }
+        guard SystemClock.monotonicSeconds < end else { throw Stalled() }
         monitor.wait(until: end)
       }
       return state.withLock { $0.waiting.sorted() }

@@ -1,4 +1,5 @@
-import Crypto
+import LinuxSystem
+import StoreCrypto
 import Testing
 
 @testable import ChunkStore
@@ -67,8 +68,8 @@ struct StorageUnderTest: Sendable {
       #expect(Set(listed.map { ObjectName.object(objects, $0.id) }) == Set(put.keys))
       for object in listed {
         #expect(object.size == put[.object(objects, object.id)]?.count)
-        #expect(object.date.earlier(bySeconds: 60) < Clock.now)
-        #expect(Clock.now.earlier(bySeconds: 3600) < object.date)
+        #expect(object.date.earlier(bySeconds: 60) < SystemClock.now)
+        #expect(SystemClock.now.earlier(bySeconds: 3600) < object.date)
         #expect(try storage.size(.object(objects, object.id)) == object.size)
       }
       let names = try storage.names(objects)

@@ -1,4 +1,5 @@
-import Crypto
+import LinuxSystem
+import StoreCrypto
 import Glibc
 import Synchronization
 
@@ -22,7 +23,7 @@ final class MemoryStorage: Storage {
         guard case .object(let kind, _) = name, kind.isContentAddressed else { return false }
         if known.bytes.count == bytes.count { return true }
       }
-      objects[name] = (bytes, Clock.now)
+      objects[name] = (bytes, SystemClock.now)
       return true
     }
     guard isNew else { throw .system(path: name.path, operation: "put", code: EEXIST) }
@@ -65,21 +66,21 @@ final class MemoryStorage: Storage {
 
   /// Puts other bytes in the place of an object.
   func replace(_ name: ObjectName, _ bytes: [UInt8]) {
-    objects.withLock { $0[name] = (bytes, Clock.now) }
+    objects.withLock { $0[name] = (bytes, SystemClock.now) }
   }
 
   /// Makes all that is there a day older.
   func age() throws {
     objects.withLock { objects in
       for name in objects.keys {
-        objects[name]?.date = Clock.now.earlier(bySeconds: 24 * 3600)
+        objects[name]?.date = SystemClock.now.earlier(bySeconds: 24 * 3600)
       }
     }
   }
 
   /// Says that an object was put so many seconds ago.
   func setAge(_ name: ObjectName, seconds: Int64) {
-    objects.withLock { $0[name]?.date = Clock.now.earlier(bySeconds: seconds) }
+    objects.withLock { $0[name]?.date = SystemClock.now.earlier(bySeconds: seconds) }
   }
 
   var names: [ObjectName] { objects.withLock { Array($0.keys) } }

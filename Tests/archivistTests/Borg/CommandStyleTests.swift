@@ -1,5 +1,5 @@
 import ChunkStore
-import Crypto
+import StoreCrypto
 import Testing
 
 @testable import archivist

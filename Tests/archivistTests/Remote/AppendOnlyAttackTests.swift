@@ -1,4 +1,5 @@
-import Crypto
+import LinuxSystem
+import StoreCrypto
 import Testing
 
 @testable import ChunkStore
@@ -141,7 +142,7 @@ import Testing
 
   @Test func `archives of every time, under every name`() throws {
     let day: Int64 = 24 * 3600
-    let now = Clock.now.seconds
+    let now = SystemClock.now.seconds
     var starts: [Int64] = [.min, 0, .max, now + 400 * day]
     for age in 2...9 { starts += [now - Int64(age) * day + 3600, now + Int64(age) * day] }
     for name in Self.kept.sorted() + ["forged"] {
@@ -158,7 +159,7 @@ import Testing
   }
 
   @Test func `an archive whose tree is missing`() throws {
-    let start = Clock.now.earlier(bySeconds: 5 * 24 * 3600)
+    let start = SystemClock.now.earlier(bySeconds: 5 * 24 * 3600)
     var manifest = ArchiveManifest(name: "forged", start: start, end: start)
     manifest.tree = ItemTreeRoot(
       id: ChunkID(Digest256(bigEndianWords: 1, 2, 3, 4)), itemCount: 1)

@@ -1,4 +1,5 @@
-import Crypto
+import LinuxSystem
+import StoreCrypto
 import Glibc
 import Testing
 
@@ -56,7 +57,7 @@ struct AppendedHistory {
   private func backUp(_ name: String, _ files: [String: [UInt8]], daysAgo: Int64) throws {
     let builder = try ArchiveBuilder(try open("maker"), options: ArchiveBuilder.Options()) { _, _ in
     }
-    let made = Clock.now.earlier(bySeconds: daysAgo * Self.day)
+    let made = SystemClock.now.earlier(bySeconds: daysAgo * Self.day)
     for path in files.keys.sorted() {
       try builder.add(
         Item(
@@ -76,7 +77,7 @@ struct AppendedHistory {
   /// Says that an object was put so long ago.
   func setAge(_ name: ObjectName, seconds: Int64) throws {
     var times = [timespec](repeating: timespec(), count: 2)
-    times[0].tv_sec = Int(Clock.now.earlier(bySeconds: seconds).seconds)
+    times[0].tv_sec = Int(SystemClock.now.earlier(bySeconds: seconds).seconds)
     times[1].tv_sec = times[0].tv_sec
     try #require(unsafe utimensat(AT_FDCWD, "\(path)/\(name.path)", times, 0) == 0)
   }
@@ -99,7 +100,7 @@ struct AppendedHistory {
     return PrunePlan(
       archives: archives.map {
         PruneCandidate($0, stored: stored[$0.id], .byHost)
-      }, rules: rules, now: Clock.now, zone: .utc)
+      }, rules: rules, now: SystemClock.now, zone: .utc)
   }
 
   /// Everything that these archives hold is what it was, for one that sees it for the first time.

@@ -1,4 +1,5 @@
-import Crypto
+import LinuxSystem
+import StoreCrypto
 import Glibc
 import Synchronization
 import Testing
@@ -143,7 +144,7 @@ private struct Dice: RandomNumberGenerator {
     try nodes.endBlock()
     writer.close()
     try group.join()
-    var manifest = ArchiveManifest(name: "evil", start: Clock.now, end: Clock.now)
+    var manifest = ArchiveManifest(name: "evil", start: SystemClock.now, end: SystemClock.now)
     manifest.tree = ItemTreeRoot(id: root, itemCount: 1)
     let id = try attack.repository.publish(try manifest.encoded(), as: .archive, in: .archive)
     try attack.repository.refresh()

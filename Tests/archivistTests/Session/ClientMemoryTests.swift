@@ -1,4 +1,5 @@
-import Crypto
+import LinuxSystem
+import StoreCrypto
 import Testing
 
 @testable import ChunkStore
@@ -316,7 +317,7 @@ import Testing
     let repository = try open()
     let archive = try backUp(repository, "one")
     let strange = try KeyRing(try KeyBundle.random(suite: .aes256GCM))
-    let removal = Removal(archives: [archive.id], time: Clock.now)
+    let removal = Removal(archives: [archive.id], time: SystemClock.now)
     try repository.publish(
       try removal.signed(by: strange.authority), as: .removal, in: .removal)
     try repository.storage.put(
@@ -331,7 +332,7 @@ import Testing
     let repository = try open()
     _ = try backUp(repository, "one")
     let strange = try KeyRing(try KeyBundle.random(suite: .aes256GCM))
-    let manifest = ArchiveManifest(name: "forged", start: Clock.now, end: Clock.now)
+    let manifest = ArchiveManifest(name: "forged", start: SystemClock.now, end: SystemClock.now)
     let archive = try SealedObject.seal(try manifest.encoded(), as: .archive, keys: strange)
     let index = try SealedObject.seal(
       IndexObject(entries: []).encoded(), as: .index, keys: strange)
@@ -367,7 +368,7 @@ import Testing
     let place = text(directory("repo"))
     #expect(try memory.absent(from: place).map(\.repository) == [bundle.repositoryID.hex])
     #expect(try memory.absent(from: place)[0].lastBackup == nil)
-    let before = Clock.now.seconds
+    let before = SystemClock.now.seconds
     _ = try backUp(try open(), "one")
     try directory.shell("mv repo elsewhere")
     let known = try memory.absent(from: place)

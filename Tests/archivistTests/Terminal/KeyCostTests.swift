@@ -1,4 +1,4 @@
-import Crypto
+import StoreCrypto
 import Testing
 
 @testable import archivist

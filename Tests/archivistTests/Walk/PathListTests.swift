@@ -1,3 +1,4 @@
+import LinuxSystem
 import ChunkStore
 import Glibc
 import Testing

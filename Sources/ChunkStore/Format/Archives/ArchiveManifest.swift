@@ -1,4 +1,5 @@
-public import Crypto
+public import StoreEncoding
+public import StoreCrypto
 
 /// The content of an archive object: name, origin, times, figures, and the root of the item tree.
 public struct ArchiveManifest: Hashable, Sendable {
@@ -105,7 +106,7 @@ public struct ArchiveManifest: Hashable, Sendable {
   public static let checkpointSuffix = ".checkpoint"
 
   /// Makes this the manifest of an unfinished backup.
-  mutating func becomeCheckpoint() {
+  package mutating func becomeCheckpoint() {
     kind = .checkpoint
     name += Self.checkpointSuffix
   }
@@ -137,7 +138,7 @@ public struct ArchiveManifest: Hashable, Sendable {
   /// Roots behind this many bytes are left out; without its root a file is never taken as settled.
   private static let rootsLimit = 512 << 10
 
-  func encoded() throws(FormatError) -> [UInt8] {
+  package func encoded() throws(FormatError) -> [UInt8] {
     var writer = ByteWriter()
     writer.text(Field.comment, comment)
     writer.field(Field.kind) { $0.byte(kind.rawValue) }
@@ -193,7 +194,7 @@ public struct ArchiveManifest: Hashable, Sendable {
     return writer.bytes
   }
 
-  init(decoding reader: ByteReader) throws(FormatError) {
+  package init(decoding reader: ByteReader) throws(FormatError) {
     var fields = FieldReader(reader)
     var name: String?
     var kind: Kind?
@@ -262,13 +263,13 @@ public struct ArchiveManifest: Hashable, Sendable {
 
 extension ByteWriter {
   /// A field with a text; left out if it is empty.
-  mutating func text(_ number: UInt64, _ text: String) {
+  package mutating func text(_ number: UInt64, _ text: String) {
     if !text.isEmpty { field(number) { $0.raw(text.utf8) } }
   }
 }
 
 extension ByteReader {
-  mutating func text() -> String { String(decoding: rest(), as: UTF8.self) }
+  package mutating func text() -> String { String(decoding: rest(), as: UTF8.self) }
 }
 
 /// An archive in a repository: its manifest, its id, and the name it goes by now.
@@ -279,6 +280,14 @@ public struct Archive: Hashable, Sendable {
   public var name: String
   /// The manifest that was recorded when it was made.
   public var manifest: ArchiveManifest
+
+  package init(
+    id: Digest256, name: String, manifest: ArchiveManifest
+  ) {
+    self.id = id
+    self.name = name
+    self.manifest = manifest
+  }
 
   /// When the backup began.
   public var start: Timestamp { manifest.start }

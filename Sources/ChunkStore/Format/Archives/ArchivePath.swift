@@ -1,3 +1,5 @@
+public import StoreEncoding
+
 /// The path of an item inside an archive: bytes, without a leading `/`, without `.` or `..`.
 ///
 /// The empty path is the root of the archive itself, written `.` for people.
@@ -34,7 +36,7 @@ public struct ArchivePath: Hashable, Comparable, Sendable {
   ///   - reader: Where the others come from.
   ///   - count: How many those are.
   /// - Throws: `FormatError.unsafePath` as `init` does, and for bytes that are not there.
-  init(
+  package init(
     after last: ArchivePath, shared: Int, _ reader: inout ByteReader, count: Int
   ) throws(FormatError) {
     guard shared + count <= Self.maximumLength else { throw .unsafePath }
@@ -49,7 +51,7 @@ public struct ArchivePath: Hashable, Comparable, Sendable {
   }
 
   /// Whether this path comes after another one, of which it has the first `shared` bytes.
-  func follows(_ last: ArchivePath, shared: Int) -> Bool {
+  package func follows(_ last: ArchivePath, shared: Int) -> Bool {
     Self.precedes(last.bytes, bytes, from: shared)
   }
 
@@ -115,7 +117,7 @@ public struct ArchivePath: Hashable, Comparable, Sendable {
     return a.count < b.count
   }
 
-  static let separator = UInt8(ascii: "/")
+  package static let separator = UInt8(ascii: "/")
 
   /// - Parameters:
   ///   - bytes: The path.

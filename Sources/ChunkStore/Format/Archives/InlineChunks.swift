@@ -1,3 +1,5 @@
+public import StoreEncoding
+
 /// The chunks of a content that its item holds itself, in order.
 ///
 /// Most files are a single chunk: that one needs no memory besides the item's.
@@ -21,7 +23,7 @@ public struct InlineChunks: Hashable, Sendable {
   }
 
   /// Adds a chunk behind the others.
-  mutating func append(_ chunk: ChunkReference) {
+  package mutating func append(_ chunk: ChunkReference) {
     switch storage {
     case .one(let first): storage = .several([first, chunk])
     case .several(var chunks) where !chunks.isEmpty:

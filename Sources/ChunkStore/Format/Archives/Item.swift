@@ -1,3 +1,5 @@
+public import StoreEncoding
+
 /// One entry of an archive: a file, a directory, a link, a device, with all its metadata.
 public struct Item: Hashable, Sendable {
   /// Where the item stands in the archive.
@@ -52,7 +54,7 @@ public struct Item: Hashable, Sendable {
   }
 
   /// Makes an item that has everything else still to come.
-  init(path: ArchivePath) {
+  package init(path: ArchivePath) {
     self.init(path: path, mode: 0, uid: 0, gid: 0, mtime: Timestamp(seconds: 0))
   }
 

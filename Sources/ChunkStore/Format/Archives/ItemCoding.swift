@@ -1,10 +1,11 @@
-import Crypto
+package import StoreEncoding
+import StoreCrypto
 
 /// An item's fields as they stand in a node of the item tree, without its path.
 ///
 /// Fields with even numbers are critical: a reader that does not know one reports the item and
 /// does not restore it. Odd ones may be passed over. `docs/format.md`, "Items", is normative.
-enum ItemCoding {
+package enum ItemCoding {
   private enum Field {
     static let uid: UInt64 = 1
     static let mode: UInt64 = 2
@@ -29,14 +30,14 @@ enum ItemCoding {
     static let aclNames: UInt64 = 25
   }
 
-  static func encode(_ item: Item) -> [UInt8] {
+  package static func encode(_ item: Item) -> [UInt8] {
     var writer = ByteWriter(reserving: 192)
     encode(item, to: &writer)
     return writer.bytes
   }
 
   /// Appends the encoded item to what `writer` has already.
-  static func encode(_ item: Item, to writer: inout ByteWriter) {
+  package static func encode(_ item: Item, to writer: inout ByteWriter) {
     writer.field(Field.uid) { $0.varint(UInt64(item.uid)) }
     writer.field(Field.mode) { $0.varint(UInt64(item.mode)) }
     writer.field(Field.gid) { $0.varint(UInt64(item.gid)) }
@@ -106,19 +107,21 @@ enum ItemCoding {
   }
 
   /// The values that consecutive items have in common, so that they need not be made anew.
-  struct Shared {
+  package struct Shared {
     fileprivate var user: [UInt8] = []
     fileprivate var group: [UInt8] = []
+
+    package init() {}
   }
 
-  static func decode(_ reader: ByteReader, path: ArchivePath) throws(FormatError) -> Item {
+  package static func decode(_ reader: ByteReader, path: ArchivePath) throws(FormatError) -> Item {
     var reader = reader
     var shared = Shared()
     return try decode(&reader, path: path, &shared)
   }
 
   /// Decodes everything that is left of `value`.
-  static func decode(
+  package static func decode(
     _ value: inout ByteReader, path: ArchivePath, _ shared: inout Shared
   ) throws(FormatError) -> Item {
     var item = Item(path: path)
@@ -129,7 +132,7 @@ enum ItemCoding {
   /// Decodes into the place where the item will be: it has nothing but its path.
   ///
   /// A result would be copied, reference by reference.
-  static func decode(
+  package static func decode(
     _ value: inout ByteReader, into item: inout Item, _ shared: inout Shared
   ) throws(FormatError) {
     var size: UInt64?
@@ -284,24 +287,24 @@ extension Item.Hole {
 }
 
 extension ByteWriter {
-  mutating func timestamp(_ time: Timestamp) {
+  package mutating func timestamp(_ time: Timestamp) {
     signed(time.seconds)
     varint(UInt64(time.nanoseconds))
   }
 
-  mutating func reference(_ chunk: ChunkReference) {
+  package mutating func reference(_ chunk: ChunkReference) {
     digest(chunk.id.digest)
     varint(UInt64(chunk.length))
   }
 }
 
 extension ByteReader {
-  mutating func timestamp() throws(FormatError) -> Timestamp {
+  package mutating func timestamp() throws(FormatError) -> Timestamp {
     Timestamp(
       seconds: try signed(), nanoseconds: try varint("nanoseconds", limit: 999_999_999))
   }
 
-  mutating func reference() throws(FormatError) -> ChunkReference {
+  package mutating func reference() throws(FormatError) -> ChunkReference {
     ChunkReference(
       id: try chunkID(), length: try varint("chunk", limit: UInt32(Limits.chunkSize)))
   }

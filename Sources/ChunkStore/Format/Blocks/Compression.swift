@@ -1,3 +1,5 @@
+import StoreCrypto
+
 /// How blocks are compressed: `none`, `lz4`, `zstd[,LEVEL]`, or `auto,…` of the latter two.
 public struct Compression: Hashable, Sendable, CustomStringConvertible {
   /// An algorithm with its level.
@@ -64,7 +66,7 @@ public struct Compression: Hashable, Sendable, CustomStringConvertible {
 }
 
 /// How the bytes of a block are packed; the numbers are on disk.
-enum Codec: UInt8 {
+package enum Codec: UInt8 {
   case none = 0
   case lz4 = 1
   case zstd = 2

@@ -1,3 +1,4 @@
+package import StoreEncoding
 internal import CLZ4
 internal import CZstd
 internal import Glibc
@@ -8,16 +9,16 @@ internal import Glibc
 ///
 /// The only importer of the compression libraries. Every call gets the true sizes of its buffers,
 /// and every result is checked, so that no input makes a library write past its output.
-@safe struct Compressor: ~Copyable {
+@safe package struct Compressor: ~Copyable {
   /// Bytes in front of the packed ones: `codec u8 | raw length u32`.
-  static let headSize = 5
+  package static let headSize = 5
 
   private let compression: OpaquePointer
   private let decompression: OpaquePointer
   /// Room for what `unpacks` unpacks, used again and again: fresh memory costs more than unpacking.
   private var unpacked: [UInt8] = []
 
-  init() throws(CompressionError) {
+  package init() throws(CompressionError) {
     guard let compression = unsafe ZSTD_createCCtx() else { throw .outOfMemory }
     guard let decompression = unsafe ZSTD_createDCtx() else {
       _ = unsafe ZSTD_freeCCtx(compression)
@@ -34,14 +35,16 @@ internal import Glibc
 
   /// The block's plaintext: codec, raw length, and the packed bytes; never longer than plain
   /// storage would be.
-  mutating func pack(_ raw: [UInt8], with choice: Compression) throws(CompressionError) -> [UInt8] {
+  package mutating func pack(_ raw: [UInt8], with choice: Compression) throws(CompressionError)
+    -> [UInt8]
+  {
     var packed: [UInt8] = []
     try pack(raw, with: choice, into: &packed)
     return packed
   }
 
   /// Replaces `packed` with the block's plaintext; its capacity is used again.
-  mutating func pack(
+  package mutating func pack(
     _ raw: [UInt8], with choice: Compression, into packed: inout [UInt8]
   ) throws(CompressionError) {
     guard !raw.isAllZero else { return Self.putHead(.zeros, raw.count, into: &packed) }
@@ -59,7 +62,7 @@ internal import Glibc
   }
 
   /// Whether `plaintext` is what `raw` was packed to: whether it unpacks to that and nothing else.
-  mutating func unpacks(_ plaintext: [UInt8], to raw: [UInt8]) -> Bool {
+  package mutating func unpacks(_ plaintext: [UInt8], to raw: [UInt8]) -> Bool {
     do throws(FormatError) {
       let (codec, count) = try Self.head(of: plaintext, limit: raw.count)
       guard count == raw.count else { return false }
@@ -79,7 +82,8 @@ internal import Glibc
   /// The raw bytes of a block's plaintext, within it if they are stored as they are.
   ///
   /// - Throws: `FormatError` if they are not what was packed, or more than `limit`.
-  mutating func unpack(_ plaintext: [UInt8], limit: Int) throws(FormatError) -> PlacedBytes {
+  package mutating func unpack(_ plaintext: [UInt8], limit: Int) throws(FormatError) -> PlacedBytes
+  {
     let (codec, count) = try Self.head(of: plaintext, limit: limit)
     switch codec {
     case .none:
@@ -268,7 +272,7 @@ public enum CompressionError: Error, Equatable, Sendable {
 
 extension Span<UInt8> {
   /// Whether both hold the same bytes, as fast as memory goes.
-  func isEqual(_ other: Span<UInt8>) -> Bool {
+  package func isEqual(_ other: Span<UInt8>) -> Bool {
     guard count == other.count else { return false }
     return unsafe withUnsafeBytes { mine in
       unsafe other.withUnsafeBytes { theirs in
@@ -282,7 +286,7 @@ extension Span<UInt8> {
 
 extension [UInt8] {
   /// Whether every byte is zero; looks no further than the first that is not.
-  var isAllZero: Bool {
+  package var isAllZero: Bool {
     unsafe withUnsafeBytes { bytes in
       // Eight at a time; what is left over at the end one by one.
       var at = 0

@@ -5,12 +5,12 @@ public struct PlacedBytes: Sendable {
   /// Where.
   public let range: Range<Int>
 
-  init(_ whole: [UInt8], _ range: Range<Int>) {
+  package init(_ whole: [UInt8], _ range: Range<Int>) {
     self.whole = whole
     self.range = range
   }
 
-  init(_ whole: [UInt8]) { self.init(whole, 0..<whole.count) }
+  package init(_ whole: [UInt8]) { self.init(whole, 0..<whole.count) }
 
   /// How many there are.
   public var count: Int { range.count }
@@ -19,7 +19,7 @@ public struct PlacedBytes: Sendable {
   public var bytes: [UInt8] { range.count == whole.count ? whole : Array(whole[range]) }
 
   /// Some of them; `part` counts from the first.
-  func part(_ part: Range<Int>) -> PlacedBytes {
+  package func part(_ part: Range<Int>) -> PlacedBytes {
     PlacedBytes(whole, (range.lowerBound + part.lowerBound)..<(range.lowerBound + part.upperBound))
   }
 }

@@ -1,4 +1,4 @@
-public import Crypto
+public import StoreCrypto
 
 /// Says where the chunks of a content end.
 ///
@@ -66,7 +66,7 @@ public struct Chunker: ~Copyable {
   }
 
   /// Room in which six of seven chunks fit.
-  var usualChunkSize: Int {
+  package var usualChunkSize: Int {
     switch parameters {
     case .buzhash(let minimum, let maximum, let maskBits, _):
       // Behind the minimum, lengths are those of a memoryless process.

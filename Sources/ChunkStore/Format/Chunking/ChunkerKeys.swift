@@ -1,4 +1,4 @@
-public import Crypto
+public import StoreCrypto
 
 /// The keys that the chunker derives from a repository's deduplication secret.
 ///
@@ -10,8 +10,8 @@ public struct ChunkerKeys: Sendable {
   /// Bytes in the key of the pseudo-random function, AES-256.
   public static let prfKeySize = 32
 
-  let table: Secret
-  let prf: Secret
+  package let table: Secret
+  package let prf: Secret
 
   /// Takes the two keys.
   ///

@@ -1,4 +1,4 @@
-internal import Crypto
+internal import StoreCrypto
 
 /// Looks for the end of one chunk by the rules that `Chunker` states.
 ///
@@ -44,14 +44,14 @@ struct CutSearch: ~Copyable {
   }
 
   /// Forgets everything about the current chunk.
-  mutating func reset() {
+  package mutating func reset() {
     hash.reset()
     positions.removeAll(keepingCapacity: true)
     found = nil
   }
 
   /// Returns where the chunk ends, perhaps beyond `bytes`, or `nil` if more bytes have to tell.
-  mutating func end(in bytes: Span<UInt8>) throws(CryptoError) -> Int? {
+  package mutating func end(in bytes: Span<UInt8>) throws(CryptoError) -> Int? {
     if found == nil { found = try search(bytes) }
     return found
   }

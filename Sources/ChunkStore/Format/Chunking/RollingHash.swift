@@ -1,4 +1,4 @@
-internal import Crypto
+internal import StoreCrypto
 internal import Glibc
 
 /// A 64-bit cyclic polynomial (buzhash) over the last bytes of a content.
@@ -16,9 +16,9 @@ internal import Glibc
 /// 2. the tables have 256 words each, and a byte is the index.
 @safe struct RollingHash: ~Copyable {
   /// The number of bytes up to the end of the window; zero before `start`.
-  private(set) var position = 0
+  package private(set) var position = 0
   /// The hash of the window that ends at `position`.
-  private(set) var value: UInt64 = 0
+  package private(set) var value: UInt64 = 0
 
   private let window: Int
   /// The table for the byte that enters, then, rotated by the window's length, the one for the
@@ -54,13 +54,13 @@ internal import Glibc
   }
 
   /// Forgets the window.
-  mutating func reset() {
+  package mutating func reset() {
     position = 0
     value = 0
   }
 
   /// Hashes the window that ends at `end`.
-  mutating func start(at end: Int, in bytes: Span<UInt8>) {
+  package mutating func start(at end: Int, in bytes: Span<UInt8>) {
     precondition(window <= end && end <= bytes.count, "the window lies within the bytes")
     value = 0
     for i in (end - window)..<end {
@@ -71,7 +71,7 @@ internal import Glibc
 
   /// Moves on, at least one byte, to the next position whose hash has none of the bits of `mask`,
   /// and says whether there is one up to and including `limit`.
-  mutating func advance(
+  package mutating func advance(
     to limit: Int, in bytes: Span<UInt8>, untilZero mask: UInt64
   ) -> Bool {
     precondition(window <= position && limit <= bytes.count, "the hash has been started")

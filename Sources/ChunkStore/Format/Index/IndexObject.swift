@@ -1,23 +1,32 @@
-import Crypto
+package import StoreEncoding
+package import StoreCrypto
 
 /// One segment in an index object: its name, its size, and its directory.
-struct IndexEntry: Hashable, Sendable {
-  var segment: Digest256
-  var size: UInt64
-  var directory: SegmentDirectory
+package struct IndexEntry: Hashable, Sendable {
+  package var segment: Digest256
+  package var size: UInt64
+  package var directory: SegmentDirectory
+
+  package init(
+    segment: Digest256, size: UInt64, directory: SegmentDirectory
+  ) {
+    self.segment = segment
+    self.size = size
+    self.directory = directory
+  }
 }
 
 /// Facts about some segments: `count | (segment 32 | size | directory)*`, sealed.
 ///
 /// Index objects only ever add facts; none overrides another. An entry is true while its segment
 /// exists.
-struct IndexObject {
-  var entries: [IndexEntry]
+package struct IndexObject {
+  package var entries: [IndexEntry]
 
   /// A writer publishes an index object when it has this many new chunks.
-  static let chunkTarget = 100_000
+  package static let chunkTarget = 100_000
 
-  func encoded() -> [UInt8] {
+  package func encoded() -> [UInt8] {
     var writer = ByteWriter()
     writer.varint(entries.count)
     for entry in entries {
@@ -28,9 +37,9 @@ struct IndexObject {
     return writer.bytes
   }
 
-  init(entries: [IndexEntry]) { self.entries = entries }
+  package init(entries: [IndexEntry]) { self.entries = entries }
 
-  init(decoding reader: inout ByteReader) throws(FormatError) {
+  package init(decoding reader: inout ByteReader) throws(FormatError) {
     let count: Int = try reader.varint("segments of an index", limit: Limits.indexSize / 64)
     entries = []
     for _ in 0..<count {
@@ -45,23 +54,25 @@ struct IndexObject {
 }
 
 /// Entries that become index objects, none of which is larger than readers accept.
-struct IndexBatch {
-  private(set) var entries: [IndexEntry] = []
-  private(set) var chunks = 0
+package struct IndexBatch {
+  package private(set) var entries: [IndexEntry] = []
+  package private(set) var chunks = 0
+
+  package init() {}
   private var size = 0
 
   /// Well below `Limits.indexSize`, for header, padding and tag come on top of it.
   private static let sizeLimit = Limits.indexSize / 4 * 3
 
   /// Whether there is room for an entry beside those that are there.
-  func hasRoom(for entry: IndexEntry) -> Bool {
+  package func hasRoom(for entry: IndexEntry) -> Bool {
     entries.isEmpty || size + entry.largestSize <= Self.sizeLimit
   }
 
   /// Whether an entry can stand in an index object at all; a hostile one may be too large.
-  static func canHold(_ entry: IndexEntry) -> Bool { entry.largestSize <= sizeLimit }
+  package static func canHold(_ entry: IndexEntry) -> Bool { entry.largestSize <= sizeLimit }
 
-  mutating func add(_ entry: IndexEntry) {
+  package mutating func add(_ entry: IndexEntry) {
     entries.append(entry)
     chunks += entry.directory.chunks.count
     size += entry.largestSize

@@ -1,4 +1,5 @@
-import Crypto
+package import StoreEncoding
+package import StoreCrypto
 
 /// Everything that an opened key slot hands over: the secrets that all keys come from.
 ///
@@ -7,20 +8,20 @@ import Crypto
 ///     A    seed of the authority's Ed25519 key; only owners have it
 ///
 /// `docs/format.md`, "Keys", is normative.
-struct KeyBundle: Sendable {
+package struct KeyBundle: Sendable {
   static let secretSize = 32
 
-  var repositoryID: RepositoryID
-  var suite: Suite
-  var deduplication: Secret
+  package var repositoryID: RepositoryID
+  package var suite: Suite
+  package var deduplication: Secret
   /// By epoch, ascending, at least one; the last one seals.
-  var sealing: [(epoch: UInt32, secret: Secret)]
-  var authority: Secret
+  package var sealing: [(epoch: UInt32, secret: Secret)]
+  package var authority: Secret
 
   /// New secrets for a new repository.
   ///
   /// With `relative`, all but one: chunks of the two repositories have the same ids.
-  static func random(
+  package static func random(
     suite: Suite, relative: KeyBundle? = nil
   ) throws(CryptoError) -> KeyBundle {
     let new = try Secret.random(count: secretSize)
@@ -45,7 +46,7 @@ struct KeyBundle: Sendable {
   /// The bundle as it is sealed in a slot.
   ///
   /// The caller wipes the bytes.
-  func encoded() -> [UInt8] {
+  package func encoded() -> [UInt8] {
     var writer = ByteWriter(reserving: 512)
     writer.field(Field.role) { $0.byte(Self.owner) }
     writer.field(Field.repositoryID) { $0.digest(repositoryID) }
@@ -61,7 +62,7 @@ struct KeyBundle: Sendable {
     return writer.bytes
   }
 
-  init(
+  package init(
     repositoryID: RepositoryID, suite: Suite, deduplication: Secret,
     sealing: [(epoch: UInt32, secret: Secret)], authority: Secret
   ) {
@@ -72,7 +73,7 @@ struct KeyBundle: Sendable {
     self.authority = authority
   }
 
-  init(decoding reader: ByteReader) throws(FormatError) {
+  package init(decoding reader: ByteReader) throws(FormatError) {
     var fields = FieldReader(reader)
     var role: UInt8?
     var id: RepositoryID?
@@ -117,14 +118,14 @@ struct KeyBundle: Sendable {
 }
 
 extension ByteReader {
-  mutating func secret() throws(FormatError) -> Secret {
+  package mutating func secret() throws(FormatError) -> Secret {
     var bytes = try take(KeyBundle.secretSize)
     return Secret(wiping: &bytes)
   }
 }
 
 extension ByteWriter {
-  mutating func secret(_ secret: Secret) {
+  package mutating func secret(_ secret: Secret) {
     secret.withBytes { bytes in
       for i in bytes.indices { byte(bytes[i]) }
     }

@@ -1,13 +1,14 @@
-import Crypto
+package import StoreEncoding
+package import StoreCrypto
 
 /// A kind of object that has keys of its own, so that none is ever taken for another.
-enum Role: Sendable, CaseIterable {
+package enum Role: Sendable, CaseIterable {
   case content, tree, index, archive, lease, removal, config, doomed, label
 
   /// The role's name in the derivation of its key.
-  var label: String { "\(self)" }
+  package var label: String { "\(self)" }
 
-  init(_ type: ObjectType) {
+  package init(_ type: ObjectType) {
     switch type {
     case .contentSegment: self = .content
     case .treeSegment: self = .tree
@@ -22,20 +23,32 @@ enum Role: Sendable, CaseIterable {
   }
 }
 
+/// A source of bytes that it never gives twice, and that nobody can guess.
+package struct FreshBytes: Sendable {
+  /// The next ones.
+  package var next: @Sendable () throws(CryptoError) -> [UInt8]
+
+  package init(
+    next: @escaping @Sendable () throws(CryptoError) -> [UInt8]
+  ) {
+    self.next = next
+  }
+}
+
 /// The keys that this process has been given, asked for by what they are for.
 ///
 /// Built from a `KeyBundle`; nothing outside this file knows a root secret. All derivations are
 /// HKDF-SHA-256 (RFC 5869) with the labels of `docs/format.md`, "Keys".
-final class KeyRing: Sendable {
-  let repositoryID: RepositoryID
-  let suite: Suite
+package final class KeyRing: Sendable {
+  package let repositoryID: RepositoryID
+  package let suite: Suite
   /// The epoch that new objects are sealed in.
-  let epoch: UInt32
-  let chunker: ChunkerKeys
+  package let epoch: UInt32
+  package let chunker: ChunkerKeys
   /// The source of unique salts and random names.
   private let fresh: FreshBytes
   /// Signs configurations and removals; only owners have it.
-  let authority: SigningKey
+  package let authority: SigningKey
 
   private let ids: [Namespace: Secret]
   private let boundary: Secret
@@ -43,17 +56,17 @@ final class KeyRing: Sendable {
   private let roles: [Epoch: [Role: RoleKey]]
 
   /// The two kinds of chunks; they never share an id.
-  enum Namespace: Hashable, Sendable { case content, tree }
+  package enum Namespace: Hashable, Sendable { case content, tree }
 
   private typealias Epoch = UInt32
 
   struct RoleKey: Sendable {
-    let key: Secret
+    package let key: Secret
     /// Says in an object's header which key it was sealed with.
-    let id: [UInt8]
+    package let id: [UInt8]
   }
 
-  init(_ bundle: KeyBundle, fresh: FreshBytes) throws(CryptoError) {
+  package init(_ bundle: KeyBundle, fresh: FreshBytes) throws(CryptoError) {
     self.fresh = fresh
     repositoryID = bundle.repositoryID
     suite = bundle.suite
@@ -96,22 +109,22 @@ final class KeyRing: Sendable {
 
   /// Whether both give the same chunks the same ids, and cut trees in the same places: whether they
   /// come from the same deduplication secret.
-  func isRelated(to other: KeyRing) -> Bool {
+  package func isRelated(to other: KeyRing) -> Bool {
     boundary.isEqual(to: other.boundary)
       && ids.allSatisfy { name, key in other.ids[name]?.isEqual(to: key) ?? false }
   }
 
   /// A context that gives chunks of `namespace` their ids; one per thread.
-  func idHash(_ namespace: Namespace) throws(CryptoError) -> KeyedHash {
+  package func idHash(_ namespace: Namespace) throws(CryptoError) -> KeyedHash {
     guard let key = ids[namespace] else { throw .invalidParameter("no id key") }
     return try KeyedHash(key: key)
   }
 
   /// A context that decides where tree nodes end.
-  func boundaryHash() throws(CryptoError) -> KeyedHash { try KeyedHash(key: boundary) }
+  package func boundaryHash() throws(CryptoError) -> KeyedHash { try KeyedHash(key: boundary) }
 
   /// A name for an object that is not named by its bytes.
-  func newName() throws(CryptoError) -> Digest256 {
+  package func newName() throws(CryptoError) -> Digest256 {
     var hash = try KeyedHash(key: hedge)
     let seed = try fresh.next()
     return try hash.digest(seed.span, Array("name".utf8).span)
@@ -119,7 +132,7 @@ final class KeyRing: Sendable {
 
   /// The header of a new object: a salt that repeats for nobody, a cloned machine included,
   /// because the clock, the process and `first`, what is sealed first, go into it.
-  func newHeader(
+  package func newHeader(
     _ type: ObjectType, first: Span<UInt8>, extension: [UInt8] = []
   ) throws(CryptoError) -> ObjectHeader {
     guard let role = roles[epoch]?[Role(type)] else { throw .invalidParameter("no role key") }
@@ -134,7 +147,7 @@ final class KeyRing: Sendable {
   /// A context for what stands under `header`, with the key that `role` has for it.
   ///
   /// - Throws: `FormatError` when the header names a suite, an epoch or a key that is not ours.
-  func context(
+  package func context(
     _ header: ObjectHeader, role: Role
   ) throws -> SealingContext {
     guard header.suite == suite else {

@@ -1,4 +1,5 @@
-import Crypto
+package import StoreEncoding
+package import StoreCrypto
 
 /// A key bundle under a passphrase.
 ///
@@ -11,22 +12,22 @@ import Crypto
 /// slots. The commitment is compared before anything is decrypted: plain GCM can be made to open
 /// under several passphrases. All bytes before the sealed bundle are associated data.
 /// kdf 0 stands for no passphrase: repositories that do not encrypt keep their keys in the clear.
-struct KeySlot {
-  static let magic: [UInt8] = Array("arcvslot".utf8)
-  static let version: UInt8 = 1
-  static let headSize = 8 + 4 + 4 + 32 + 32 + 32
-  static let saltSize = 32
+package struct KeySlot {
+  package static let magic: [UInt8] = Array("arcvslot".utf8)
+  package static let version: UInt8 = 1
+  package static let headSize = 8 + 4 + 4 + 32 + 32 + 32
+  package static let saltSize = 32
   /// The bundle is padded to this size, so that its length tells nothing.
   static let bundleSize = 1024
   /// No slot is larger.
-  static let maximumSize = 16 << 10
+  package static let maximumSize = 16 << 10
 
-  enum Derivation: Equatable {
+  package enum Derivation: Equatable {
     case none
     case scrypt(ScryptParameters)
 
     /// N · p: what trying a passphrase costs.
-    var work: UInt64 {
+    package var work: UInt64 {
       switch self {
       case .none: 0
       case .scrypt(let parameters): UInt64(parameters.p) << UInt64(parameters.logN)
@@ -34,15 +35,15 @@ struct KeySlot {
     }
   }
 
-  let derivation: Derivation
-  let repositoryID: RepositoryID
+  package let derivation: Derivation
+  package let repositoryID: RepositoryID
   private let bytes: [UInt8]
 
   /// The slot as it is stored.
-  var encoded: [UInt8] { bytes }
+  package var encoded: [UInt8] { bytes }
 
   /// Parses a slot, and checks what it demands before any work is done for it.
-  init(decoding bytes: [UInt8]) throws {
+  package init(decoding bytes: [UInt8]) throws {
     guard bytes.count <= Self.maximumSize else {
       throw FormatError.limitExceeded(
         "key slot", found: UInt64(bytes.count), limit: UInt64(Self.maximumSize))
@@ -76,7 +77,8 @@ struct KeySlot {
   }
 
   /// Seals `bundle` under `passphrase`; without one the bundle is there for everybody.
-  init(sealing bundle: KeyBundle, passphrase: Secret?, parameters: ScryptParameters) throws {
+  package init(sealing bundle: KeyBundle, passphrase: Secret?, parameters: ScryptParameters) throws
+  {
     guard passphrase != nil || bundle.suite == .none else { throw KeyError.passphraseNeeded }
     let salt = try Random.bytes(count: Self.saltSize)
     derivation = passphrase == nil ? .none : .scrypt(parameters)
@@ -119,14 +121,14 @@ struct KeySlot {
   /// Opens the slot; `nil` if it is not for this passphrase.
   ///
   /// - Throws: `FormatError` when the passphrase fits and the contents do not.
-  func open(passphrase: Secret?) throws -> KeyBundle? {
+  package func open(passphrase: Secret?) throws -> KeyBundle? {
     try open(stretched: try Self.stretch(passphrase, as: derivation, for: repositoryID))
   }
 
   /// Opens the slot with a passphrase that has been stretched; `nil` if it is not for this one.
   ///
   /// - Throws: `FormatError` when the passphrase fits and the contents do not.
-  func open(stretched: Secret) throws -> KeyBundle? {
+  package func open(stretched: Secret) throws -> KeyBundle? {
     let salt = Array(bytes[(Self.headSize - 64)..<(Self.headSize - 32)])
     let keys = try Self.keys(from: stretched, salt: salt)
     let commitment = bytes.span.extracting((Self.headSize - 32)..<Self.headSize)
@@ -152,7 +154,7 @@ struct KeySlot {
   /// The work that a passphrase costs: the same for all slots of a repository with these parameters.
   ///
   /// - Throws: `KeyError.passphraseNeeded` if there is none, and the derivation takes one.
-  static func stretch(
+  package static func stretch(
     _ passphrase: Secret?, as derivation: Derivation, for repository: RepositoryID
   ) throws -> Secret {
     switch derivation {

@@ -1,15 +1,16 @@
-import Crypto
+package import StoreEncoding
+import StoreCrypto
 
 /// Seals and opens the objects that are one body under one header: everything but segments.
 ///
 ///     object := header sealed(length u64 | body | zeros)
 ///
 /// Part 0, number 0. The zeros fill the object to a padded size; a reader passes over them.
-enum SealedObject {
+package enum SealedObject {
   private static let nonce = Nonce(part: 0, number: 0)
   private static let lengthSize = 8
 
-  static func seal(
+  package static func seal(
     _ body: [UInt8], as type: ObjectType, keys: KeyRing, extension: [UInt8] = []
   ) throws -> [UInt8] {
     let header = try keys.newHeader(type, first: body.span, extension: `extension`)
@@ -26,7 +27,9 @@ enum SealedObject {
     return output
   }
 
-  static func open(_ object: [UInt8], as type: ObjectType, keys: KeyRing) throws -> ByteReader {
+  package static func open(_ object: [UInt8], as type: ObjectType, keys: KeyRing) throws
+    -> ByteReader
+  {
     guard object.count <= type.maximumSize else {
       throw FormatError.limitExceeded(
         "object", found: UInt64(object.count), limit: UInt64(type.maximumSize))

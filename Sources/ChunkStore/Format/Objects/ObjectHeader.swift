@@ -1,7 +1,8 @@
-import Crypto
+package import StoreEncoding
+package import StoreCrypto
 
 /// The type of an object; the numbers are on disk.
-enum ObjectType: UInt8, Sendable, CaseIterable {
+package enum ObjectType: UInt8, Sendable, CaseIterable {
   case contentSegment = 1
   case treeSegment = 2
   case index = 3
@@ -13,7 +14,7 @@ enum ObjectType: UInt8, Sendable, CaseIterable {
   case label = 9
 
   /// Bytes of the largest object of this type that a reader accepts.
-  var maximumSize: Int {
+  package var maximumSize: Int {
     switch self {
     case .contentSegment, .treeSegment: Limits.segmentSize
     case .index: Limits.indexSize
@@ -22,7 +23,7 @@ enum ObjectType: UInt8, Sendable, CaseIterable {
   }
 
   /// Bytes of the extension of its headers: a configuration's has the id of the repository.
-  var extensionSize: Int { self == .config ? Limits.headerExtension : 0 }
+  package var extensionSize: Int { self == .config ? Limits.headerExtension : 0 }
 }
 
 /// The first bytes of every sealed object, in the clear, and associated data of all that is
@@ -33,24 +34,37 @@ enum ObjectType: UInt8, Sendable, CaseIterable {
 ///
 /// Integers are big-endian. The salt gives the object keys of its own, so that nonces can be
 /// plain numbers: none is stored, drawn or met twice, however many writers there are.
-struct ObjectHeader: Hashable, Sendable {
-  static let magic: [UInt8] = Array("archivst".utf8)
-  static let version: UInt8 = 1
+package struct ObjectHeader: Hashable, Sendable {
+  package static let magic: [UInt8] = Array("archivst".utf8)
+  package static let version: UInt8 = 1
   /// Bytes of a header without its extension.
-  static let fixedSize = 80
-  static let saltSize = 32
-  static let keyIDSize = 16
+  package static let fixedSize = 80
+  package static let saltSize = 32
+  package static let keyIDSize = 16
 
-  var type: ObjectType
-  var suite: Suite
-  var epoch: UInt32
-  var keyID: [UInt8]
-  var salt: [UInt8]
-  var `extension`: [UInt8] = []
+  package var type: ObjectType
+  package var suite: Suite
+  package var epoch: UInt32
+  package var keyID: [UInt8]
+  package var salt: [UInt8]
 
-  var encodedSize: Int { Self.fixedSize + `extension`.count }
+  package var `extension`: [UInt8] = []
 
-  var encoded: [UInt8] {
+  package init(
+    type: ObjectType, suite: Suite, epoch: UInt32, keyID: [UInt8], salt: [UInt8],
+    extension: [UInt8] = []
+  ) {
+    self.type = type
+    self.suite = suite
+    self.epoch = epoch
+    self.keyID = keyID
+    self.salt = salt
+    self.extension = `extension`
+  }
+
+  package var encodedSize: Int { Self.fixedSize + `extension`.count }
+
+  package var encoded: [UInt8] {
     var writer = ByteWriter(reserving: encodedSize)
     writer.raw(Self.magic)
     writer.byte(type.rawValue)
@@ -69,7 +83,7 @@ struct ObjectHeader: Hashable, Sendable {
 }
 
 extension ObjectHeader {
-  init(decoding reader: inout ByteReader) throws(FormatError) {
+  package init(decoding reader: inout ByteReader) throws(FormatError) {
     guard try reader.take(Self.magic.count) == Self.magic else { throw .wrongMagic }
     let typeByte = try reader.byte()
     guard let type = ObjectType(rawValue: typeByte) else {

@@ -1,31 +1,46 @@
-import Crypto
+package import StoreEncoding
+package import StoreCrypto
 
 /// Says that an operation is running: who runs it, and where.
 ///
 /// A lease ends when its object is deleted: by its owner, or by a compactor that finds it
 /// abandoned.
-struct Lease: Hashable, Sendable {
-  var operation: String
+package struct Lease: Hashable, Sendable {
+  package var operation: String
   /// For people.
-  var hostname: String
+  package var hostname: String
   /// Tells the machine from others in this repository, as long as none is a clone of it; `nil` if it
   /// has no name of its own.
-  var machine: Digest256?
+  package var machine: Digest256?
   /// Tells this boot of the machine from all others.
-  var bootID: String
+  package var bootID: String
   /// Tells the numbers of these processes from those of a container.
-  var processSpace: String
-  var processID: Int32
+  package var processSpace: String
+  package var processID: Int32
   /// When the process began, in clock ticks since the boot, since process numbers are used again; 0
   /// if that could not be had.
-  var processStart: UInt64
+  package var processStart: UInt64
   /// For people: by the clock of the machine it runs on.
-  var started: Timestamp
+  package var started: Timestamp
+
+  package init(
+    operation: String, hostname: String, machine: Digest256? = nil, bootID: String,
+    processSpace: String, processID: Int32, processStart: UInt64, started: Timestamp
+  ) {
+    self.operation = operation
+    self.hostname = hostname
+    self.machine = machine
+    self.bootID = bootID
+    self.processSpace = processSpace
+    self.processID = processID
+    self.processStart = processStart
+    self.started = started
+  }
 
   /// The operation, for people.
-  var description: String { "\(operation) on \(hostname), process \(processID)" }
+  package var description: String { "\(operation) on \(hostname), process \(processID)" }
 
-  func encoded() -> [UInt8] {
+  package func encoded() -> [UInt8] {
     var writer = ByteWriter()
     writer.text(1, operation)
     writer.text(3, hostname)
@@ -40,13 +55,13 @@ struct Lease: Hashable, Sendable {
 }
 
 /// The content of an object among the leases.
-enum LeaseObject: Hashable, Sendable {
+package enum LeaseObject: Hashable, Sendable {
   /// An operation that runs.
   case lease(Lease)
   /// A sign that the operation with the lease of this name still ran when the object was put.
   case heartbeat(of: Digest256)
 
-  func encoded() -> [UInt8] {
+  package func encoded() -> [UInt8] {
     switch self {
     case .lease(let lease): return lease.encoded()
     case .heartbeat(let lease):
@@ -56,7 +71,7 @@ enum LeaseObject: Hashable, Sendable {
     }
   }
 
-  init(decoding reader: ByteReader) throws(FormatError) {
+  package init(decoding reader: ByteReader) throws(FormatError) {
     var fields = FieldReader(reader)
     var lease = Lease(
       operation: "", hostname: "", bootID: "", processSpace: "", processID: 0, processStart: 0,

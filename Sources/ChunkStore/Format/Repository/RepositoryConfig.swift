@@ -1,34 +1,42 @@
-import Crypto
+package import StoreEncoding
+package import StoreCrypto
 
 /// The configuration of a repository: its id, its suite, and the features needed to use it.
 ///
 /// Stored as numbered generations under `config/`. Each one names the SHA-256 of the one before,
 /// and is signed by the authority, so that nobody who merely holds the storage, or a client that
 /// may only add, can change it.
-struct RepositoryConfig: Hashable, Sendable {
+package struct RepositoryConfig: Hashable, Sendable {
   /// Counts from 1.
-  var generation: UInt32
-  var repositoryID: RepositoryID
+  package var generation: UInt32
+  package var repositoryID: RepositoryID
   /// The suite that each epoch's objects are sealed with, ascending.
-  var epochs: [Epoch]
+  package var epochs: [Epoch]
   /// Ed25519 public key of the owners.
-  var authority: [UInt8]
+  package var authority: [UInt8]
   /// SHA-256 of the generation before this one; zeros for the first.
-  var previous: Digest256
+  package var previous: Digest256
   /// The features that a program has to know in order to read, to write, and to delete.
-  var features = Features()
+  package var features = Features()
   /// For how many seconds `compact` keeps the copies of what it has moved.
-  var grace: UInt64 = 0
+  package var grace: UInt64 = 0
 
-  struct Epoch: Hashable, Sendable {
-    var number: UInt32
-    var suite: Suite
+  package struct Epoch: Hashable, Sendable {
+    package var number: UInt32
+    package var suite: Suite
+
+    package init(
+      number: UInt32, suite: Suite
+    ) {
+      self.number = number
+      self.suite = suite
+    }
   }
 
-  struct Features: Hashable, Sendable {
-    var toRead: [String] = []
-    var toWrite: [String] = []
-    var toDelete: [String] = []
+  package struct Features: Hashable, Sendable {
+    package var toRead: [String] = []
+    package var toWrite: [String] = []
+    package var toDelete: [String] = []
   }
 
   /// The features that this version knows: none are defined yet.
@@ -47,7 +55,7 @@ struct RepositoryConfig: Hashable, Sendable {
   }
 
   /// `fields length | fields | signature 64`: the body of the sealed object.
-  func signed(by authority: SigningKey) throws(CryptoError) -> [UInt8] {
+  package func signed(by authority: SigningKey) throws(CryptoError) -> [UInt8] {
     let fields = encodedFields
     var writer = ByteWriter(reserving: fields.count + 80)
     writer.blob(fields)
@@ -79,7 +87,7 @@ struct RepositoryConfig: Hashable, Sendable {
     Array("archivist/1 config signature".utf8) + fields
   }
 
-  init(
+  package init(
     generation: UInt32, repositoryID: RepositoryID, epochs: [Epoch], authority: [UInt8],
     previous: Digest256
   ) {
@@ -92,7 +100,7 @@ struct RepositoryConfig: Hashable, Sendable {
 
   /// Decodes a body, and checks its signature by the authority that it names itself; whether that
   /// is the right authority is for the caller to say.
-  init(decoding reader: inout ByteReader) throws {
+  package init(decoding reader: inout ByteReader) throws {
     let fieldBytes = try reader.blob("configuration", limit: Limits.archiveSize)
     let signature = try reader.take(64)
     try reader.finish()
@@ -150,10 +158,10 @@ struct RepositoryConfig: Hashable, Sendable {
   }
 
   /// A class of operations, as far as feature flags are concerned.
-  enum Operation: String { case read, write, delete }
+  package enum Operation: String { case read, write, delete }
 
   /// The features that `operation` needs and that this version does not know.
-  func unknownFeatures(for operation: Operation) -> [String] {
+  package func unknownFeatures(for operation: Operation) -> [String] {
     let needed =
       switch operation {
       case .read: features.toRead

@@ -1,21 +1,22 @@
-import Crypto
+package import StoreEncoding
+package import StoreCrypto
 
 /// A name that was given to an archive, or a note that was given to a key slot, later on.
 ///
 /// Nothing in a repository is ever changed, so a new name is a new object; the newest one counts.
-struct Label: Hashable, Sendable {
-  enum Purpose: UInt8, Sendable {
+package struct Label: Hashable, Sendable {
+  package enum Purpose: UInt8, Sendable {
     // The numbers are on disk.
     case archiveName = 1
     case keySlotNote = 2
   }
 
-  var purpose: Purpose
-  var target: Digest256
-  var text: String
-  var time: Timestamp
+  package var purpose: Purpose
+  package var target: Digest256
+  package var text: String
+  package var time: Timestamp
 
-  func encoded() -> [UInt8] {
+  package func encoded() -> [UInt8] {
     var writer = ByteWriter()
     writer.field(2) { $0.byte(purpose.rawValue) }
     writer.field(4) { $0.digest(target) }
@@ -24,14 +25,14 @@ struct Label: Hashable, Sendable {
     return writer.bytes
   }
 
-  init(purpose: Purpose, target: Digest256, text: String, time: Timestamp) {
+  package init(purpose: Purpose, target: Digest256, text: String, time: Timestamp) {
     self.purpose = purpose
     self.target = target
     self.text = text
     self.time = time
   }
 
-  init(decoding reader: ByteReader) throws(FormatError) {
+  package init(decoding reader: ByteReader) throws(FormatError) {
     var fields = FieldReader(reader)
     var purpose: Purpose?
     var target: Digest256?
@@ -63,7 +64,7 @@ struct Label: Hashable, Sendable {
 
 /// Fields that an owner has signed: `fields length | fields | signature 64`.
 enum SignedFields {
-  static func encode(
+  package static func encode(
     _ fields: [UInt8], context: String, authority: SigningKey
   ) throws(CryptoError) -> [UInt8] {
     var writer = ByteWriter()
@@ -73,7 +74,7 @@ enum SignedFields {
   }
 
   /// - Throws: `FormatError` if the signature is not the owner's.
-  static func decode(
+  package static func decode(
     _ reader: inout ByteReader, context: String, authority: [UInt8]
   ) throws -> FieldReader {
     let bytes = try reader.blob("signed fields", limit: Limits.archiveSize)
@@ -125,17 +126,17 @@ extension ByteReader {
 
 /// A record that an owner has removed archives: signed, so that an archive that is merely gone is
 /// noticed.
-struct Removal: Hashable, Sendable {
-  var archives: [Digest256]
-  var time: Timestamp
+package struct Removal: Hashable, Sendable {
+  package var archives: [Digest256]
+  package var time: Timestamp
 
   private static let context = "archivist/1 removal signature"
   /// More archives are recorded in several objects.
-  static let most = Limits.names
+  package static let most = Limits.names
   /// More records than this are put together.
-  static let mostRecords = 64
+  package static let mostRecords = 64
 
-  func signed(by authority: SigningKey) throws(CryptoError) -> [UInt8] {
+  package func signed(by authority: SigningKey) throws(CryptoError) -> [UInt8] {
     var fields = ByteWriter()
     fields.field(2) { field in
       for archive in archives { field.digest(archive) }
@@ -144,12 +145,12 @@ struct Removal: Hashable, Sendable {
     return try SignedFields.encode(fields.bytes, context: Self.context, authority: authority)
   }
 
-  init(archives: [Digest256], time: Timestamp) {
+  package init(archives: [Digest256], time: Timestamp) {
     self.archives = archives
     self.time = time
   }
 
-  init(decoding reader: inout ByteReader, authority: [UInt8]) throws {
+  package init(decoding reader: inout ByteReader, authority: [UInt8]) throws {
     let fields = try SignedFields.decode(&reader, context: Self.context, authority: authority)
     (archives, time) = try SignedFields.namesAndTime(fields)
   }
@@ -158,15 +159,15 @@ struct Removal: Hashable, Sendable {
 /// A record that segments are damaged: nothing refers to them anew.
 ///
 /// So the next backup stores again what is lost. Signed by an owner, because it ends deduplication against them.
-struct Quarantine: Hashable, Sendable {
-  var segments: [Digest256]
-  var time: Timestamp
+package struct Quarantine: Hashable, Sendable {
+  package var segments: [Digest256]
+  package var time: Timestamp
 
   private static let context = "archivist/1 quarantine signature"
   /// More segments are recorded in several objects.
-  static let most = Limits.names
+  package static let most = Limits.names
 
-  func signed(by authority: SigningKey) throws(CryptoError) -> [UInt8] {
+  package func signed(by authority: SigningKey) throws(CryptoError) -> [UInt8] {
     var fields = ByteWriter()
     fields.field(2) { field in
       for segment in segments { field.digest(segment) }
@@ -175,12 +176,12 @@ struct Quarantine: Hashable, Sendable {
     return try SignedFields.encode(fields.bytes, context: Self.context, authority: authority)
   }
 
-  init(segments: [Digest256], time: Timestamp) {
+  package init(segments: [Digest256], time: Timestamp) {
     self.segments = segments
     self.time = time
   }
 
-  init(decoding reader: inout ByteReader, authority: [UInt8]) throws {
+  package init(decoding reader: inout ByteReader, authority: [UInt8]) throws {
     let fields = try SignedFields.decode(&reader, context: Self.context, authority: authority)
     (segments, time) = try SignedFields.namesAndTime(fields)
   }
@@ -189,19 +190,19 @@ struct Quarantine: Hashable, Sendable {
 /// A record that segments are to go, and which running operations are waited for before they do.
 ///
 /// Only a hint, and final: a segment is never un-doomed. Readers may still use it.
-struct Doom: Hashable, Sendable {
+package struct Doom: Hashable, Sendable {
   /// `segments` names the segments; `waits` the leases that were there when it was published.
-  var segments: [Digest256]
+  package var segments: [Digest256]
   /// For a record of what an earlier object waits for: that object.
-  var about: Digest256?
-  var leases: [Digest256]
+  package var about: Digest256?
+  package var leases: [Digest256]
 
   /// More segments are doomed by several objects.
-  static let most = Limits.names
+  package static let most = Limits.names
   /// More leases than this are not waited for: a record of them would be too large to be read.
-  static let mostLeases = 30_000
+  package static let mostLeases = 30_000
 
-  func encoded() -> [UInt8] {
+  package func encoded() -> [UInt8] {
     var writer = ByteWriter()
     writer.field(2) { field in
       for segment in segments { field.digest(segment) }
@@ -213,19 +214,19 @@ struct Doom: Hashable, Sendable {
     return writer.bytes
   }
 
-  init(segments: [Digest256]) {
+  package init(segments: [Digest256]) {
     self.segments = segments
     leases = []
   }
 
   /// Makes the list of what the doomed object `about` waits for.
-  init(about: Digest256, waitsFor leases: [Digest256]) {
+  package init(about: Digest256, waitsFor leases: [Digest256]) {
     segments = []
     self.about = about
     self.leases = leases
   }
 
-  init(decoding reader: ByteReader) throws(FormatError) {
+  package init(decoding reader: ByteReader) throws(FormatError) {
     var fields = FieldReader(reader)
     segments = []
     leases = []

@@ -1,4 +1,5 @@
-import Crypto
+package import StoreEncoding
+package import StoreCrypto
 
 /// The directory of a segment: its blocks, and the chunks in each of them.
 ///
@@ -11,29 +12,39 @@ import Crypto
 /// verbatim, and stays sealed under the header and number it was made with. The chunks of a block
 /// are the next ones of the list. The same bytes stand at the end of the segment and in an index
 /// object.
-struct SegmentDirectory: Hashable, Sendable {
-  var headers: [ObjectHeader]
-  var blocks: [BlockRow] = []
-  var chunks: [ChunkReference] = []
+package struct SegmentDirectory: Hashable, Sendable {
+  package var headers: [ObjectHeader]
+  package var blocks: [BlockRow] = []
+  package var chunks: [ChunkReference] = []
 
-  struct BlockRow: Hashable, Sendable {
+  package struct BlockRow: Hashable, Sendable {
     /// Bytes in the segment, tag included.
-    var sealedLength: UInt32
+    package var sealedLength: UInt32
     /// Which of `headers` the block was sealed under.
-    var header: Int
+    package var header: Int
     /// Its number under that header: the nonce.
-    var number: UInt64
+    package var number: UInt64
     /// How many of `chunks` it holds.
-    var chunkCount: Int
+    package var chunkCount: Int
     /// Bytes of all its chunks.
-    var rawLength: UInt32
+    package var rawLength: UInt32
+
+    package init(
+      sealedLength: UInt32, header: Int, number: UInt64, chunkCount: Int, rawLength: UInt32
+    ) {
+      self.sealedLength = sealedLength
+      self.header = header
+      self.number = number
+      self.chunkCount = chunkCount
+      self.rawLength = rawLength
+    }
   }
 
   /// Whether the blocks hold contents or tree nodes.
-  var type: ObjectType { headers.first?.type ?? .contentSegment }
+  package var type: ObjectType { headers.first?.type ?? .contentSegment }
 
   /// Calls `body` with each block: where it is in the segment, and the chunks that it holds.
-  func forEachBlock(
+  package func forEachBlock(
     of segment: Digest256, _ body: (ChunkLocation, [ChunkReference]) throws -> Void
   ) rethrows {
     var offset = headers[0].encodedSize
@@ -52,7 +63,7 @@ struct SegmentDirectory: Hashable, Sendable {
   }
 
   /// Where each block stands.
-  var blockRanges: [Range<Int>] {
+  package var blockRanges: [Range<Int>] {
     var end = headers[0].encodedSize
     return blocks.map { block in
       let start = end
@@ -62,7 +73,7 @@ struct SegmentDirectory: Hashable, Sendable {
   }
 
   /// Calls `body` with each chunk and its place.
-  func forEachChunk(
+  package func forEachChunk(
     of segment: Digest256, _ body: (ChunkLocation, ChunkReference) throws -> Void
   ) rethrows {
     try forEachBlock(of: segment) { block, held in
@@ -75,7 +86,7 @@ struct SegmentDirectory: Hashable, Sendable {
     }
   }
 
-  func encode(to writer: inout ByteWriter) {
+  package func encode(to writer: inout ByteWriter) {
     writer.varint(headers.count)
     for header in headers { writer.raw(header.encoded) }
     writer.varint(blocks.count)
@@ -93,9 +104,9 @@ struct SegmentDirectory: Hashable, Sendable {
     }
   }
 
-  init(header: ObjectHeader) { headers = [header] }
+  package init(header: ObjectHeader) { headers = [header] }
 
-  init(decoding reader: inout ByteReader) throws(FormatError) {
+  package init(decoding reader: inout ByteReader) throws(FormatError) {
     let headerCount: Int = try reader.varint("headers", limit: Limits.headersInSegment)
     guard headerCount > 0 else { throw .missingField("header of the segment") }
     headers = []
@@ -149,25 +160,25 @@ struct SegmentDirectory: Hashable, Sendable {
 /// Where the directory of a segment is: its last bytes, of fixed size.
 ///
 ///     trailer := sealed(directory offset u64 | sealed directory length u64)
-struct SegmentTrailer: Hashable {
-  static let sealedSize = 16 + SealingContext.tagSize
+package struct SegmentTrailer: Hashable {
+  package static let sealedSize = 16 + SealingContext.tagSize
 
-  var directoryOffset: UInt64
-  var directoryLength: UInt64
+  package var directoryOffset: UInt64
+  package var directoryLength: UInt64
 
-  var encoded: [UInt8] {
+  package var encoded: [UInt8] {
     var writer = ByteWriter()
     writer.integer(directoryOffset)
     writer.integer(directoryLength)
     return writer.bytes
   }
 
-  init(directoryOffset: Int, directoryLength: Int) {
+  package init(directoryOffset: Int, directoryLength: Int) {
     self.directoryOffset = UInt64(directoryOffset)
     self.directoryLength = UInt64(directoryLength)
   }
 
-  init(decoding bytes: [UInt8]) throws(FormatError) {
+  package init(decoding bytes: [UInt8]) throws(FormatError) {
     var reader = ByteReader(bytes)
     directoryOffset = try reader.integer()
     directoryLength = try reader.integer()
@@ -176,8 +187,8 @@ struct SegmentTrailer: Hashable {
 }
 
 /// The parts of an object that are sealed apart from each other.
-enum SealedPart {
-  static let block: UInt32 = 0
-  static let directory: UInt32 = 1
-  static let trailer: UInt32 = 2
+package enum SealedPart {
+  package static let block: UInt32 = 0
+  package static let directory: UInt32 = 1
+  package static let trailer: UInt32 = 2
 }

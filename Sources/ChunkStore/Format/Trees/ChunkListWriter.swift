@@ -1,13 +1,16 @@
-import Crypto
+package import StoreEncoding
+import StoreCrypto
 
 /// Collects the chunks of one content, in order, and turns long lists into trees.
 ///
 /// Holds at most one unfinished node per level, however long the content.
-struct ChunkListWriter {
+package struct ChunkListWriter {
   private var inline: [ChunkReference] = []
   private var tree: Tree?
   private var count: UInt64 = 0
-  private(set) var size: UInt64 = 0
+  package private(set) var size: UInt64 = 0
+
+  package init() {}
 
   /// Made only for lists that are too long for their item.
   private final class Tree {
@@ -42,7 +45,7 @@ struct ChunkListWriter {
     }
   }
 
-  mutating func add(_ chunk: ChunkReference, keys: KeyRing, store: any NodeStore) throws {
+  package mutating func add(_ chunk: ChunkReference, keys: KeyRing, store: any NodeStore) throws {
     count += 1
     size += UInt64(chunk.length)
     if let tree {
@@ -57,17 +60,17 @@ struct ChunkListWriter {
     }
   }
 
-  mutating func finish(store: any NodeStore) throws -> Item.ChunkList {
+  package mutating func finish(store: any NodeStore) throws -> Item.ChunkList {
     guard let tree, let root = try tree.finish(store) else { return .inline(InlineChunks(inline)) }
     return .tree(root: root.id, count: count, size: size)
   }
 }
 
 extension TreeNode.ChunkChild: TreeChild {
-  static let kind = NodeKind.chunkNodes
-  var path: ArchivePath? { nil }
-  var key: [UInt8] { id.digest.bytes }
-  var value: [UInt8] {
+  package static let kind = NodeKind.chunkNodes
+  package var path: ArchivePath? { nil }
+  package var key: [UInt8] { id.digest.bytes }
+  package var value: [UInt8] {
     var value = ByteWriter()
     value.digest(id.digest)
     value.varint(count)
@@ -75,7 +78,7 @@ extension TreeNode.ChunkChild: TreeChild {
     return value.bytes
   }
 
-  static func parent(_ id: ChunkID, of children: [Self]) -> Self {
+  package static func parent(_ id: ChunkID, of children: [Self]) -> Self {
     TreeNode.ChunkChild(
       id: id, count: children.reduce(0) { $0 + $1.count },
       size: children.reduce(0) { $0 + $1.size })

@@ -1,9 +1,10 @@
-import Crypto
+package import StoreEncoding
+import StoreCrypto
 
 /// Cuts items, which come in path order, into nodes, and those into nodes of higher levels.
 ///
 /// Holds one unfinished node per level. Confined to one thread.
-struct ItemTreeWriter: ~Copyable {
+package struct ItemTreeWriter: ~Copyable {
   private var boundary: KeyedHash
   private let store: any NodeStore
   private var leaf = NodeBuilder(.items, level: 0)
@@ -13,12 +14,12 @@ struct ItemTreeWriter: ~Copyable {
   /// The fields of the item that is being added; used again for the next one.
   private var fields = ByteWriter(reserving: 512)
 
-  init(keys: KeyRing, store: any NodeStore) throws {
+  package init(keys: KeyRing, store: any NodeStore) throws {
     boundary = try keys.boundaryHash()
     self.store = store
   }
 
-  mutating func add(_ item: Item) throws {
+  package mutating func add(_ item: Item) throws {
     if let last, !(last < item.path) { throw FormatError.unsortedPaths }
     guard let kind = item.kind, kind.isDevice == (item.device != nil) else {
       throw FormatError.inconsistent("an item of a type that no reader knows")
@@ -38,10 +39,10 @@ struct ItemTreeWriter: ~Copyable {
   }
 
   /// Ends all nodes; `nil` for a tree without items.
-  consuming func finish() throws -> ItemTreeRoot? { try snapshot() }
+  package consuming func finish() throws -> ItemTreeRoot? { try snapshot() }
 
   /// Stores a tree of the items so far; more may follow, as if it had not been asked for.
-  mutating func snapshot() throws -> ItemTreeRoot? {
+  package mutating func snapshot() throws -> ItemTreeRoot? {
     let unfinished = (leaf, leafFirst, levels)
     defer { (leaf, leafFirst, levels) = unfinished }
     if !leaf.isEmpty { try endLeaf() }
@@ -59,17 +60,17 @@ struct ItemTreeWriter: ~Copyable {
 }
 
 extension TreeNode.ItemChild: TreeChild {
-  static let kind = NodeKind.itemNodes
-  var path: ArchivePath? { firstPath }
-  var key: [UInt8] { firstPath.bytes }
-  var value: [UInt8] {
+  package static let kind = NodeKind.itemNodes
+  package var path: ArchivePath? { firstPath }
+  package var key: [UInt8] { firstPath.bytes }
+  package var value: [UInt8] {
     var value = ByteWriter()
     value.digest(id.digest)
     value.varint(itemCount)
     return value.bytes
   }
 
-  static func parent(_ id: ChunkID, of children: [Self]) -> Self {
+  package static func parent(_ id: ChunkID, of children: [Self]) -> Self {
     TreeNode.ItemChild(
       firstPath: children.first?.firstPath ?? .root, id: id,
       itemCount: children.reduce(0) { $0 + $1.itemCount })

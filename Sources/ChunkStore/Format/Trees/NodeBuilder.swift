@@ -1,7 +1,8 @@
-import Crypto
+package import StoreEncoding
+package import StoreCrypto
 
 /// Keeps the nodes of trees: gives each its id, and stores those that are new.
-protocol NodeStore: AnyObject {
+package protocol NodeStore: AnyObject {
   func store(node: [UInt8]) throws -> ChunkID
 }
 
@@ -15,7 +16,7 @@ protocol NodeStore: AnyObject {
 /// T is 4 KiB for leaves: each is stored again for one entry that has changed. For inner nodes,
 /// which are few and change in any case, it is 64 KiB: a reader learns from one of them what to
 /// fetch for a long while.
-struct NodeBuilder {
+package struct NodeBuilder {
   private let kind: NodeKind
   private let level: Int
   /// T in what is said above.
@@ -24,10 +25,10 @@ struct NodeBuilder {
   private let domain: [UInt8]
   private var body: ByteWriter
   private var weight = 0
-  private(set) var count = 0
+  package private(set) var count = 0
   private var paths = PathEncoder()
 
-  init(_ kind: NodeKind, level: Int) {
+  package init(_ kind: NodeKind, level: Int) {
     self.kind = kind
     self.level = level
     target = level == 0 ? 4 << 10 : 64 << 10
@@ -35,15 +36,15 @@ struct NodeBuilder {
     domain = [UInt8(truncatingIfNeeded: level), kind.rawValue]
   }
 
-  var isEmpty: Bool { count == 0 }
+  package var isEmpty: Bool { count == 0 }
 
   /// Whether an entry of this size would make the node too large.
-  func isFull(for size: Int) -> Bool {
+  package func isFull(for size: Int) -> Bool {
     weight + size > 4 * target && count >= (level == 0 ? 1 : 2)
   }
 
   /// Adds an entry; `true` if the node ends behind it.
-  mutating func add(
+  package mutating func add(
     path: ArchivePath? = nil, key: [UInt8], value: [UInt8], boundary: inout KeyedHash
   ) throws -> Bool {
     if let path { paths.append(path, to: &body) }
@@ -53,7 +54,7 @@ struct NodeBuilder {
   }
 
   /// Adds an item; `true` if the node ends behind it.
-  mutating func add(
+  package mutating func add(
     _ path: ArchivePath, fields: ByteWriter, boundary: inout KeyedHash
   ) throws -> Bool {
     paths.append(path, to: &body)
@@ -75,7 +76,7 @@ struct NodeBuilder {
   }
 
   /// The node's bytes; the builder is empty again.
-  mutating func finish() -> [UInt8] {
+  package mutating func finish() -> [UInt8] {
     var node = ByteWriter(reserving: body.count + 12)
     node.byte(kind.rawValue)
     node.byte(UInt8(truncatingIfNeeded: level))

@@ -1,4 +1,5 @@
-import Crypto
+import StoreEncoding
+import StoreCrypto
 
 /// An entry of an inner node: one node of a lower level.
 protocol TreeChild {
@@ -19,14 +20,15 @@ protocol TreeChild {
 struct TreeLevels<Child: TreeChild> {
   private var levels: [(builder: NodeBuilder, entries: [Child])] = []
 
-  mutating func add(
+  package mutating func add(
     _ child: Child, _ store: any NodeStore, _ boundary: inout KeyedHash
   ) throws {
     try add(child, to: 0, store, &boundary)
   }
 
   /// Ends all nodes, and names the root; `nil` if there was no leaf.
-  mutating func finish(_ store: any NodeStore, _ boundary: inout KeyedHash) throws -> Child? {
+  package mutating func finish(_ store: any NodeStore, _ boundary: inout KeyedHash) throws -> Child?
+  {
     var level = 0
     while level < levels.count {
       let entries = levels[level].entries

@@ -1,7 +1,8 @@
-import Crypto
+package import StoreEncoding
+import StoreCrypto
 
 /// The kind of a tree's node; the numbers are on disk.
-enum NodeKind: UInt8, Sendable {
+package enum NodeKind: UInt8, Sendable {
   /// Items, in ascending order of their paths.
   case items = 1
   /// First path, id and item count of nodes one level below.
@@ -22,25 +23,41 @@ enum NodeKind: UInt8, Sendable {
 ///
 /// `shared` is how many leading bytes the path has in common with the entry before it. Leaves are
 /// of level 0. A node is stored as a chunk whose id is made with the tree id key.
-enum TreeNode {
+package enum TreeNode {
   case items([Item])
   case itemNodes([ItemChild], level: Int)
   case chunks([ChunkReference])
   case chunkNodes([ChunkChild], level: Int)
 
-  struct ItemChild: Hashable, Sendable {
-    var firstPath: ArchivePath
-    var id: ChunkID
-    var itemCount: UInt64
+  package struct ItemChild: Hashable, Sendable {
+    package var firstPath: ArchivePath
+    package var id: ChunkID
+    package var itemCount: UInt64
+
+    package init(
+      firstPath: ArchivePath, id: ChunkID, itemCount: UInt64
+    ) {
+      self.firstPath = firstPath
+      self.id = id
+      self.itemCount = itemCount
+    }
   }
 
-  struct ChunkChild: Hashable, Sendable {
-    var id: ChunkID
-    var count: UInt64
-    var size: UInt64
+  package struct ChunkChild: Hashable, Sendable {
+    package var id: ChunkID
+    package var count: UInt64
+    package var size: UInt64
+
+    package init(
+      id: ChunkID, count: UInt64, size: UInt64
+    ) {
+      self.id = id
+      self.count = count
+      self.size = size
+    }
   }
 
-  init(decoding bytes: [UInt8]) throws(FormatError) {
+  package init(decoding bytes: [UInt8]) throws(FormatError) {
     var reader = ByteReader(bytes)
     let (kind, level, count) = try Self.head(&reader)
     switch kind {
@@ -123,20 +140,20 @@ enum TreeNode {
   /// The encoded items of a leaf, one after the other.
   ///
   /// Paths are decoded, and have to ascend; what else an item has stays as it is.
-  struct EncodedItems {
+  package struct EncodedItems {
     private var reader: ByteReader
     private var left: Int
     private var paths = PathDecoder()
 
     /// - Returns: `nil` for another kind of node.
-    init?(_ bytes: [UInt8]) throws(FormatError) {
+    package init?(_ bytes: [UInt8]) throws(FormatError) {
       reader = ByteReader(bytes)
       let (kind, _, count) = try TreeNode.head(&reader)
       guard kind == .items else { return nil }
       left = count
     }
 
-    mutating func next() throws(FormatError) -> (path: ArchivePath, fields: ByteReader)? {
+    package mutating func next() throws(FormatError) -> (path: ArchivePath, fields: ByteReader)? {
       guard left > 0 else {
         try reader.finish()
         return nil
@@ -174,10 +191,12 @@ private struct PathDecoder {
 }
 
 /// Encodes paths as prefix differences.
-struct PathEncoder {
+package struct PathEncoder {
   private var last: [UInt8] = []
 
-  mutating func append(_ path: ArchivePath, to writer: inout ByteWriter) {
+  package init() {}
+
+  package mutating func append(_ path: ArchivePath, to writer: inout ByteWriter) {
     var shared = 0
     let most = min(last.count, path.bytes.count)
     while shared < most, last[shared] == path.bytes[shared] { shared += 1 }

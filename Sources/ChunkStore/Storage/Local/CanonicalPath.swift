@@ -1,13 +1,13 @@
 internal import Glibc
 
 /// Paths without links, `.` and `..`: what restrictions are compared with.
-enum CanonicalPath {
+package enum CanonicalPath {
   /// The canonical form of a path.
   ///
   /// What does not exist yet keeps its name behind the canonical form of what does.
   ///
   /// - Throws: `StorageError.refused` for `..` behind something that does not exist.
-  static func of(_ path: String) throws(StorageError) -> String {
+  package static func of(_ path: String) throws(StorageError) -> String {
     if let resolved = try resolved(path) { return resolved }
     var existing = path.isEmpty ? "." : path
     var missing: [Substring] = []
@@ -31,7 +31,7 @@ enum CanonicalPath {
   }
 
   /// Whether a canonical path is this directory, or in it.
-  static func contains(_ directory: String, _ path: String) -> Bool {
+  package static func contains(_ directory: String, _ path: String) -> Bool {
     path == directory || path.hasPrefix(directory.hasSuffix("/") ? directory : directory + "/")
   }
 

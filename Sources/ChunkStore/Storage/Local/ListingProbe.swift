@@ -10,7 +10,7 @@ internal import Glibc
 /// What one does oneself is always seen, so a listing cannot be the probe. But a program such as
 /// sshfs that caches by path, attributes and listings alike, does not know that two names are one
 /// file: what is changed under one of them is not seen under the other.
-struct ListingProbe {
+package struct ListingProbe {
   private let directory: LocalDirectory
 
   private static let fuse: UInt64 = 0x6573_5546
@@ -22,7 +22,8 @@ struct ListingProbe {
   ///   - directory: The directory of a repository.
   ///   - name: A name that no file has, nor one with `-` and a digit behind it.
   /// - Throws: `StorageError.refused` with what helps.
-  static func demand(_ directory: LocalDirectory, trying name: String) throws(StorageError) {
+  package static func demand(_ directory: LocalDirectory, trying name: String) throws(StorageError)
+  {
     let probe = ListingProbe(directory: directory)
     switch directory.fileSystemType {
     case fuse where try probe.cachesByPath(name):
@@ -70,7 +71,7 @@ struct ListingProbe {
   }
 
   /// Judges a table of mounts as /proc/self/mountinfo has it.
-  static func isWithoutCloseToOpen(_ table: String, major: UInt32, minor: UInt32) -> Bool {
+  package static func isWithoutCloseToOpen(_ table: String, major: UInt32, minor: UInt32) -> Bool {
     table.split(separator: "\n").contains { line in
       let fields = line.split(separator: " ")
       guard fields.count > 3, fields[2] == "\(major):\(minor)", let last = fields.last

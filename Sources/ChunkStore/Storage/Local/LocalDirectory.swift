@@ -1,17 +1,17 @@
-import CLinux
+package import CLinux
 internal import Glibc
 
 /// Owns the descriptor of a directory; what is done in it is named relative to that.
 ///
 /// A path may lead elsewhere at any time: to the directory beneath a mount point whose disk is gone.
 /// A descriptor stays with its directory. All system calls on names are here.
-final class LocalDirectory: Sendable {
+package final class LocalDirectory: Sendable {
   private let descriptor: Int32
   /// The path that the directory was opened by: for messages.
-  let path: String
+  package let path: String
 
   /// The process's own directory, in which any path is a name.
-  static let working = LocalDirectory(AT_FDCWD, path: "")
+  package static let working = LocalDirectory(AT_FDCWD, path: "")
 
   private init(_ descriptor: Int32, path: String) {
     self.descriptor = descriptor
@@ -19,7 +19,7 @@ final class LocalDirectory: Sendable {
   }
 
   /// Opens a directory; nothing in it is read, so that no permission to do so is needed.
-  convenience init(path: String) throws(StorageError) {
+  package convenience init(path: String) throws(StorageError) {
     while true {
       let descriptor = unsafe linux_open(path, linux_O_PATH | O_DIRECTORY | O_CLOEXEC, 0)
       if descriptor >= 0 {
@@ -33,7 +33,7 @@ final class LocalDirectory: Sendable {
   deinit { if descriptor >= 0 { _ = close(descriptor) } }
 
   /// The path of a name, for messages.
-  func path(_ name: String) -> String {
+  package func path(_ name: String) -> String {
     path.isEmpty ? name : name == "." ? path : path.hasSuffix("/") ? path + name : "\(path)/\(name)"
   }
 
@@ -42,7 +42,9 @@ final class LocalDirectory: Sendable {
   }
 
   /// Opens a file or directory.
-  func open(_ name: String, flags: Int32, mode: mode_t = 0) throws(StorageError) -> LocalFile {
+  package func open(_ name: String, flags: Int32, mode: mode_t = 0) throws(StorageError)
+    -> LocalFile
+  {
     while true {
       let file = unsafe linux_openat(descriptor, name, flags | O_CLOEXEC, mode)
       if file >= 0 { return LocalFile(file, path: path(name)) }
@@ -66,14 +68,16 @@ final class LocalDirectory: Sendable {
   }
 
   /// The status of the directory itself.
-  func status() throws(StorageError) -> LocalFile.Status {
+  package func status() throws(StorageError) -> LocalFile.Status {
     var info = stat()
     guard unsafe fstat(descriptor, &info) == 0 else { throw .last("stat", path) }
     return LocalFile.Status(info)
   }
 
   /// The status of a name; `nil` if there is nothing.
-  func status(_ name: String, followsLinks: Bool = true) throws(StorageError) -> LocalFile.Status? {
+  package func status(_ name: String, followsLinks: Bool = true) throws(StorageError) -> LocalFile
+    .Status?
+  {
     var info = stat()
     if unsafe fstatat(descriptor, name, &info, followsLinks ? 0 : AT_SYMLINK_NOFOLLOW) == 0 {
       return LocalFile.Status(info)
@@ -113,7 +117,7 @@ final class LocalDirectory: Sendable {
   }
 
   /// Whether there is a directory of this name, or a link to one.
-  func isDirectory(_ name: String) throws(StorageError) -> Bool {
+  package func isDirectory(_ name: String) throws(StorageError) -> Bool {
     try status(name)?.isDirectory == true
   }
 
@@ -144,7 +148,7 @@ final class LocalDirectory: Sendable {
     unsafe linkat(descriptor, from, descriptor, to, 0) == 0
   }
 
-  func makeDirectory(_ name: String, mode: mode_t) throws(StorageError) {
+  package func makeDirectory(_ name: String, mode: mode_t) throws(StorageError) {
     if unsafe mkdirat(descriptor, name, mode) == 0 {
       // Whatever the umask took away is given back: repositories are shared by group.
       guard unsafe fchmodat(descriptor, name, mode, 0) == 0 else { throw last("chmod", name) }
@@ -157,7 +161,7 @@ final class LocalDirectory: Sendable {
     guard unsafe fchmodat(descriptor, name, mode, 0) == 0 else { throw last("chmod", name) }
   }
 
-  func remove(_ name: String) throws(StorageError) {
+  package func remove(_ name: String) throws(StorageError) {
     if unsafe unlinkat(descriptor, name, 0) != 0, errno != ENOENT { throw last("unlink", name) }
   }
 
@@ -181,12 +185,12 @@ final class LocalDirectory: Sendable {
   }
 
   /// Removes a file of ours that nobody needs; one that stays is found as abandoned later.
-  func discard(_ name: String) { _ = unsafe unlinkat(descriptor, name, 0) }
+  package func discard(_ name: String) { _ = unsafe unlinkat(descriptor, name, 0) }
 
   /// Removes a directory of ours, which is empty.
   func discardDirectory(_ name: String) { _ = unsafe unlinkat(descriptor, name, AT_REMOVEDIR) }
 
-  func rename(_ from: String, to: String) throws(StorageError) {
+  package func rename(_ from: String, to: String) throws(StorageError) {
     guard unsafe renameat(descriptor, from, descriptor, to) == 0 else { throw last("rename", to) }
   }
 
@@ -209,14 +213,14 @@ final class LocalDirectory: Sendable {
   }
 
   /// Makes a directory's entries survive a power cut.
-  func synchronize(_ name: String = ".") throws(StorageError) {
+  package func synchronize(_ name: String = ".") throws(StorageError) {
     try open(name, flags: O_RDONLY | O_DIRECTORY).synchronize()
   }
 
   // MARK: Listings
 
   /// The names in a directory, as bytes, without `.` and `..`.
-  func names(in directory: String = ".") throws(StorageError) -> [[UInt8]] {
+  package func names(in directory: String = ".") throws(StorageError) -> [[UInt8]] {
     var names: [[UInt8]] = []
     try forEachName(in: directory) { name in names.append(Self.bytes(name)) }
     return names
@@ -233,7 +237,7 @@ final class LocalDirectory: Sendable {
   ///
   /// Asked relative to the directory, whose path need not be looked up for each entry. Without a
   /// status is what is there and cannot be looked at, such as a link to nothing.
-  func entries(
+  package func entries(
     in directory: String, where isWanted: ([UInt8]) -> Bool
   ) throws(StorageError) -> [(name: [UInt8], status: LocalFile.Status?)] {
     var entries: [(name: [UInt8], status: LocalFile.Status?)] = []
@@ -262,7 +266,7 @@ final class LocalDirectory: Sendable {
 
   /// Calls `body` with each name in a directory, and with what the system says of it, links not
   /// followed.
-  func forEachEntry(
+  package func forEachEntry(
     in directory: String, _ body: (_ name: [UInt8], _ status: LocalFile.Status) -> Void
   ) throws(StorageError) {
     try scan(directory) { opened, name throws(StorageError) in

@@ -1,5 +1,6 @@
-import CLinux
-import Crypto
+package import StoreEncoding
+package import CLinux
+public import StoreCrypto
 internal import Glibc
 
 /// Owns one descriptor of a file or directory of a local repository or cache.
@@ -8,12 +9,12 @@ internal import Glibc
 /// one has its error number turned into a `StorageError` that names the path. Unsafe pointers live
 /// for the duration of one call.
 /// Shared by reference: threads read from one file at the same time, each at its own offset.
-final class LocalFile: Sendable {
+public final class LocalFile: Sendable {
   private let descriptor: Int32
-  let path: String
+  package let path: String
 
   /// Takes over a descriptor.
-  init(_ descriptor: Int32, path: String) {
+  package init(_ descriptor: Int32, path: String) {
     self.descriptor = descriptor
     self.path = path
   }
@@ -21,7 +22,7 @@ final class LocalFile: Sendable {
   deinit { _ = close(descriptor) }
 
   /// Appends all of `bytes` where the file's position is.
-  func write(_ bytes: Span<UInt8>) throws(StorageError) {
+  package func write(_ bytes: Span<UInt8>) throws(StorageError) {
     var done = 0
     while done < bytes.count {
       let rest = bytes.extracting(done..<bytes.count)
@@ -37,7 +38,7 @@ final class LocalFile: Sendable {
   }
 
   /// Writes all of `bytes` from `offset` on.
-  func write(_ bytes: Span<UInt8>, at offset: Int) throws(StorageError) {
+  package func write(_ bytes: Span<UInt8>, at offset: Int) throws(StorageError) {
     var done = 0
     while done < bytes.count {
       let rest = bytes.extracting(done..<bytes.count)
@@ -56,18 +57,18 @@ final class LocalFile: Sendable {
   /// what is changed in it before it is read from the pipe is read as changed.
   ///
   /// - Returns: How many bytes, or a negative number; then the error number may be about either.
-  func splice(_ range: Range<Int>, to pipe: Int32) -> (count: Int, error: Int32) {
+  package func splice(_ range: Range<Int>, to pipe: Int32) -> (count: Int, error: Int32) {
     let count = linux_splice_from_file(descriptor, Int64(range.lowerBound), pipe, range.count)
     return (count, count < 0 ? errno : 0)
   }
 
   /// Asks the kernel to start reading a stretch of the file.
-  func startReading(_ range: Range<Int>) {
+  package func startReading(_ range: Range<Int>) {
     linux_start_reading(descriptor, Int64(range.lowerBound), Int64(range.count))
   }
 
   /// Reads up to `count` bytes from `offset`; fewer only at the end of the file.
-  func read(from offset: Int, count: Int) throws(StorageError) -> [UInt8] {
+  package func read(from offset: Int, count: Int) throws(StorageError) -> [UInt8] {
     var failure: StorageError?
     let bytes = unsafe [UInt8](unsafeUninitializedCapacity: count) { buffer, initialized in
       // `initialized` never exceeds what the kernel has written.
@@ -92,33 +93,47 @@ final class LocalFile: Sendable {
   /// where the file ends before them.
   ///
   /// For whoever reads very few, very often: nothing is allocated for up to 1 KiB.
-  func withWords<R>(
+  @inlinable
+  public func withWords<R>(
     from offset: Int, count: Int, _ body: (Span<UInt64>) -> R
   ) throws(StorageError) -> R? {
-    let size = count * MemoryLayout<UInt64>.size
     let result = unsafe withUnsafeTemporaryAllocation(of: UInt64.self, capacity: count) {
       buffer -> Result<R?, StorageError> in
-      var done = 0
-      while done < size {
-        // Never behind the buffer, and only what the kernel has written is read.
-        let rest = unsafe UnsafeMutableRawBufferPointer(buffer)[done..<size]
-        let got = unsafe pread(
-          descriptor, UnsafeMutableRawBufferPointer(rebasing: rest).baseAddress, size - done,
-          off_t(offset + done))
-        if got < 0 {
-          if errno == EINTR { continue }
-          return .failure(.last("read", path))
-        }
-        if got == 0 { return .success(nil) }
-        done += got
+      do throws(StorageError) {
+        guard try unsafe fill(buffer, from: offset) else { return .success(nil) }
+        return .success(body(unsafe buffer.span))
+      } catch {
+        return .failure(error)
       }
-      return .success(body(unsafe buffer.span))
     }
     return try result.get()
   }
 
+  /// Reads as many bytes as there is room for; `false` where the file ends before them.
+  @usableFromInline
+  func fill(
+    _ buffer: UnsafeMutableBufferPointer<UInt64>, from offset: Int
+  ) throws(StorageError) -> Bool {
+    let size = buffer.count * MemoryLayout<UInt64>.size
+    var done = 0
+    while done < size {
+      // Never behind the buffer, and only what the kernel has written is read.
+      let rest = unsafe UnsafeMutableRawBufferPointer(buffer)[done..<size]
+      let got = unsafe pread(
+        descriptor, UnsafeMutableRawBufferPointer(rebasing: rest).baseAddress, size - done,
+        off_t(offset + done))
+      if got < 0 {
+        if errno == EINTR { continue }
+        throw .last("read", path)
+      }
+      if got == 0 { return false }
+      done += got
+    }
+    return true
+  }
+
   /// Sorts of what may have a name.
-  enum Kind: String {
+  package enum Kind: String {
     case file, directory, socket, device, FIFO
     case link = "symbolic link"
 
@@ -135,19 +150,19 @@ final class LocalFile: Sendable {
     }
   }
 
-  struct Status {
-    var size: Int
-    var mode: mode_t
-    var modified: Timestamp
-    var kind: Kind
-    var device: UInt64
-    var inode: UInt64
+  package struct Status {
+    package var size: Int
+    package var mode: mode_t
+    package var modified: Timestamp
+    package var kind: Kind
+    package var device: UInt64
+    package var inode: UInt64
     /// The bytes that the file system has set aside for it.
-    var allocated: Int
+    package var allocated: Int
 
-    var isDirectory: Bool { kind == .directory }
+    package var isDirectory: Bool { kind == .directory }
 
-    init(_ info: stat) {
+    package init(_ info: stat) {
       kind = Kind(mode: info.st_mode)
       size = Int(info.st_size)
       mode = info.st_mode & 0o7777
@@ -160,14 +175,14 @@ final class LocalFile: Sendable {
     }
   }
 
-  func status() throws(StorageError) -> Status {
+  package func status() throws(StorageError) -> Status {
     var info = stat()
     guard unsafe fstat(descriptor, &info) == 0 else { throw .last("stat", path) }
     return Status(info)
   }
 
   /// Makes the file's bytes, or the directory's entries, survive a power cut.
-  func synchronize() throws(StorageError) {
+  package func synchronize() throws(StorageError) {
     guard fsync(descriptor) == 0 else { throw .last("fsync", path) }
   }
 
@@ -182,24 +197,24 @@ final class LocalFile: Sendable {
     guard fchmod(descriptor, mode) == 0 else { throw .last("chmod", path) }
   }
 
-  func reserve(_ size: Int) throws(StorageError) {
+  package func reserve(_ size: Int) throws(StorageError) {
     guard linux_fallocate(descriptor, 0, 0, Int64(size)) == 0 else {
       throw .last("fallocate", path)
     }
   }
 
   /// Waits until nobody else has the lock of this file or directory.
-  func lock() throws(StorageError) {
+  package func lock() throws(StorageError) {
     while flock(descriptor, LOCK_EX) != 0 {
       if errno != EINTR { throw .last("flock", path) }
     }
   }
 
   /// Lets go of the lock.
-  func unlock() { _ = flock(descriptor, LOCK_UN) }
+  package func unlock() { _ = flock(descriptor, LOCK_UN) }
 
   /// Maps the whole file for reading.
-  func map(_ count: Int) throws(StorageError) -> MappedBytes {
+  package func map(_ count: Int) throws(StorageError) -> MappedBytes {
     let address = unsafe mmap(nil, count, PROT_READ, MAP_SHARED, descriptor, 0)
     guard let address = unsafe address, unsafe address != MAP_FAILED else {
       throw .last("mmap", path)
@@ -207,15 +222,28 @@ final class LocalFile: Sendable {
     return unsafe MappedBytes(address, count: count)
   }
 
+  /// A file without a name in a directory, which goes when nobody has it open any more.
+  package static func unnamed(in directory: String) throws(StorageError) -> LocalFile {
+    try open(directory, flags: O_RDWR | linux_O_TMPFILE | O_EXCL, mode: 0o600)
+  }
+
+  /// A file that is memory.
+  package static func inMemory() throws(StorageError) -> LocalFile {
+    let descriptor = linux_memory_file()
+    guard descriptor >= 0 else { throw .last("memfd_create", "memory") }
+    return LocalFile(descriptor, path: "memory")
+  }
+
   // MARK: Names
 
   /// Opens a file or directory.
-  static func open(_ path: String, flags: Int32, mode: mode_t = 0) throws(StorageError) -> LocalFile
+  package static func open(_ path: String, flags: Int32, mode: mode_t = 0) throws(StorageError)
+    -> LocalFile
   {
     try LocalDirectory.working.open(path, flags: flags, mode: mode)
   }
 
-  static func status(_ path: String) throws(StorageError) -> Status? {
+  package static func status(_ path: String) throws(StorageError) -> Status? {
     try LocalDirectory.working.status(path)
   }
 
@@ -224,12 +252,12 @@ final class LocalFile: Sendable {
     return unsafe lstat(path, &info) == 0 && info.st_mode & S_IFMT == S_IFLNK
   }
 
-  static func makeDirectory(_ path: String, mode: mode_t) throws(StorageError) {
+  package static func makeDirectory(_ path: String, mode: mode_t) throws(StorageError) {
     try LocalDirectory.working.makeDirectory(path, mode: mode)
   }
 
   /// Makes a directory and those above it that are missing, for this user alone.
-  static func makePrivateDirectories(_ path: String) throws(StorageError) {
+  package static func makePrivateDirectories(_ path: String) throws(StorageError) {
     var prefix = path.hasPrefix("/") ? "/" : ""
     for component in path.split(separator: "/") {
       let parent = prefix
@@ -243,26 +271,26 @@ final class LocalFile: Sendable {
     }
   }
 
-  static func remove(_ path: String) throws(StorageError) {
+  package static func remove(_ path: String) throws(StorageError) {
     try LocalDirectory.working.remove(path)
   }
 
   /// Removes a file of ours that nobody needs; one that stays is found as abandoned later.
-  static func discard(_ path: String) { LocalDirectory.working.discard(path) }
+  package static func discard(_ path: String) { LocalDirectory.working.discard(path) }
 
-  static func rename(_ from: String, to: String) throws(StorageError) {
+  package static func rename(_ from: String, to: String) throws(StorageError) {
     try LocalDirectory.working.rename(from, to: to)
   }
 
   /// The names in a directory, as bytes, without `.` and `..`; none if there is no such directory.
-  static func names(in path: String) throws(StorageError) -> [[UInt8]] {
+  package static func names(in path: String) throws(StorageError) -> [[UInt8]] {
     do throws(StorageError) { return try LocalDirectory.working.names(in: path) } catch .notFound {
       return []
     }
   }
 
   /// Makes a directory's entries survive a power cut.
-  static func synchronizeDirectory(_ path: String) throws(StorageError) {
+  package static func synchronizeDirectory(_ path: String) throws(StorageError) {
     try LocalDirectory.working.synchronize(path)
   }
 }
@@ -271,11 +299,12 @@ final class LocalFile: Sendable {
 ///
 /// Sound, because every access is checked against `count`, and because only files are mapped
 /// that are never modified: written aside, renamed into place, replaced as a whole.
-@safe final class MappedBytes: @unchecked Sendable {
+@safe public final class MappedBytes: @unchecked Sendable {
   // Immutable after init, and the pages are read-only: any thread may read.
-  private let address: UnsafeRawPointer
+  @usableFromInline let address: UnsafeRawPointer
   private let base: UnsafeMutableRawPointer
-  let count: Int
+  /// Bytes of the file.
+  public let count: Int
 
   fileprivate init(_ address: UnsafeMutableRawPointer, count: Int) {
     unsafe base = address
@@ -287,13 +316,15 @@ final class LocalFile: Sendable {
 
   /// A number in the byte order of the machine, as local files have it.
   @inline(__always)
-  func load<T: FixedWidthInteger>(_ offset: Int, as type: T.Type) -> T {
+  @inlinable
+  public func load<T: FixedWidthInteger>(_ offset: Int, as type: T.Type) -> T {
     precondition(offset >= 0 && offset <= count - MemoryLayout<T>.size)
     return unsafe address.loadUnaligned(fromByteOffset: offset, as: type)
   }
 
   /// 32 bytes as a digest.
-  func digest(_ offset: Int) -> Digest256 {
+  @inlinable
+  public func digest(_ offset: Int) -> Digest256 {
     Digest256(
       bigEndianWords: load(offset, as: UInt64.self).bigEndian,
       load(offset + 8, as: UInt64.self).bigEndian,
@@ -302,13 +333,13 @@ final class LocalFile: Sendable {
   }
 
   /// Takes the first pages out of this process's memory; the next access brings them back.
-  func letGo(_ range: PartialRangeUpTo<Int>) {
+  package func letGo(_ range: PartialRangeUpTo<Int>) {
     // A hint: of a file that is mapped for reading, nothing is lost.
     _ = unsafe madvise(base, max(0, min(range.upperBound, count)), MADV_DONTNEED)
   }
 
   /// A copy of some bytes.
-  func bytes(_ range: Range<Int>) -> [UInt8] {
+  package func bytes(_ range: Range<Int>) -> [UInt8] {
     precondition(range.lowerBound >= 0 && range.upperBound <= count)
     return unsafe Array(
       UnsafeRawBufferPointer(
@@ -319,7 +350,7 @@ final class LocalFile: Sendable {
 
 extension StorageError {
   /// The error that `errno` speaks of now.
-  static func last(_ operation: String, _ path: String) -> StorageError {
+  package static func last(_ operation: String, _ path: String) -> StorageError {
     let code = errno
     return switch code {
     case ENOSPC, EDQUOT: .noSpace(path)

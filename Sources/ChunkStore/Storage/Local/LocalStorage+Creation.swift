@@ -1,3 +1,4 @@
+import StoreEncoding
 internal import Glibc
 
 /// Making the directories of a repository.

@@ -1,4 +1,5 @@
-import Crypto
+import StoreCrypto
+import StoreEncoding
 internal import Glibc
 
 extension LocalStorage {

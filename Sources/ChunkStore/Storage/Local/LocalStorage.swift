@@ -1,4 +1,6 @@
-public import Crypto
+import LinuxSystem
+public import StoreEncoding
+public import StoreCrypto
 internal import Glibc
 import Synchronization
 
@@ -19,13 +21,13 @@ public final class LocalStorage: Storage {
   /// Whether it is known that listings are not out of date.
   private let listsFreshly = Mutex(false)
 
-  static let uploads = "tmp"
+  package static let uploads = "tmp"
   static let aside = "aside"
-  static let reserve = "reserve"
-  static let probe = "probe"
+  package static let reserve = "reserve"
+  package static let probe = "probe"
   private static let reserveSize = 16 << 20
   /// The size of the directories and the reserve of a new repository.
-  static let emptySize = reserveSize + 2 << 20
+  package static let emptySize = reserveSize + 2 << 20
   /// A crashed upload older than this is nobody's any more.
   private static let abandonedAfter: Int64 = 24 * 3600
   /// The parts that the listing of segments is divided into.
@@ -61,7 +63,7 @@ public final class LocalStorage: Storage {
 
   /// The directories that a repository has, but for that of the configurations, without which it is
   /// none, and those in `segments/`.
-  static let directories = [uploads] + ObjectName.Kind.allCases.map(\.rawValue)
+  package static let directories = [uploads] + ObjectName.Kind.allCases.map(\.rawValue)
 
   /// The directories that are not there.
   ///
@@ -129,7 +131,7 @@ public final class LocalStorage: Storage {
   }
 
   /// The file that an object is in.
-  func file(_ name: ObjectName) throws(StorageError) -> LocalFile {
+  package func file(_ name: ObjectName) throws(StorageError) -> LocalFile {
     guard case .object(.segment, _) = name else {
       return try root.openObject(name.path)
     }
@@ -277,7 +279,7 @@ public final class LocalStorage: Storage {
   }
 
   /// The storage's time: the date that it gives to what is made now.
-  func present() throws(StorageError) -> Timestamp {
+  package func present() throws(StorageError) -> Timestamp {
     let name = try temporaryName()
     let file = try openTemporary(name)
     defer { root.discard(name) }
@@ -460,7 +462,7 @@ private final class OpenFileCache: Sendable {
 
 extension String {
   /// The text with zeros in front, at least `length` characters long.
-  func leftPadded(to length: Int) -> String {
+  package func leftPadded(to length: Int) -> String {
     String(repeating: "0", count: max(0, length - utf8.count)) + self
   }
 }

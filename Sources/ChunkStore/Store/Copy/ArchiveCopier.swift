@@ -1,4 +1,7 @@
-import Crypto
+public import LinuxSystem
+import StoreEncoding
+import StoreFormat
+import StoreCrypto
 
 /// Copies archives from one repository to another.
 ///

@@ -1,4 +1,8 @@
-import Crypto
+import LinuxSystem
+import StoreEncoding
+import StoreFormat
+import ObjectStorage
+import StoreCrypto
 
 /// One thread's part in a `BlockTransfer`: opens blocks of the source, and seals them anew.
 struct BlockLane: ~Copyable {

@@ -1,4 +1,8 @@
-import Crypto
+import LinuxSystem
+import ObjectStorage
+import StoreFormat
+import StoreEncoding
+import StoreCrypto
 import Synchronization
 
 /// Brings what archives refer to into a related repository, block by block.

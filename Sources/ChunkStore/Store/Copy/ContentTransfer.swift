@@ -1,3 +1,5 @@
+import LinuxSystem
+import StoreFormat
 import Synchronization
 
 /// Copies an archive as a backup does it: contents are read, verified, cut and stored anew.

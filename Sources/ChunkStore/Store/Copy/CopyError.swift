@@ -1,3 +1,5 @@
+import StoreFormat
+
 /// Why an archive cannot be copied, while others may be.
 public enum CopyError: Error, Sendable {
   /// Both are the same repository, in the same place.

@@ -1,3 +1,6 @@
+import LinuxSystem
+import StoreEncoding
+import StoreFormat
 import Synchronization
 
 /// The content of an item of another repository, to be read for a copy.

@@ -1,4 +1,5 @@
-import Crypto
+import ObjectStorage
+import StoreCrypto
 import Synchronization
 
 extension ChunkIndex {

@@ -1,4 +1,8 @@
-import Crypto
+import LinuxSystem
+import StoreFormat
+import ObjectStorage
+import StoreEncoding
+import StoreCrypto
 internal import Glibc
 import Synchronization
 
@@ -273,7 +277,7 @@ final class ChunkIndex: Sendable {
 
   /// Removes a draft that a crashed process has left, a day later.
   private func removeIfAbandoned(_ path: String) throws {
-    let limit = Clock.now.earlier(bySeconds: 24 * 3600)
+    let limit = SystemClock.now.earlier(bySeconds: 24 * 3600)
     if let status = try LocalFile.status(path), status.modified < limit {
       LocalFile.discard(path)
     }
@@ -288,9 +292,9 @@ final class ChunkIndex: Sendable {
 
   /// Names are in the order of their making.
   private func newName() -> String {
-    let now = Clock.now
+    let now = SystemClock.now
     let fraction = String(now.nanoseconds).leftPadded(to: 9)
-    return "\(now.seconds)-\(fraction)-\(Clock.processID)\(Self.suffix)"
+    return "\(now.seconds)-\(fraction)-\(SystemClock.processID)\(Self.suffix)"
   }
 
   // MARK: Asking it

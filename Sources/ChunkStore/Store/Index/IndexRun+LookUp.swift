@@ -1,4 +1,6 @@
-import Crypto
+import ObjectStorage
+import StoreEncoding
+import StoreCrypto
 
 extension IndexRun {
   /// A row of the table of chunks, and the segment that it speaks of.

@@ -1,4 +1,7 @@
-import Crypto
+import StoreFormat
+import ObjectStorage
+import StoreEncoding
+import StoreCrypto
 internal import Glibc
 import Synchronization
 

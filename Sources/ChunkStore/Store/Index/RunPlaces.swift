@@ -1,3 +1,4 @@
+import ObjectStorage
 import CLinux
 internal import Glibc
 import Synchronization
@@ -67,19 +68,5 @@ final class RunPlaces: Sendable {
       return state.told
     }
     told?(error)
-  }
-}
-
-extension LocalFile {
-  /// A file without a name in a directory, which goes when nobody has it open any more.
-  static func unnamed(in directory: String) throws(StorageError) -> LocalFile {
-    try open(directory, flags: O_RDWR | linux_O_TMPFILE | O_EXCL, mode: 0o600)
-  }
-
-  /// A file that is memory.
-  static func inMemory() throws(StorageError) -> LocalFile {
-    let descriptor = linux_memory_file()
-    guard descriptor >= 0 else { throw .last("memfd_create", "memory") }
-    return LocalFile(descriptor, path: "memory")
   }
 }

@@ -1,4 +1,6 @@
-import Crypto
+import StoreEncoding
+import StoreFormat
+import StoreCrypto
 
 /// Follows the trees of archives, and verifies whatever a reader of them relies on.
 ///

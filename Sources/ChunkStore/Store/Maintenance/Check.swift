@@ -1,4 +1,8 @@
-public import Crypto
+public import LinuxSystem
+import StoreFormat
+import StoreEncoding
+import ObjectStorage
+public import StoreCrypto
 internal import Glibc
 import Synchronization
 
@@ -286,7 +290,7 @@ struct Check {
       // processors is left with a large one when the others are done.
       segments.sort { ($0.size, $0.id) > ($1.size, $1.id) }
     }
-    let end = Clock.monotonicSeconds + options.part.seconds
+    let end = SystemClock.monotonicSeconds + options.part.seconds
     progress("Verifying the data of \(segments.count) segments")
     meter.begin(
       .verifyingData, total: segments.reduce(0) { $0 + UInt64(clamping: $1.size) }, unit: .bytes)
@@ -326,7 +330,7 @@ struct Check {
       for segment in segments {
         try queue.push(segment)
         if options.part.seconds < .infinity { report.verifiedUpTo = segment.id }
-        if Clock.monotonicSeconds >= end { break }
+        if SystemClock.monotonicSeconds >= end { break }
       }
       queue.close()
     } catch {

@@ -1,4 +1,7 @@
-import Crypto
+import ServeStorage
+import StoreEncoding
+import StoreFormat
+import StoreCrypto
 
 /// Blocks that were read and found damaged, by their segments.
 struct DamagedBlocks: Sendable {

@@ -1,4 +1,7 @@
-import Crypto
+import StoreFormat
+import StoreEncoding
+import ObjectStorage
+import StoreCrypto
 
 /// Compares index entries with the directories of the segments that they speak of.
 ///

@@ -1,4 +1,6 @@
-import Crypto
+import StoreFormat
+import StoreEncoding
+import StoreCrypto
 
 /// How large an archive is.
 public struct ArchiveFigures: Sendable {

@@ -1,4 +1,7 @@
-import Crypto
+import ServeStorage
+import StoreFormat
+import StoreEncoding
+import StoreCrypto
 
 /// Which chunks archives refer to: one bit for each row of the index.
 ///

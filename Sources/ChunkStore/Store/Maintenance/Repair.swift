@@ -1,4 +1,8 @@
-import Crypto
+public import LinuxSystem
+import ObjectStorage
+import StoreEncoding
+import StoreFormat
+import StoreCrypto
 
 /// The actions that a repair would take, or has taken.
 public struct RepairReport: Sendable {

@@ -1,4 +1,7 @@
-import Crypto
+import StoreFormat
+import StoreEncoding
+import ObjectStorage
+import StoreCrypto
 
 /// Reads a whole segment: its bytes against their tags, its chunks against their ids.
 ///

@@ -1,4 +1,6 @@
-import Crypto
+import StoreEncoding
+import StoreFormat
+import StoreCrypto
 
 /// Which chunks more than one item refers to, of all archives of a repository.
 ///

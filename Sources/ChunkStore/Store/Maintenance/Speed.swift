@@ -1,4 +1,7 @@
-import Crypto
+import LinuxSystem
+import StoreEncoding
+import StoreFormat
+import StoreCrypto
 
 /// How fast one processor does what a backup consists of, measured with what does it there.
 package struct Speed: Sendable {
@@ -29,9 +32,9 @@ package struct Speed: Sendable {
       var best = Double.infinity
       var output = 0
       for _ in 0..<turns {
-        let start = Clock.monotonicSeconds
+        let start = SystemClock.monotonicSeconds
         output = try body()
-        best = min(best, Clock.monotonicSeconds - start)
+        best = min(best, SystemClock.monotonicSeconds - start)
       }
       try told(
         Speed(
@@ -99,14 +102,14 @@ package struct Speed: Sendable {
       }
     }
     for parameters in [ScryptParameters.quick, .default] {
-      let start = Clock.monotonicSeconds
+      let start = SystemClock.monotonicSeconds
       _ = try Scrypt.derive(
         passphrase: try Secret.random(count: 16), salt: [UInt8](repeating: 1, count: 32).span,
         parameters: parameters, count: 32)
       try told(
         Speed(
           name: "passphrase to key, scrypt N = 2^\(parameters.logN)", bytes: 0,
-          seconds: Clock.monotonicSeconds - start))
+          seconds: SystemClock.monotonicSeconds - start))
     }
   }
 

@@ -1,4 +1,7 @@
-import Crypto
+public import LinuxSystem
+import StoreEncoding
+import ObjectStorage
+import StoreCrypto
 import Synchronization
 
 /// Compares stored objects with their names, which are the SHA-256 of their bytes.

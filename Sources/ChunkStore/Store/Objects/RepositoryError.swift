@@ -1,4 +1,5 @@
-public import Crypto
+import StoreEncoding
+public import StoreCrypto
 
 /// Errors thrown by repository operations.
 public enum RepositoryError: Error, Sendable {

@@ -1,4 +1,7 @@
-import Crypto
+import LinuxSystem
+import StoreFormat
+import StoreEncoding
+import StoreCrypto
 import Synchronization
 
 /// Stores new chunks: takes them from many threads, and publishes segments and index objects.
@@ -171,7 +174,7 @@ final class ChunkWriter: Sendable {
       pending = claims.unsettled(pending)
       if pending.isEmpty { return }
       // Some are in a block that another thread still collects: it soon has ended.
-      Clock.pause(0.01)
+      SystemClock.pause(0.01)
     }
   }
 
@@ -292,14 +295,14 @@ final class ChunkWriter: Sendable {
     var entries: [IndexEntry] = []
     var chunks = 0
     var bytes: UInt64 = 0
-    var last = Clock.monotonicSeconds
+    var last = SystemClock.monotonicSeconds
     func publish() throws {
       guard !entries.isEmpty else { return }
       let name = try repository.publish(
         IndexObject(entries: entries).encoded(), as: .index, in: .index)
       try repository.index.add(entries, sources: [name])
       for entry in entries { claims.settle(entry.directory.chunks.lazy.map(\.id)) }
-      (entries, chunks, bytes, last) = ([], 0, 0, Clock.monotonicSeconds)
+      (entries, chunks, bytes, last) = ([], 0, 0, SystemClock.monotonicSeconds)
     }
     while let step = segments.pop() {
       guard case .element(let segment) = step else {
@@ -313,7 +316,7 @@ final class ChunkWriter: Sendable {
       chunks += entry.directory.chunks.count
       bytes += entry.size
       if chunks >= IndexObject.chunkTarget || bytes >= Self.publishSize
-        || Clock.monotonicSeconds - last > Self.publishInterval
+        || SystemClock.monotonicSeconds - last > Self.publishInterval
       {
         try publish()
       }

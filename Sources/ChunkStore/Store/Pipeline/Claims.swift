@@ -1,4 +1,5 @@
-import Crypto
+import StoreEncoding
+import StoreCrypto
 import Synchronization
 
 /// The chunks that one `ChunkWriter` is storing: claimed, and in no index object yet.

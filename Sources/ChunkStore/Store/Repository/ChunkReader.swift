@@ -1,4 +1,7 @@
-import Crypto
+import LinuxSystem
+import StoreFormat
+import StoreEncoding
+import StoreCrypto
 
 /// Reads chunks: finds, fetches, opens, unpacks, verifies.
 ///

@@ -1,4 +1,6 @@
-import Crypto
+import StoreEncoding
+import StoreFormat
+import StoreCrypto
 
 /// Reads the chunks of contents, each verified against its id.
 ///

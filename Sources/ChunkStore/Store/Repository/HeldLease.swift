@@ -1,4 +1,8 @@
-import Crypto
+import LinuxSystem
+import StoreFormat
+import StoreEncoding
+import ObjectStorage
+import StoreCrypto
 import Synchronization
 
 /// The lease of an operation that this process runs.
@@ -10,7 +14,7 @@ final class HeldLease: Sendable {
   private let names = Mutex(Names())
   /// Whether somebody has taken it away, as far as it is known.
   private let isLost = Atomic(false)
-  private let begun = Clock.monotonicSeconds
+  private let begun = SystemClock.monotonicSeconds
   private let end = Event()
   private let group = ThreadGroup()
 
@@ -27,10 +31,10 @@ final class HeldLease: Sendable {
     guard let interval = repository.machine.heartbeat else { return }
     // The thread must not keep the lease from being let go of.
     group.start("lease") { [end, weak self] in
-      var next = Clock.monotonicSeconds + interval
+      var next = SystemClock.monotonicSeconds + interval
       while !end.wait(until: next) {
         self?.beat()
-        next = Clock.monotonicSeconds + interval
+        next = SystemClock.monotonicSeconds + interval
       }
     }
   }
@@ -64,7 +68,7 @@ final class HeldLease: Sendable {
   func tellIfLost(hasFailed: Bool = false) {
     var isGone = isLost.load(ordering: .relaxed)
     do throws(StorageError) {
-      if hasFailed || Clock.monotonicSeconds - begun > Self.shortOperation {
+      if hasFailed || SystemClock.monotonicSeconds - begun > Self.shortOperation {
         isGone = try wasLost()
       }
       if isGone { repository.leaseLoss.withLock { $0 }?(hasFailed) }

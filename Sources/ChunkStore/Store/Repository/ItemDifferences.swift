@@ -1,4 +1,6 @@
-import Crypto
+import StoreEncoding
+import StoreFormat
+import StoreCrypto
 
 /// The difference between two archives at one path.
 public enum ItemDifference: Sendable {

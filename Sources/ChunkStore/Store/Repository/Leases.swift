@@ -1,4 +1,7 @@
-import Crypto
+import StoreEncoding
+import StoreFormat
+import ObjectStorage
+import StoreCrypto
 
 extension Lease {
   /// A lease that cannot be judged by its process counts as abandoned after so many seconds

@@ -1,4 +1,8 @@
-import Crypto
+import LinuxSystem
+import StoreEncoding
+import ObjectStorage
+import StoreFormat
+import StoreCrypto
 internal import Glibc
 
 /// Where a program runs, and by which clock: what its leases say of it, and what it can say of the
@@ -41,7 +45,8 @@ package struct Machine: Sendable {
   /// This machine, and this process.
   package static let current = Machine(
     name: hostname(), id: machineID(), bootID: bootID(), processSpace: processSpace(),
-    processID: Clock.processID, now: { Clock.now }, look: look(at:), heartbeat: Lease.heartbeat)
+    processID: SystemClock.processID, now: { SystemClock.now }, look: look(at:),
+    heartbeat: Lease.heartbeat)
 
   /// The machine as leases in a repository know it.
   func identified(in repository: RepositoryID) throws(CryptoError) -> Machine {
@@ -91,7 +96,8 @@ package struct Machine: Sendable {
     // Not by /proc, which may hide processes of others (hidepid).
     if kill(id, 0) != 0, errno == ESRCH { return .gone }
     // A /proc of another process space has other processes under these numbers.
-    guard linkTarget("/proc/self") == "\(Clock.processID)", let stat = read("/proc/\(id)/stat"),
+    guard linkTarget("/proc/self") == "\(SystemClock.processID)",
+      let stat = read("/proc/\(id)/stat"),
       // The name in parentheses may hold anything; the fields behind it are numbers.
       let end = stat.lastIndex(of: UInt8(ascii: ")"))
     else { return .unknown }

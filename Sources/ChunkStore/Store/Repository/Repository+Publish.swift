@@ -1,3 +1,5 @@
+import ObjectStorage
+import StoreFormat
 internal import Synchronization
 
 extension Repository {

@@ -1,4 +1,7 @@
-public import Crypto
+import StoreFormat
+import StoreEncoding
+import ObjectStorage
+public import StoreCrypto
 import Synchronization
 
 /// The records under `removed/` by their names: a record never changes, and is read once.

@@ -1,4 +1,8 @@
-public import Crypto
+public import LinuxSystem
+import ObjectStorage
+import StoreEncoding
+import StoreFormat
+public import StoreCrypto
 import Synchronization
 
 extension Repository {

@@ -1,4 +1,7 @@
-public import Crypto
+import StoreFormat
+import ObjectStorage
+import StoreEncoding
+public import StoreCrypto
 import Synchronization
 
 /// A repository that has been opened with its keys.

@@ -1,3 +1,6 @@
+import StoreFormat
+import StoreEncoding
+
 /// Follows everything that a tree of items refers to, in path order.
 ///
 /// Holds what is still to be followed of one node per level. Confined to one thread.

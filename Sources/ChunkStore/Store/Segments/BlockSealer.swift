@@ -1,4 +1,6 @@
-import Crypto
+import StoreFormat
+import StoreEncoding
+import StoreCrypto
 import Synchronization
 
 /// Seals blocks under one header, each under the next number.

@@ -1,4 +1,7 @@
-import Crypto
+import StoreEncoding
+import ObjectStorage
+import StoreFormat
+import StoreCrypto
 
 /// Reads those blocks of a segment that are wanted, many with one request.
 ///

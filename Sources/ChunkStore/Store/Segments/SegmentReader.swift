@@ -1,4 +1,7 @@
-import Crypto
+import ObjectStorage
+import StoreFormat
+import StoreEncoding
+import StoreCrypto
 
 /// Reads a segment's own directory: header, trailer and directory, mostly in two reads.
 enum SegmentReader {
@@ -86,18 +89,5 @@ enum SegmentReader {
   /// The stretch of a segment that is read for a block.
   static func stretch(of location: ChunkLocation) -> Range<Int> {
     ReadGranule.widened(location.blockRange)
-  }
-}
-
-extension SealingContext {
-  /// Opens a part of an object whose number is zero; a wrong tag is a `FormatError`.
-  mutating func opened(
-    _ sealed: Span<UInt8>, part: UInt32, number: UInt64 = 0
-  ) throws -> [UInt8] {
-    do throws(CryptoError) {
-      return try open(sealed, nonce: Nonce(part: part, number: number))
-    } catch .authenticationFailed {
-      throw FormatError.authenticationFailed
-    }
   }
 }

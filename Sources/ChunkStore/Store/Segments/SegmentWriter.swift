@@ -1,4 +1,7 @@
-import Crypto
+import ObjectStorage
+import StoreFormat
+import StoreEncoding
+import StoreCrypto
 
 /// Writes one segment into a storage while its blocks come.
 ///

@@ -1,4 +1,7 @@
-import Crypto
+import ServeStorage
+import StoreEncoding
+import StoreFormat
+import StoreCrypto
 
 /// Reads nodes of trees by their ids.
 protocol NodeSource: AnyObject {

@@ -1,3 +1,5 @@
+import StoreFormat
+
 /// A stretch of an archive's items that cannot be read, because nodes of the tree are damaged or
 /// missing.
 ///

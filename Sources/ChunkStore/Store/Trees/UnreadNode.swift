@@ -1,3 +1,6 @@
+import StoreEncoding
+import StoreFormat
+
 /// A node of a tree of items, as the node above it describes it.
 struct UnreadNode {
   let child: TreeNode.ItemChild

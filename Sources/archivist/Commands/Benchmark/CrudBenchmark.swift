@@ -1,3 +1,4 @@
+import LinuxSystem
 import ArgumentParser
 import ChunkStore
 import Glibc
@@ -118,9 +119,9 @@ struct CrudBenchmark: ParsableCommand {
       try Self.write(content, to: files + Array("/\(number)".utf8))
     }
     // Files written less than two seconds before a backup are read again by the next one.
-    Clock.pause(2.5)
+    SystemClock.pause(2.5)
     func archivist(_ arguments: [String], _ last: [[UInt8]]) throws -> Double {
-      let start = Clock.monotonicSeconds
+      let start = SystemClock.monotonicSeconds
       // The passphrase protects nothing; caches and memory of this repository go with it.
       try Self.run(
         [
@@ -130,7 +131,7 @@ struct CrudBenchmark: ParsableCommand {
           Array("ARCHIVIST_BASE_DIR=".utf8) + directory + Array("/home".utf8),
           try Self.program(),
         ] + arguments.map { Array($0.utf8) } + last)
-      return Clock.monotonicSeconds - start
+      return SystemClock.monotonicSeconds - start
     }
     func archive(_ name: String) -> [UInt8] { repository + Array("::\(name)".utf8) }
     _ = try archivist(["init", "--encryption", "aes256-gcm"], [repository])

@@ -1,4 +1,5 @@
-import Crypto
+import LinuxSystem
+import StoreCrypto
 import Glibc
 import Testing
 
@@ -422,9 +423,9 @@ import Testing
 
   @Test func `a rate is kept`() throws {
     let limit = try #require(RateLimit(kibibytesPerSecond: 1000))
-    let start = Clock.monotonicSeconds
+    let start = SystemClock.monotonicSeconds
     for _ in 0..<50 { limit.take(10 << 10) }
-    #expect(Clock.monotonicSeconds - start > 0.3)
+    #expect(SystemClock.monotonicSeconds - start > 0.3)
     #expect(RateLimit(kibibytesPerSecond: 0) == nil)
   }
 
@@ -435,7 +436,7 @@ import Testing
     server.serve(there, patience: 1.5)
     let connection = try RemoteConnection(
       Channel(input: here, output: here), keepAlive: areSent ? 0.1 : 100)
-    Clock.pause(4)
+    SystemClock.pause(4)
     if areSent {
       _ = try connection.ask(.ping).wait()
     } else {

@@ -1,4 +1,5 @@
-import Crypto
+import LinuxSystem
+import StoreCrypto
 import Glibc
 import Testing
 
@@ -241,7 +242,7 @@ import Testing
     try local.put(recent, [1])
     try local.put(old, [1])
     var times = [timespec](repeating: timespec(), count: 2)
-    times[0].tv_sec = Int(Clock.now.seconds) - 25 * 3600
+    times[0].tv_sec = Int(SystemClock.now.seconds) - 25 * 3600
     times[1].tv_sec = times[0].tv_sec
     #expect(unsafe utimensat(AT_FDCWD, "\(path)/\(old.path)", times, 0) == 0)
     // To put what is there already does not make it one's own.

@@ -1,5 +1,6 @@
+import LinuxSystem
 import CLinux
-import Crypto
+import StoreCrypto
 import Glibc
 import Synchronization
 
@@ -85,7 +86,7 @@ final class TestServer: Sendable {
   func eventually(_ condition: () throws -> Bool) rethrows -> Bool {
     for _ in 0..<1000 {
       if try condition() { return true }
-      Clock.pause(0.01)
+      SystemClock.pause(0.01)
     }
     return false
   }

@@ -1,4 +1,6 @@
-import Crypto
+import ObjectStorage
+import StoreFormat
+import StoreCrypto
 
 extension Compaction {
   /// More index objects than this are put together.

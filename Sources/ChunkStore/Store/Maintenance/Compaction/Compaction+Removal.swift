@@ -1,4 +1,7 @@
-import Crypto
+import LinuxSystem
+import StoreFormat
+import ObjectStorage
+import StoreCrypto
 
 extension Compaction {
   /// Removes doomed segments that nobody can refer to any more.

@@ -1,4 +1,7 @@
-import Crypto
+import LinuxSystem
+import StoreFormat
+import StoreEncoding
+import StoreCrypto
 
 /// The check that precedes the removal of a segment.
 ///

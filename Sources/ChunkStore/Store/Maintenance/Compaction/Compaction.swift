@@ -1,4 +1,8 @@
-import Crypto
+public import LinuxSystem
+import StoreEncoding
+import StoreFormat
+import ObjectStorage
+import StoreCrypto
 
 /// Frees the space of chunks that no archive refers to, without keeping anybody from anything.
 ///

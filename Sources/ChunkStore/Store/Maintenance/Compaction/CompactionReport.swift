@@ -1,4 +1,4 @@
-public import Crypto
+public import StoreCrypto
 
 /// The result of a compaction.
 public struct CompactionReport: Sendable {

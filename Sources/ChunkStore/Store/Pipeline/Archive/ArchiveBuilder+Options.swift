@@ -1,3 +1,5 @@
+import StoreFormat
+
 extension ArchiveBuilder {
   /// How contents are cut and compressed.
   public struct Options: Sendable {

@@ -1,4 +1,7 @@
-import Crypto
+import LinuxSystem
+import ObjectStorage
+import StoreFormat
+import StoreCrypto
 import Synchronization
 
 extension ArchiveBuilder {

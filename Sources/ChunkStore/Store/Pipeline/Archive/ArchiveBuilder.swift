@@ -1,4 +1,7 @@
-import Crypto
+import LinuxSystem
+import ObjectStorage
+import StoreFormat
+import StoreCrypto
 import Synchronization
 
 /// Makes an archive: takes items in path order, and reads, cuts, compresses, seals and stores

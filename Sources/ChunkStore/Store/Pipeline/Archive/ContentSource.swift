@@ -1,3 +1,5 @@
+import StoreFormat
+
 /// A content that is read when its turn comes, on another thread.
 public protocol ContentSource: Sendable {
   /// How many bytes it will have, as far as is known now.

@@ -1,3 +1,7 @@
+import LinuxSystem
+import StoreEncoding
+import StoreFormat
+
 extension ArchiveBuilder {
   /// Gives chunks their ids, and stores the new ones.
   ///

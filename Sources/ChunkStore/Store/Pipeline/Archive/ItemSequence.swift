@@ -1,4 +1,7 @@
-import Crypto
+import StoreEncoding
+import LinuxSystem
+import StoreFormat
+import StoreCrypto
 import Synchronization
 
 extension ArchiveBuilder {
@@ -65,7 +68,7 @@ extension ArchiveBuilder {
     private func wait(for slot: Slot, _ tree: inout GrowingTree) throws {
       while slot.isWaiting {
         try tree.makeCheckpointIfDue()
-        let end = max(tree.due, Clock.monotonicSeconds + Self.leastWait)
+        let end = max(tree.due, SystemClock.monotonicSeconds + Self.leastWait)
         guard isWaiting(for: slot, until: end) else { return }
       }
     }
@@ -86,7 +89,7 @@ extension ArchiveBuilder {
           shared.progress.wait()
           continue
         }
-        if Clock.monotonicSeconds >= end { return true }
+        if SystemClock.monotonicSeconds >= end { return true }
         shared.progress.wait(until: end)
       }
       return false
@@ -110,7 +113,7 @@ extension ArchiveBuilder {
         self.nodes = nodes
         self.report = report
         self.items = items
-        due = Clock.monotonicSeconds + (shared.options.checkpoints?.interval ?? .infinity)
+        due = SystemClock.monotonicSeconds + (shared.options.checkpoints?.interval ?? .infinity)
       }
 
       mutating func add(_ item: consuming Item, tag: UInt8) throws {
@@ -130,13 +133,13 @@ extension ArchiveBuilder {
 
       mutating func makeCheckpointIfDue() throws {
         guard let checkpoints = shared.options.checkpoints, state.figures.items > inCheckpoint,
-          Clock.monotonicSeconds >= due
+          SystemClock.monotonicSeconds >= due
         else { return }
         state.root = try items.snapshot()
         try nodes.endBlock()
         try shared.makeCheckpoint(checkpoints, of: state)
         inCheckpoint = state.figures.items
-        due = Clock.monotonicSeconds + checkpoints.interval
+        due = SystemClock.monotonicSeconds + checkpoints.interval
       }
 
       consuming func finish() throws -> TreeState {

@@ -1,4 +1,7 @@
-import Crypto
+import LinuxSystem
+import StoreFormat
+import StoreEncoding
+import StoreCrypto
 
 extension FreshBytes {
   /// The system's random bytes, with the clock and the process, so that two machines of which one
@@ -6,10 +9,10 @@ extension FreshBytes {
   static let system = FreshBytes { () throws(CryptoError) in
     var bytes = ByteWriter()
     bytes.raw(try Random.bytes(count: 32))
-    let now = Clock.now
+    let now = SystemClock.now
     bytes.integer(UInt64(bitPattern: now.seconds))
     bytes.integer(now.nanoseconds)
-    bytes.integer(UInt32(bitPattern: Clock.processID))
+    bytes.integer(UInt32(bitPattern: SystemClock.processID))
     return bytes.bytes
   }
 }

@@ -1,4 +1,8 @@
-public import Crypto
+import LinuxSystem
+import ObjectStorage
+import StoreFormat
+import StoreEncoding
+public import StoreCrypto
 
 /// The key slots of a repository: who can open it, and with which passphrase.
 ///
@@ -236,7 +240,7 @@ public struct KeySlots: Sendable {
       guard name < other.id, attempt < patience.count else {
         throw KeyError.beingChanged(by: other.lease.description)
       }
-      Clock.pause(patience.interval)
+      SystemClock.pause(patience.interval)
     }
   }
 }

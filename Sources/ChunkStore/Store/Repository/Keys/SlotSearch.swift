@@ -1,4 +1,7 @@
-public import Crypto
+import StoreFormat
+import StoreEncoding
+import ObjectStorage
+public import StoreCrypto
 
 /// Something among the key slots that was passed over when a repository was opened.
 public struct PassedOverSlot: Sendable {

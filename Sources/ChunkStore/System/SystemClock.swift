@@ -1,7 +1,8 @@
+package import StoreEncoding
 internal import Glibc
 
 /// The clock and the process, for time stamps, salts and leases.
-package enum Clock {
+package enum SystemClock {
   /// The time of day.
   package static var now: Timestamp {
     var time = timespec()
