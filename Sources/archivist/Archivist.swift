@@ -1,8 +1,8 @@
-import LinuxSystem
 import ArgumentParser
 import ChunkStore
 import CLinux
 import Glibc
+import LinuxSystem
 import Synchronization
 
 /// The command line.

@@ -1,6 +1,6 @@
-package import StoreEncoding
 package import ObjectStorage
 import StoreCrypto
+package import StoreEncoding
 
 /// An answer of a server: any number of `part`, then one `done` or `failed`.
 package enum Answer: Equatable, Sendable {

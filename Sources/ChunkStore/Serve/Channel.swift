@@ -1,8 +1,8 @@
-import StoreEncoding
-import LinuxSystem
-package import ObjectStorage
 import CLinux
 internal import Glibc
+import LinuxSystem
+package import ObjectStorage
+import StoreEncoding
 import Synchronization
 
 /// Two descriptors: one to hear the other side, one to speak to it.

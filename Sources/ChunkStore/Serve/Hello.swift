@@ -1,5 +1,5 @@
-package import StoreEncoding
 package import ObjectStorage
+package import StoreEncoding
 
 /// The first thing that each side says: what it is, and which versions it understands.
 ///

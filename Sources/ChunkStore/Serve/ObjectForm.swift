@@ -1,7 +1,7 @@
-import StoreFormat
 import ObjectStorage
-import StoreEncoding
 import StoreCrypto
+import StoreEncoding
+import StoreFormat
 
 /// The form of an object as far as it shows without any key: whether it may be one of its kind.
 enum ObjectForm {

@@ -1,6 +1,6 @@
+internal import Glibc
 import LinuxSystem
 package import ObjectStorage
-internal import Glibc
 import Synchronization
 
 /// A comparison of the bytes stored below some directories with a quota.

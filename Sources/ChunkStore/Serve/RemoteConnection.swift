@@ -1,6 +1,6 @@
-import StoreEncoding
-package import ObjectStorage
 import LinuxSystem
+package import ObjectStorage
+import StoreEncoding
 import Synchronization
 
 /// A connection to a server, seen from the client: requests go out from any thread, and a thread

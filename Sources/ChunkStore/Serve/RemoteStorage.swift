@@ -1,8 +1,8 @@
+internal import Glibc
 import LinuxSystem
 public import ObjectStorage
-public import StoreEncoding
 import StoreCrypto
-internal import Glibc
+public import StoreEncoding
 import Synchronization
 
 /// A repository on another machine, where `archivist serve` runs.

@@ -1,5 +1,5 @@
-package import StoreEncoding
 import StoreCrypto
+package import StoreEncoding
 
 /// A request of a client: the operations of `Storage`, and nothing more.
 package enum Request: Equatable, Sendable {

@@ -1,6 +1,6 @@
 import ObjectStorage
-import StoreEncoding
 import StoreCrypto
+import StoreEncoding
 import Synchronization
 
 /// A local repository as one client may see it: every request is held against the policies.

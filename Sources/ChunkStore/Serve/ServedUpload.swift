@@ -1,6 +1,6 @@
 import ObjectStorage
-import StoreEncoding
 import StoreCrypto
+import StoreEncoding
 
 /// An upload of a client: hashed as it arrives.
 ///

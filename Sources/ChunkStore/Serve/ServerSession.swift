@@ -1,7 +1,7 @@
-import ObjectStorage
-import StoreEncoding
 import LinuxSystem
+import ObjectStorage
 import StoreCrypto
+import StoreEncoding
 import Synchronization
 
 /// A connection to a client, seen from the server: hears requests, and answers them in any order.

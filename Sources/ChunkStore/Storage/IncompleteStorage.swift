@@ -1,5 +1,5 @@
-package import StoreEncoding
 package import StoreCrypto
+package import StoreEncoding
 import Synchronization
 
 /// A storage some of whose directories are missing, as whoever reads it sees it: without what was in

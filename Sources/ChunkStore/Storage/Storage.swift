@@ -1,5 +1,5 @@
-public import StoreEncoding
 public import StoreCrypto
+public import StoreEncoding
 
 /// A store of immutable, named objects: bytes under a name, written once and whole.
 ///

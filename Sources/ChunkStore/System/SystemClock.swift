@@ -1,5 +1,5 @@
-package import StoreEncoding
 internal import Glibc
+package import StoreEncoding
 
 /// The clock and the process, for time stamps, salts and leases.
 package enum SystemClock {

@@ -1,6 +1,6 @@
-import LinuxSystem
 import ChunkStore
 import Glibc
+import LinuxSystem
 
 /// The description of an archive before it is made.
 struct NewArchive: Sendable {

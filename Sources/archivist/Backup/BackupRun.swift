@@ -1,6 +1,6 @@
-import LinuxSystem
 import ChunkStore
 import Glibc
+import LinuxSystem
 
 /// One `create`: the walk, the files cache, and what is told about each item.
 struct BackupRun {

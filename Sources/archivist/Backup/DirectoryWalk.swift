@@ -1,6 +1,6 @@
-import LinuxSystem
 import ChunkStore
 import Glibc
+import LinuxSystem
 
 /// The walk of a `create` through directories: what is selected, and what is told meanwhile.
 struct DirectoryWalk: Sendable {

@@ -1,6 +1,6 @@
-import LinuxSystem
-import CLinux
 import ChunkStore
+import CLinux
+import LinuxSystem
 
 /// The clocks of the file systems that a backup comes to: the trust that the times of files
 /// deserve.

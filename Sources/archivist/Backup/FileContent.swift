@@ -1,6 +1,6 @@
-import LinuxSystem
 import ChunkStore
 import Glibc
+import LinuxSystem
 
 /// The content of a file that the walk has come to; opened when its turn comes.
 struct FileContent: ContentSource {

@@ -1,7 +1,7 @@
-import LinuxSystem
-import CLinux
 import ChunkStore
+import CLinux
 import Glibc
+import LinuxSystem
 import Synchronization
 
 /// A file that comes from no file system: what standard input or a command delivers.

@@ -1,6 +1,6 @@
-import LinuxSystem
 import ArgumentParser
 import ChunkStore
+import LinuxSystem
 import StoreCrypto
 
 struct List: ParsableCommand {

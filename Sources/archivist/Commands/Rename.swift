@@ -1,6 +1,6 @@
-import LinuxSystem
 import ArgumentParser
 import ChunkStore
+import LinuxSystem
 
 struct Rename: ParsableCommand {
   static let configuration = CommandConfiguration(

@@ -1,5 +1,5 @@
-import LinuxSystem
 import ChunkStore
+import LinuxSystem
 
 /// The work and the messages of `check --repair`.
 struct RepairCommand {

@@ -1,7 +1,7 @@
-import LinuxSystem
 import ChunkStore
-import StoreCrypto
 import Glibc
+import LinuxSystem
+import StoreCrypto
 
 /// The deletion of a repository as a whole.
 struct RepositoryDeletion {

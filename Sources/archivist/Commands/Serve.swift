@@ -1,7 +1,7 @@
 import ArgumentParser
 import ChunkStore
-import StoreCrypto
 import Glibc
+import StoreCrypto
 
 struct Serve: ParsableCommand {
   static let configuration = CommandConfiguration(

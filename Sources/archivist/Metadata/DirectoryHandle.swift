@@ -1,7 +1,7 @@
-import LinuxSystem
 import ChunkStore
 import CLinux
 import Glibc
+import LinuxSystem
 
 /// An open directory that threads may share; closed when the last of them lets go.
 ///

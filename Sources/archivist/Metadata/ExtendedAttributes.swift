@@ -1,5 +1,5 @@
-import LinuxSystem
 import ChunkStore
+import LinuxSystem
 
 /// The extended attributes of one file, as far as the system gave them out.
 struct AttributeReading: Sendable {

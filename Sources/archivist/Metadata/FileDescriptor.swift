@@ -1,7 +1,7 @@
-import LinuxSystem
 import ChunkStore
 import CLinux
 import Glibc
+import LinuxSystem
 
 /// Owns one open file and closes it.
 ///

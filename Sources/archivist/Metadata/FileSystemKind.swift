@@ -1,7 +1,7 @@
-import LinuxSystem
 import ChunkStore
 import CLinux
 import Glibc
+import LinuxSystem
 
 /// The trust that a file system's statements about its files deserve: their times, and their sizes.
 enum FileSystemKind: Sendable {

@@ -1,6 +1,6 @@
-import LinuxSystem
 import ChunkStore
 import Glibc
+import LinuxSystem
 import Synchronization
 
 /// The names of users and groups, and back, each asked of the system once.

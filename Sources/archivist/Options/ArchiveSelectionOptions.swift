@@ -1,6 +1,6 @@
-import LinuxSystem
 import ArgumentParser
 import ChunkStore
+import LinuxSystem
 
 /// Archives chosen by their names.
 struct ArchiveNameOptions: ParsableArguments {

@@ -1,6 +1,6 @@
-import LinuxSystem
 import ArgumentParser
 import ChunkStore
+import LinuxSystem
 
 /// The options that say which archives to keep.
 struct KeepOptions: ParsableArguments {

@@ -1,5 +1,5 @@
-import LinuxSystem
 import ChunkStore
+import LinuxSystem
 
 /// How far a command is, for programs, in the objects that borg documents.
 enum ProgressJSON {

@@ -1,5 +1,5 @@
-import LinuxSystem
 import ChunkStore
+import LinuxSystem
 
 /// How far a command is, at one moment.
 struct ProgressState {

@@ -1,5 +1,5 @@
-import LinuxSystem
 import ChunkStore
+import LinuxSystem
 
 /// How far a command is, for people, on one line.
 enum ProgressText {

@@ -1,7 +1,7 @@
-import LinuxSystem
-import CLinux
 import ChunkStore
+import CLinux
 import Glibc
+import LinuxSystem
 
 extension DirectoryHandle {
   /// Says whether what was opened by its name, right after it was made in here, may be something that

@@ -1,8 +1,8 @@
-import LinuxSystem
-import CLinux
 import ChunkStore
-import StoreCrypto
+import CLinux
 import Glibc
+import LinuxSystem
+import StoreCrypto
 import Synchronization
 
 /// A regular file that stands where an item is to be restored.

@@ -1,6 +1,6 @@
-import LinuxSystem
 import ChunkStore
 import Glibc
+import LinuxSystem
 
 /// Follows a symbolic link that stands where a directory is looked for.
 ///

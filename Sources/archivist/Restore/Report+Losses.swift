@@ -1,5 +1,5 @@
-import LinuxSystem
 import ChunkStore
+import LinuxSystem
 
 extension LostItems {
   /// The missing items, and why they are.

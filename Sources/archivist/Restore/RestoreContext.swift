@@ -1,7 +1,7 @@
-import LinuxSystem
-import CLinux
 import ChunkStore
+import CLinux
 import Glibc
+import LinuxSystem
 
 /// The metadata that a file got when it was made, and that need not be given to it.
 struct Birth: Sendable {

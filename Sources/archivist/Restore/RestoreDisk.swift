@@ -1,7 +1,7 @@
-import LinuxSystem
-import CLinux
 import ChunkStore
+import CLinux
 import Glibc
+import LinuxSystem
 
 /// The file system that is restored to: whether it takes anything more.
 final class RestoreDisk: Sendable {

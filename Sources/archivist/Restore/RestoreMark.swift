@@ -1,8 +1,8 @@
-import LinuxSystem
-import CLinux
 import ChunkStore
-import StoreCrypto
+import CLinux
 import Glibc
+import LinuxSystem
+import StoreCrypto
 import Synchronization
 
 /// The part of a file system that is on its disk, whatever happens to the power: all that has not

@@ -1,5 +1,5 @@
-import LinuxSystem
 import ChunkStore
+import LinuxSystem
 
 /// Why an item was not restored, other than that a system call failed: restoring it would have
 /// changed something that is no part of it.

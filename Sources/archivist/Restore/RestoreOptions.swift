@@ -1,5 +1,5 @@
-import LinuxSystem
 import ChunkStore
+import LinuxSystem
 
 /// The metadata of an item that are restored, and how.
 struct RestoreOptions: Sendable {

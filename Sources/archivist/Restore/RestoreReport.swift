@@ -1,6 +1,6 @@
-import LinuxSystem
 import ChunkStore
 import Glibc
+import LinuxSystem
 import Synchronization
 
 /// Says what of a restore did not come out as it should, and counts it.

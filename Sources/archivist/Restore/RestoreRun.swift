@@ -1,6 +1,6 @@
-import LinuxSystem
 import ChunkStore
 import Glibc
+import LinuxSystem
 import Synchronization
 
 /// One `extract`: walks an archive's items in order, and restores their contents on all

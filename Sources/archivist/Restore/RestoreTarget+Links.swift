@@ -1,7 +1,7 @@
-import LinuxSystem
-import CLinux
 import ChunkStore
+import CLinux
 import Glibc
+import LinuxSystem
 
 /// Files with several names.
 extension RestoreTarget {

@@ -1,5 +1,5 @@
-import LinuxSystem
 import ChunkStore
+import LinuxSystem
 
 /// Reads items on a thread of its own, ahead of whoever works with them.
 ///

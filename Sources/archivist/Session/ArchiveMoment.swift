@@ -1,5 +1,5 @@
-import LinuxSystem
 import ChunkStore
+import LinuxSystem
 import StoreCrypto
 
 /// An archive named by a time: `@10d`, `web-*@2026-11-01`.

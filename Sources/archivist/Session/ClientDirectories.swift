@@ -1,7 +1,7 @@
-import LinuxSystem
 import ChunkStore
-import StoreCrypto
 import Glibc
+import LinuxSystem
+import StoreCrypto
 
 /// Where this client keeps what it may lose (the cache), and what it must not (the configuration).
 ///

@@ -1,5 +1,5 @@
-import LinuxSystem
 import ChunkStore
+import LinuxSystem
 import StoreCrypto
 
 /// This client's memory of repositories: which one is where, and how it is sealed.

@@ -1,8 +1,8 @@
-import LinuxSystem
 import ArgumentParser
 import ChunkStore
-import StoreCrypto
 import Glibc
+import LinuxSystem
+import StoreCrypto
 import Synchronization
 
 /// How a run ends: what is said, and with which status.

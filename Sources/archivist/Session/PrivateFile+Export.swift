@@ -1,6 +1,6 @@
-import LinuxSystem
 import ChunkStore
 import Glibc
+import LinuxSystem
 
 /// Files that the user takes away: written to where the user says.
 extension PrivateFile {

@@ -1,7 +1,7 @@
-import LinuxSystem
-import CLinux
 import ChunkStore
+import CLinux
 import Glibc
+import LinuxSystem
 
 /// Small files of this client: whole or not there, and readable by nobody else.
 enum PrivateFile {

@@ -1,8 +1,8 @@
-import LinuxSystem
 import ArgumentParser
 import ChunkStore
-import StoreCrypto
 import Glibc
+import LinuxSystem
+import StoreCrypto
 import Synchronization
 
 /// One run of the program: its messages, its passphrases, its directories.

@@ -1,7 +1,7 @@
-import LinuxSystem
-import CLinux
 import ChunkStore
+import CLinux
 import Glibc
+import LinuxSystem
 import Synchronization
 
 /// Turns the signals that end a program into a request to shut down cleanly.

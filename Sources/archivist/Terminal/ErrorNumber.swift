@@ -1,5 +1,5 @@
-import LinuxSystem
 import ChunkStore
+import LinuxSystem
 
 /// A value of `errno`, described in the words of libc.
 struct ErrorNumber: Error, Equatable, CustomStringConvertible {

@@ -1,5 +1,5 @@
-import StoreCrypto
 import Glibc
+import StoreCrypto
 
 /// A passphrase, and where it came from.
 struct Passphrase: Sendable {

@@ -1,5 +1,5 @@
-import StoreCrypto
 import Glibc
+import StoreCrypto
 
 /// Asks a command, such as a password manager's, for a passphrase.
 enum PassphraseCommand {

@@ -1,5 +1,5 @@
-import StoreCrypto
 import Glibc
+import StoreCrypto
 
 /// A file descriptor that someone left open for us, with a passphrase to read from it.
 struct PassphraseDescriptor {

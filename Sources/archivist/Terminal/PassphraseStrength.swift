@@ -1,5 +1,5 @@
-import StoreCrypto
 import Glibc
+import StoreCrypto
 
 /// An estimate of how hard a passphrase is to guess.
 ///

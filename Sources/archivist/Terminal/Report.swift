@@ -1,7 +1,7 @@
-import LinuxSystem
-import CLinux
 import ChunkStore
+import CLinux
 import Glibc
+import LinuxSystem
 import Synchronization
 
 /// The messages of a run on standard error, and its exit status.

@@ -1,6 +1,6 @@
 import CLinux
-import StoreCrypto
 import Glibc
+import StoreCrypto
 
 /// Asks on the terminal, without showing the answer.
 ///

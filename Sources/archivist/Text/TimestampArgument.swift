@@ -1,5 +1,5 @@
-import CLinux
 import ChunkStore
+import CLinux
 import Glibc
 
 /// Moments as people write them.

@@ -1,5 +1,5 @@
-import CLinux
 import ChunkStore
+import CLinux
 
 /// Finds the entries of a walk that are names of one file.
 ///

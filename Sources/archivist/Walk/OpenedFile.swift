@@ -1,7 +1,7 @@
-import LinuxSystem
-import CLinux
 import ChunkStore
+import CLinux
 import Glibc
+import LinuxSystem
 
 /// A regular file that is open for reading.
 ///

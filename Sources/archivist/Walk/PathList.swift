@@ -1,6 +1,6 @@
-import LinuxSystem
 import ChunkStore
 import Glibc
+import LinuxSystem
 
 /// Paths that somebody lists: each is archived, and nothing else.
 ///

@@ -1,5 +1,5 @@
-import LinuxSystem
 import ChunkStore
+import LinuxSystem
 
 /// Goes through listed paths instead of directories: what is in a directory is not visited.
 ///

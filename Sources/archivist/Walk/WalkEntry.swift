@@ -1,5 +1,5 @@
-import LinuxSystem
 import ChunkStore
+import LinuxSystem
 
 /// One entry that a walk has come to.
 struct WalkEntry: Sendable {

@@ -1,6 +1,6 @@
-import LinuxSystem
 import ChunkStore
 import Glibc
+import LinuxSystem
 
 /// Goes through everything beneath some roots, in the order of an archive.
 ///

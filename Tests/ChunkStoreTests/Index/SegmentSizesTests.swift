@@ -1,5 +1,5 @@
-import StoreCrypto
 import Glibc
+import StoreCrypto
 import Synchronization
 import Testing
 

@@ -1,6 +1,6 @@
+import Glibc
 import LinuxSystem
 import StoreCrypto
-import Glibc
 import Synchronization
 
 @testable import ChunkStore

@@ -1,7 +1,7 @@
-import LinuxSystem
-import CLinux
 import ChunkStore
+import CLinux
 import Glibc
+import LinuxSystem
 import Testing
 
 @testable import archivist

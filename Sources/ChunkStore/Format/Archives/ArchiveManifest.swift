@@ -1,5 +1,5 @@
-public import StoreEncoding
 public import StoreCrypto
+public import StoreEncoding
 
 /// The content of an archive object: name, origin, times, figures, and the root of the item tree.
 public struct ArchiveManifest: Hashable, Sendable {

@@ -1,5 +1,5 @@
-package import StoreEncoding
 import StoreCrypto
+package import StoreEncoding
 
 /// An item's fields as they stand in a node of the item tree, without its path.
 ///

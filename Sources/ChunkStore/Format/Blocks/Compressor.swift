@@ -1,7 +1,7 @@
-package import StoreEncoding
 internal import CLZ4
 internal import CZstd
 internal import Glibc
+package import StoreEncoding
 
 /// Packs and unpacks blocks, with contexts that are used again.
 ///

@@ -1,5 +1,5 @@
-internal import StoreCrypto
 internal import Glibc
+internal import StoreCrypto
 
 /// A 64-bit cyclic polynomial (buzhash) over the last bytes of a content.
 ///

@@ -1,5 +1,5 @@
-package import StoreEncoding
 package import StoreCrypto
+package import StoreEncoding
 
 /// One segment in an index object: its name, its size, and its directory.
 package struct IndexEntry: Hashable, Sendable {

@@ -1,5 +1,5 @@
-package import StoreEncoding
 package import StoreCrypto
+package import StoreEncoding
 
 /// Everything that an opened key slot hands over: the secrets that all keys come from.
 ///

@@ -1,5 +1,5 @@
-package import StoreEncoding
 package import StoreCrypto
+package import StoreEncoding
 
 /// A kind of object that has keys of its own, so that none is ever taken for another.
 package enum Role: Sendable, CaseIterable {

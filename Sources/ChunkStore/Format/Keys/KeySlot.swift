@@ -1,5 +1,5 @@
-package import StoreEncoding
 package import StoreCrypto
+package import StoreEncoding
 
 /// A key bundle under a passphrase.
 ///

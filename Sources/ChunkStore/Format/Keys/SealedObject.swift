@@ -1,5 +1,5 @@
-package import StoreEncoding
 import StoreCrypto
+package import StoreEncoding
 
 /// Seals and opens the objects that are one body under one header: everything but segments.
 ///

@@ -1,5 +1,5 @@
-package import StoreEncoding
 package import StoreCrypto
+package import StoreEncoding
 
 /// The type of an object; the numbers are on disk.
 package enum ObjectType: UInt8, Sendable, CaseIterable {

@@ -1,5 +1,5 @@
-import StoreEncoding
 package import StoreCrypto
+import StoreEncoding
 
 extension SealingContext {
   /// Opens a part of an object whose number is zero; a wrong tag is a `FormatError`.

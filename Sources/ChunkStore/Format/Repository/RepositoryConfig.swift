@@ -1,5 +1,5 @@
-package import StoreEncoding
 package import StoreCrypto
+package import StoreEncoding
 
 /// The configuration of a repository: its id, its suite, and the features needed to use it.
 ///

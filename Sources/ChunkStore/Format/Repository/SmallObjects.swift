@@ -1,5 +1,5 @@
-package import StoreEncoding
 package import StoreCrypto
+package import StoreEncoding
 
 /// A name that was given to an archive, or a note that was given to a key slot, later on.
 ///

@@ -1,5 +1,5 @@
-package import StoreEncoding
 package import StoreCrypto
+package import StoreEncoding
 
 /// The directory of a segment: its blocks, and the chunks in each of them.
 ///

@@ -1,5 +1,5 @@
-package import StoreEncoding
 import StoreCrypto
+package import StoreEncoding
 
 /// Collects the chunks of one content, in order, and turns long lists into trees.
 ///

@@ -1,5 +1,5 @@
-package import StoreEncoding
 import StoreCrypto
+package import StoreEncoding
 
 /// Cuts items, which come in path order, into nodes, and those into nodes of higher levels.
 ///

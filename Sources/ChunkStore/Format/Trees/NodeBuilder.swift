@@ -1,5 +1,5 @@
-package import StoreEncoding
 package import StoreCrypto
+package import StoreEncoding
 
 /// Keeps the nodes of trees: gives each its id, and stores those that are new.
 package protocol NodeStore: AnyObject {

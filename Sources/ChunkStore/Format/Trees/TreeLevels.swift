@@ -1,5 +1,5 @@
-import StoreEncoding
 import StoreCrypto
+import StoreEncoding
 
 /// An entry of an inner node: one node of a lower level.
 protocol TreeChild {

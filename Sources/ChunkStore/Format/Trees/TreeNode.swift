@@ -1,5 +1,5 @@
-package import StoreEncoding
 import StoreCrypto
+package import StoreEncoding
 
 /// The kind of a tree's node; the numbers are on disk.
 package enum NodeKind: UInt8, Sendable {

@@ -1,7 +1,7 @@
-package import StoreEncoding
 package import CLinux
-public import StoreCrypto
 internal import Glibc
+public import StoreCrypto
+package import StoreEncoding
 
 /// Owns one descriptor of a file or directory of a local repository or cache.
 ///

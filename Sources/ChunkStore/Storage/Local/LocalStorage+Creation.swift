@@ -1,5 +1,5 @@
-import StoreEncoding
 internal import Glibc
+import StoreEncoding
 
 /// Making the directories of a repository.
 extension LocalStorage {

@@ -1,6 +1,6 @@
+internal import Glibc
 import StoreCrypto
 import StoreEncoding
-internal import Glibc
 
 extension LocalStorage {
   /// Makes ready to remove the repository as a whole.

@@ -1,7 +1,7 @@
-import LinuxSystem
-public import StoreEncoding
-public import StoreCrypto
 internal import Glibc
+import LinuxSystem
+public import StoreCrypto
+public import StoreEncoding
 import Synchronization
 
 /// A repository in a directory of this machine.

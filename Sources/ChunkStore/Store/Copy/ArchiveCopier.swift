@@ -1,7 +1,7 @@
 public import LinuxSystem
+import StoreCrypto
 import StoreEncoding
 import StoreFormat
-import StoreCrypto
 
 /// Copies archives from one repository to another.
 ///

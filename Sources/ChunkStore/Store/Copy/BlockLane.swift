@@ -1,8 +1,8 @@
 import LinuxSystem
-import StoreEncoding
-import StoreFormat
 import ObjectStorage
 import StoreCrypto
+import StoreEncoding
+import StoreFormat
 
 /// One thread's part in a `BlockTransfer`: opens blocks of the source, and seals them anew.
 struct BlockLane: ~Copyable {

@@ -1,8 +1,8 @@
 import LinuxSystem
 import ObjectStorage
-import StoreFormat
-import StoreEncoding
 import StoreCrypto
+import StoreEncoding
+import StoreFormat
 import Synchronization
 
 /// Brings what archives refer to into a related repository, block by block.

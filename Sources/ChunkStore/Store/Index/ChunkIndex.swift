@@ -1,9 +1,9 @@
-import LinuxSystem
-import StoreFormat
-import ObjectStorage
-import StoreEncoding
-import StoreCrypto
 internal import Glibc
+import LinuxSystem
+import ObjectStorage
+import StoreCrypto
+import StoreEncoding
+import StoreFormat
 import Synchronization
 
 /// Which chunks the repository has, and where: the union of all index objects.

@@ -1,6 +1,6 @@
 import ObjectStorage
-import StoreEncoding
 import StoreCrypto
+import StoreEncoding
 
 extension IndexRun {
   /// A row of the table of chunks, and the segment that it speaks of.

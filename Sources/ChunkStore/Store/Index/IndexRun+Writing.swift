@@ -1,8 +1,8 @@
-import StoreFormat
-import ObjectStorage
-import StoreEncoding
-import StoreCrypto
 internal import Glibc
+import ObjectStorage
+import StoreCrypto
+import StoreEncoding
+import StoreFormat
 
 extension IndexRun {
   /// The tables in front of the chunks of a run.

@@ -1,8 +1,8 @@
-import StoreFormat
-import ObjectStorage
-import StoreEncoding
-import StoreCrypto
 internal import Glibc
+import ObjectStorage
+import StoreCrypto
+import StoreEncoding
+import StoreFormat
 import Synchronization
 
 /// A sorted, immutable, memory-mapped table of chunks: a part of the local copy of the index.

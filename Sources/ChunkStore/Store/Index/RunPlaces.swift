@@ -1,6 +1,6 @@
-import ObjectStorage
 import CLinux
 internal import Glibc
+import ObjectStorage
 import Synchronization
 
 /// Where a run of an index is written.

@@ -1,6 +1,6 @@
+import StoreCrypto
 import StoreEncoding
 import StoreFormat
-import StoreCrypto
 
 /// Follows the trees of archives, and verifies whatever a reader of them relies on.
 ///

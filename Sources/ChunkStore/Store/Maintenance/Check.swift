@@ -1,9 +1,9 @@
+internal import Glibc
 public import LinuxSystem
-import StoreFormat
-import StoreEncoding
 import ObjectStorage
 public import StoreCrypto
-internal import Glibc
+import StoreEncoding
+import StoreFormat
 import Synchronization
 
 /// The parts of a repository that a check looks at.

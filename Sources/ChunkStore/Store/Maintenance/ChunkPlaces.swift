@@ -1,7 +1,7 @@
 import ServeStorage
+import StoreCrypto
 import StoreEncoding
 import StoreFormat
-import StoreCrypto
 
 /// Blocks that were read and found damaged, by their segments.
 struct DamagedBlocks: Sendable {

@@ -1,7 +1,7 @@
-import StoreFormat
-import StoreEncoding
 import ObjectStorage
 import StoreCrypto
+import StoreEncoding
+import StoreFormat
 
 /// Compares index entries with the directories of the segments that they speak of.
 ///

@@ -1,6 +1,6 @@
-import StoreFormat
-import StoreEncoding
 import StoreCrypto
+import StoreEncoding
+import StoreFormat
 
 /// How large an archive is.
 public struct ArchiveFigures: Sendable {

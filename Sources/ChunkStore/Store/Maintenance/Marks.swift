@@ -1,7 +1,7 @@
 import ServeStorage
-import StoreFormat
-import StoreEncoding
 import StoreCrypto
+import StoreEncoding
+import StoreFormat
 
 /// Which chunks archives refer to: one bit for each row of the index.
 ///

@@ -1,8 +1,8 @@
 public import LinuxSystem
 import ObjectStorage
+import StoreCrypto
 import StoreEncoding
 import StoreFormat
-import StoreCrypto
 
 /// The actions that a repair would take, or has taken.
 public struct RepairReport: Sendable {

@@ -1,7 +1,7 @@
-import StoreFormat
-import StoreEncoding
 import ObjectStorage
 import StoreCrypto
+import StoreEncoding
+import StoreFormat
 
 /// Reads a whole segment: its bytes against their tags, its chunks against their ids.
 ///

@@ -1,6 +1,6 @@
+import StoreCrypto
 import StoreEncoding
 import StoreFormat
-import StoreCrypto
 
 /// Which chunks more than one item refers to, of all archives of a repository.
 ///

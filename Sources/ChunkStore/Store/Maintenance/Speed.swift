@@ -1,7 +1,7 @@
 import LinuxSystem
+import StoreCrypto
 import StoreEncoding
 import StoreFormat
-import StoreCrypto
 
 /// How fast one processor does what a backup consists of, measured with what does it there.
 package struct Speed: Sendable {

@@ -1,7 +1,7 @@
 public import LinuxSystem
-import StoreEncoding
 import ObjectStorage
 import StoreCrypto
+import StoreEncoding
 import Synchronization
 
 /// Compares stored objects with their names, which are the SHA-256 of their bytes.

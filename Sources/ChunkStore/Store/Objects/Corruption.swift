@@ -1,8 +1,8 @@
+internal import Glibc
 import LinuxSystem
-import StoreEncoding
 import ObjectStorage
 internal import StoreCrypto
-internal import Glibc
+import StoreEncoding
 
 /// An object that cannot be had, and why: it is damaged, of another repository, or cannot be read.
 ///

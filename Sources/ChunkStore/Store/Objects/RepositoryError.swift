@@ -1,5 +1,5 @@
-import StoreEncoding
 public import StoreCrypto
+import StoreEncoding
 
 /// Errors thrown by repository operations.
 public enum RepositoryError: Error, Sendable {

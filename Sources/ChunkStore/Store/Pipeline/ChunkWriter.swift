@@ -1,7 +1,7 @@
 import LinuxSystem
-import StoreFormat
-import StoreEncoding
 import StoreCrypto
+import StoreEncoding
+import StoreFormat
 import Synchronization
 
 /// Stores new chunks: takes them from many threads, and publishes segments and index objects.

@@ -1,5 +1,5 @@
-import StoreEncoding
 import StoreCrypto
+import StoreEncoding
 import Synchronization
 
 /// The chunks that one `ChunkWriter` is storing: claimed, and in no index object yet.

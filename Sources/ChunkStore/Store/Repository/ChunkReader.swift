@@ -1,7 +1,7 @@
 import LinuxSystem
-import StoreFormat
-import StoreEncoding
 import StoreCrypto
+import StoreEncoding
+import StoreFormat
 
 /// Reads chunks: finds, fetches, opens, unpacks, verifies.
 ///

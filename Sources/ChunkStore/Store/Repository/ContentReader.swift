@@ -1,6 +1,6 @@
+import StoreCrypto
 import StoreEncoding
 import StoreFormat
-import StoreCrypto
 
 /// Reads the chunks of contents, each verified against its id.
 ///

@@ -1,8 +1,8 @@
 import LinuxSystem
-import StoreFormat
-import StoreEncoding
 import ObjectStorage
 import StoreCrypto
+import StoreEncoding
+import StoreFormat
 import Synchronization
 
 /// The lease of an operation that this process runs.

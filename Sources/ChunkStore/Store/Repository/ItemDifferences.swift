@@ -1,6 +1,6 @@
+import StoreCrypto
 import StoreEncoding
 import StoreFormat
-import StoreCrypto
 
 /// The difference between two archives at one path.
 public enum ItemDifference: Sendable {

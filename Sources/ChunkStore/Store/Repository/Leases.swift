@@ -1,7 +1,7 @@
-import StoreEncoding
-import StoreFormat
 import ObjectStorage
 import StoreCrypto
+import StoreEncoding
+import StoreFormat
 
 extension Lease {
   /// A lease that cannot be judged by its process counts as abandoned after so many seconds

@@ -1,9 +1,9 @@
-import LinuxSystem
-import StoreEncoding
-import ObjectStorage
-import StoreFormat
-import StoreCrypto
 internal import Glibc
+import LinuxSystem
+import ObjectStorage
+import StoreCrypto
+import StoreEncoding
+import StoreFormat
 
 /// Where a program runs, and by which clock: what its leases say of it, and what it can say of the
 /// leases of others.

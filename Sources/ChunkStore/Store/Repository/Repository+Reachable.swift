@@ -1,6 +1,6 @@
+import StoreCrypto
 import StoreEncoding
 import StoreFormat
-import StoreCrypto
 
 extension Repository {
   /// Whether every chunk of a content, and every node of its list, can be referred to by a new

@@ -1,7 +1,7 @@
-import StoreFormat
-import StoreEncoding
 import ObjectStorage
 public import StoreCrypto
+import StoreEncoding
+import StoreFormat
 import Synchronization
 
 /// The records under `removed/` by their names: a record never changes, and is read once.

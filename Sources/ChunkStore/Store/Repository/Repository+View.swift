@@ -1,8 +1,8 @@
 public import LinuxSystem
 import ObjectStorage
+public import StoreCrypto
 import StoreEncoding
 import StoreFormat
-public import StoreCrypto
 import Synchronization
 
 extension Repository {

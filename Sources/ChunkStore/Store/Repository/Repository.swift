@@ -1,7 +1,7 @@
-import StoreFormat
 import ObjectStorage
-import StoreEncoding
 public import StoreCrypto
+import StoreEncoding
+import StoreFormat
 import Synchronization
 
 /// A repository that has been opened with its keys.

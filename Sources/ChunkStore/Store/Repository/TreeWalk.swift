@@ -1,5 +1,5 @@
-import StoreFormat
 import StoreEncoding
+import StoreFormat
 
 /// Follows everything that a tree of items refers to, in path order.
 ///

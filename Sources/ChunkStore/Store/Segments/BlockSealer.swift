@@ -1,6 +1,6 @@
-import StoreFormat
-import StoreEncoding
 import StoreCrypto
+import StoreEncoding
+import StoreFormat
 import Synchronization
 
 /// Seals blocks under one header, each under the next number.

@@ -1,7 +1,7 @@
-import StoreEncoding
 import ObjectStorage
-import StoreFormat
 import StoreCrypto
+import StoreEncoding
+import StoreFormat
 
 /// Reads those blocks of a segment that are wanted, many with one request.
 ///

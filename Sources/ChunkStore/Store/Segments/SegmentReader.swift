@@ -1,7 +1,7 @@
 import ObjectStorage
-import StoreFormat
-import StoreEncoding
 import StoreCrypto
+import StoreEncoding
+import StoreFormat
 
 /// Reads a segment's own directory: header, trailer and directory, mostly in two reads.
 enum SegmentReader {

@@ -1,7 +1,7 @@
 import ObjectStorage
-import StoreFormat
-import StoreEncoding
 import StoreCrypto
+import StoreEncoding
+import StoreFormat
 
 /// Writes one segment into a storage while its blocks come.
 ///

@@ -1,7 +1,7 @@
 import ServeStorage
+import StoreCrypto
 import StoreEncoding
 import StoreFormat
-import StoreCrypto
 
 /// Reads nodes of trees by their ids.
 protocol NodeSource: AnyObject {

@@ -1,7 +1,7 @@
-import LinuxSystem
 import ArgumentParser
 import ChunkStore
 import Glibc
+import LinuxSystem
 
 struct CrudBenchmark: ParsableCommand {
   static let configuration = CommandConfiguration(

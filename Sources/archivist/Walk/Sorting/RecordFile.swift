@@ -1,7 +1,7 @@
-import LinuxSystem
 import ChunkStore
 import CLinux
 import Glibc
+import LinuxSystem
 
 /// A file of sorted records, which has no name and goes when nobody has it open any more.
 ///

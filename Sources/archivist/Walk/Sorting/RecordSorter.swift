@@ -1,6 +1,6 @@
-import LinuxSystem
 import ChunkStore
 import Glibc
+import LinuxSystem
 
 /// A key to sort by, and what belongs to it.
 struct SortedRecord: Equatable {

@@ -1,7 +1,7 @@
-import LinuxSystem
 import CLinux
-import StoreCrypto
 import Glibc
+import LinuxSystem
+import StoreCrypto
 import Synchronization
 
 @testable import ChunkStore

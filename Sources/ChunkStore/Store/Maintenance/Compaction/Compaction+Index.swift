@@ -1,6 +1,6 @@
 import ObjectStorage
-import StoreFormat
 import StoreCrypto
+import StoreFormat
 
 extension Compaction {
   /// More index objects than this are put together.

@@ -1,7 +1,7 @@
 import LinuxSystem
-import StoreFormat
 import ObjectStorage
 import StoreCrypto
+import StoreFormat
 
 extension Compaction {
   /// Removes doomed segments that nobody can refer to any more.

@@ -1,7 +1,7 @@
 import LinuxSystem
-import StoreFormat
-import StoreEncoding
 import StoreCrypto
+import StoreEncoding
+import StoreFormat
 
 /// The check that precedes the removal of a segment.
 ///

@@ -1,8 +1,8 @@
 public import LinuxSystem
-import StoreEncoding
-import StoreFormat
 import ObjectStorage
 import StoreCrypto
+import StoreEncoding
+import StoreFormat
 
 /// Frees the space of chunks that no archive refers to, without keeping anybody from anything.
 ///

@@ -1,7 +1,7 @@
 import LinuxSystem
 import ObjectStorage
-import StoreFormat
 import StoreCrypto
+import StoreFormat
 import Synchronization
 
 extension ArchiveBuilder {

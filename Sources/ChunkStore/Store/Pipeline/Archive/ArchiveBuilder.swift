@@ -1,7 +1,7 @@
 import LinuxSystem
 import ObjectStorage
-import StoreFormat
 import StoreCrypto
+import StoreFormat
 import Synchronization
 
 /// Makes an archive: takes items in path order, and reads, cuts, compresses, seals and stores
@@ -14,7 +14,7 @@ import Synchronization
 /// All queues are bounded, so memory is, whatever comes in. The archive object is written by
 /// `finish`, when everything it refers to is published: before that, nothing has happened.
 public final class ArchiveBuilder {
-  private let repository: Repository
+  let repository: Repository
   private let options: Options
   private let lease: HeldLease
   private let group = ThreadGroup()

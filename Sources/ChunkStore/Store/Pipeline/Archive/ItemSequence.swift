@@ -1,7 +1,7 @@
-import StoreEncoding
 import LinuxSystem
-import StoreFormat
 import StoreCrypto
+import StoreEncoding
+import StoreFormat
 import Synchronization
 
 extension ArchiveBuilder {

@@ -1,7 +1,7 @@
 import LinuxSystem
-import StoreFormat
-import StoreEncoding
 import StoreCrypto
+import StoreEncoding
+import StoreFormat
 
 extension FreshBytes {
   /// The system's random bytes, with the clock and the process, so that two machines of which one

@@ -1,8 +1,8 @@
 import LinuxSystem
 import ObjectStorage
-import StoreFormat
-import StoreEncoding
 public import StoreCrypto
+import StoreEncoding
+import StoreFormat
 
 /// The key slots of a repository: who can open it, and with which passphrase.
 ///

@@ -1,7 +1,7 @@
-import StoreFormat
-import StoreEncoding
 import ObjectStorage
 public import StoreCrypto
+import StoreEncoding
+import StoreFormat
 
 /// Something among the key slots that was passed over when a repository was opened.
 public struct PassedOverSlot: Sendable {
