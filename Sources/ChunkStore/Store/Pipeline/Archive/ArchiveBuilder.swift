@@ -15,6 +15,8 @@ import Synchronization
 /// `finish`, when everything it refers to is published: before that, nothing has happened.
 public final class ArchiveBuilder {
   let repository: Repository
+  /// Items that could not be archived, where nobody else is told of them.
+  var failures: FailedItems?
   private let options: Options
   private let lease: HeldLease
   private let group = ThreadGroup()

@@ -1,4 +1,5 @@
 public import StoreFormat
+import Synchronization
 
 /// Bytes in memory, as the content of a regular file.
 public struct MemoryContent: ContentSource {
@@ -35,9 +36,11 @@ public struct MemoryContent: ContentSource {
 }
 
 extension ArchiveBuilder {
-  /// Starts an archive with the default options; the first error is thrown by `finish`.
+  /// Starts an archive with the default options, which `finish(as:)` publishes if all items are in it.
   public convenience init(_ repository: Repository) throws {
-    try self.init(repository, options: Options()) { _, _ in }
+    let failures = FailedItems()
+    try self.init(repository, options: Options()) { outcome, _ in failures.note(outcome) }
+    self.failures = failures
   }
 
   /// Adds a regular file with bytes that are in memory.
@@ -55,13 +58,29 @@ extension ArchiveBuilder {
   /// Waits for everything that was added, and publishes the archive under a name.
   ///
   /// - Throws: `RepositoryError.archiveExists` and `invalidArchiveName`, after which another name may be
-  ///   tried; the first error of any thread; then there is no archive.
+  ///   tried; the first error of any thread, or of an item; then there is no archive.
   @discardableResult
   public func finish(as name: String) throws -> Archive {
     try Repository.checkArchiveName(name)
     guard try !repository.archives().contains(where: { $0.name == name }) else {
       throw RepositoryError.archiveExists(name)
     }
-    return try finish { $0.name = name }
+    return try finish { manifest in
+      if let failure = failures?.first { throw failure }
+      manifest.name = name
+    }
+  }
+}
+
+/// The first item that could not be archived.
+final class FailedItems: Sendable {
+  private let failure = Mutex<(any Error)?>(nil)
+
+  /// Why it could not; `nil` if there was none.
+  var first: (any Error)? { failure.withLock { $0 } }
+
+  func note(_ outcome: ArchiveBuilder.Outcome) {
+    guard case .failed(_, let error) = outcome else { return }
+    failure.withLock { $0 = $0 ?? error }
   }
 }
