@@ -37,13 +37,13 @@ extension GeneratedText {
   enum Form {
     /// 32 digits or more, of one case; also a UUID of the fourth version, which is a random one.
     case hexadecimal
-    /// 26 characters or more, as RFC 4648 has them, of one case.
+    /// 26 characters or more, capitals and digits as RFC 4648 has them.
     case base32
     /// Base64 of 16 bytes: 22 characters, and two to fill it up.
     case base64
     /// 32 characters or more: letters of both cases, digits, perhaps marks; so base64 of 24 bytes.
     case mixed
-    /// 20 characters or more, of all four classes.
+    /// 32 characters or more, of all four classes: what is shorter may be a formula, code, an address.
     case allClasses
 
     /// The bits of a character.
@@ -66,6 +66,10 @@ extension GeneratedText {
     /// Finds the form of a text, and takes away what is not random in it; `nil` if it has none of them,
     /// or is too short for that.
     init?(_ text: inout [UInt8]) {
+      // Links, and prints of keys that servers show to everybody.
+      guard !text.contains(Array("://".utf8)), !text.starts(with: "SHA256:".utf8) else {
+        return nil
+      }
       let length = text.count
       while text.last == UInt8(ascii: "=") { text.removeLast() }
       let classes = Set(text.map(CharacterClass.init))
@@ -73,18 +77,18 @@ extension GeneratedText {
       let bare = text.filter { $0 != UInt8(ascii: "-") && $0 != UInt8(ascii: ":") }
       if isOfOneCase, bare.allSatisfy(isHexadecimalDigit) {
         guard bare.count >= 32, Set(bare.map(CharacterClass.init)).count == 2,
-          Self.isRandomUUID(text)
+          bare == text || Self.isRandomUUID(text)
         else { return nil }
         text = bare
         self = .hexadecimal
       } else if isOfOneCase {
-        guard text.count >= 26, classes.count == 2, !classes.contains(.mark),
+        guard text.count >= 26, classes == [.capital, .digit],
           text.allSatisfy({ CharacterClass($0) != .digit || (0x32...0x37).contains($0) })
         else { return nil }
         self = .base32
       } else if length == 24, text.count == 22, text.last.map("AQgw".utf8.contains) == true {
         self = .base64
-      } else if classes.count == 4, text.count >= 20 {
+      } else if classes.count == 4, text.count >= 32 {
         self = .allClasses
       } else if text.count >= 32, classes.count > 2 {
         self = .mixed
@@ -93,10 +97,10 @@ extension GeneratedText {
       }
     }
 
-    /// Whether a text is not a UUID, or one of the fourth version: others are times and names.
+    /// Whether a text is a UUID of the fourth version: others are times and names.
     private static func isRandomUUID(_ text: [UInt8]) -> Bool {
       let groups = text.split(separator: UInt8(ascii: "-"), omittingEmptySubsequences: false)
-      guard groups.map(\.count) == [8, 4, 4, 4, 12] else { return true }
+      guard groups.map(\.count) == [8, 4, 4, 4, 12] else { return false }
       return groups[2].first == UInt8(ascii: "4")
         && groups[3].first.map("89abAB".utf8.contains) == true
     }
@@ -135,7 +139,7 @@ private enum PublishedNumbers {
   }
 
   /// The beginnings of the digests of nothing (MD5, SHA-1, SHA-2 of four lengths, git's tree), of UUIDs
-  /// in examples, of keys in the standards of AES, of π and e in hexadecimal digits and their
+  /// in examples, of Linux's first commit, of `password`, of keys in the standards of AES, of π and e in hexadecimal digits and their
   /// fractions, of the first bitcoin block, its address, and the key of a DVD.
   private static let numbers: [[UInt8]] = [
     "d41d8cd98f00b204e9800998", "da39a3ee5e6b4b0d3255bfef", "d14a028c2a3a2bc9476102bb",
@@ -145,6 +149,7 @@ private enum PublishedNumbers {
     "123e4567e89b12d3a4564266", "2b7e151628aed2a6abf71588", "603deb1015ca71be2b73aef0",
     "8e73b0f7da0e6452c810f32b", "3243f6a8885a308d31319", "243f6a8885a308d31319",
     "b7e151628aed2a6abf71588", "000000000019d6689c085ae1", "1a1zp1ep5qgefi2dmptftl5s",
-    "09f911029d74e35bd84156c5",
+    "09f911029d74e35bd84156c5", "1da177e4c3f41524e886b7f1", "5f4dcc3b5aa765d61d8327de",
+    "5baa61e4c9b93f3f0682250b", "5e884898da28047151d0e56f",
   ].map { Array($0.utf8) }
 }

@@ -136,6 +136,16 @@ import Testing
     "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567", "Aa1!Bb2@Cc3#Dd4$Ee5%Ff6^",
     "AbCdEfGhIjKlMnOpQrStUvWxYz0123456789", "123abc456def789ghi012jkl345mno67",
     "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/",
+    // Formulas, code, games, addresses, speech of messages, another alphabet on Latin keys, links.
+    "VjqGfhjkmJxtymCkj;ysq12", "EvjvHjccb.YtGjyznm12", "https://youtu.be/dQw4w9WgXcQ?t=42",
+    "2001:0db8:85a3:08d3:1319:8a2e:0370:7344",
+    "3c:22:fb:9a:1e:07-b8:27:eb:4f:d3:61-00:1b:63:84:45:e6",
+    "SHA256:nThbg6kXUpJWGl7E1IGOCspRomTxdCARLviKw6E5SY8",
+    "1da177e4c3f41524e886b7f1b8a0c1fc7321cac2",
+    "5f4dcc3b5aa765d61d8327deb882cf99", "E=mc^2;F=ma;U=R*I;p=m*v;V=3", "x=(-b+-sqrt(b^2-4ac))/2A",
+    "Thx4URhlp!CUl8r,xoxo;-)", "dd3wciw<C-r>0<Esc>:wQ!qa@a",
+    "duckduckgogg42xjoc72x3sjasowoarfbgcmvfimaftt6twagswzczad", "(^_^)/~<3:-*xO8-);D=Pq1",
+    "r9C:DE>2D#u@56=7e_(:?E6CK", "Apt.9C,#44Bx,NYC/10025:Tel212-5",
     // Keyboards.
     "1qaz2wsx3edc4rfv5tgb6yhn7ujm8ik,9ol.", "1qaz@WSX3edc$RFV5tgb^YHN7ujm",
     "!Q@W#E$R%T^Y&U*I(O)P1q2w3e4r", "!@#$%^&*()_+qwertyuiopQWERTYUIOP1234",
@@ -178,7 +188,7 @@ import Testing
 
   private enum Generator: CaseIterable {
     case hex16, hex24, hex32, upperHex16, uuid, base32, base64of16, base64of24, base64of32
-    case pwgen32, bitwarden20, bitwarden32, keepass20, keepass32
+    case pwgen32, bitwarden32, keepass32
 
     private static let small = Array("abcdefghijklmnopqrstuvwxyz")
     private static let capital = Array("ABCDEFGHIJKLMNOPQRSTUVWXYZ")
@@ -190,8 +200,7 @@ import Testing
       switch self {
       case .hex16, .hex24, .hex32, .upperHex16, .uuid: 12
       case .base32, .base64of16, .base64of32, .bitwarden32, .keepass32: 20
-      case .base64of24, .pwgen32, .keepass20: 30
-      case .bitwarden20: 40
+      case .base64of24, .pwgen32: 30
       }
     }
 
@@ -207,9 +216,7 @@ import Testing
       case .base64of24: base64(24, &source)
       case .base64of32: base64(32, &source)
       case .pwgen32: draw(32, of: [Self.small + Self.capital + Self.digits], &source)
-      case .bitwarden20: draw(20, of: classes(Array("!@#$%^&*")), &source)
       case .bitwarden32: draw(32, of: classes(Array("!@#$%^&*")), &source)
-      case .keepass20: draw(20, of: classes(Self.marks), &source)
       case .keepass32: draw(32, of: classes(Self.marks), &source)
       }
     }
