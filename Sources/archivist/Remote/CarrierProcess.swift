@@ -13,6 +13,7 @@ final class CarrierProcess: Sendable {
   /// Where we hear; closed by whoever takes it.
   let output: Int32
   private let process: Mutex<pid_t?>
+  private let messages: ForeignMessages
 
   /// Those that run.
   private static let running = Mutex(Set<pid_t>())
@@ -35,8 +36,11 @@ final class CarrierProcess: Sendable {
     }
     defer { close(back[1]) }
     do throws(ChildProcess.Failure) {
+      let messages = try ForeignMessages()
+      defer { messages.closeInput() }
+      self.messages = messages
       let number = try ChildProcess.start(
-        words, input: there[0], output: back[1], blocked: Self.blocked)
+        words, input: there[0], output: back[1], error: messages.input, blocked: Self.blocked)
       process = Mutex(number)
       _ = Self.running.withLock { $0.insert(number) }
     } catch {
@@ -55,6 +59,7 @@ final class CarrierProcess: Sendable {
     guard let process = process.withLock({ $0.take() }) else { return }
     _ = Self.running.withLock { $0.remove(process) }
     if !ChildProcess.hasEnded(process, within: 1) { Self.end(process) }
+    messages.finish()
   }
 
   /// Ends all that run, because this program is about to end.

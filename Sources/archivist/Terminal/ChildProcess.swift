@@ -94,11 +94,13 @@ struct ChildProcess: ~Copyable {
   ///   - words: Its name, and its arguments.
   ///   - input: What it reads; else it reads what we read.
   ///   - output: Where it writes.
+  ///   - error: Where it writes messages; else where we do.
   ///   - blocked: Signals that pass it by.
   /// - Returns: Its number, which somebody has to wait for.
   /// - Throws: `Failure.notStarted`.
   static func start(
-    _ words: [[UInt8]], input: Int32 = STDIN_FILENO, output: Int32, blocked: [Int32] = []
+    _ words: [[UInt8]], input: Int32 = STDIN_FILENO, output: Int32,
+    error: Int32 = STDERR_FILENO, blocked: [Int32] = []
   ) throws(Failure) -> pid_t {
     var actions = unsafe posix_spawn_file_actions_t()
     unsafe posix_spawn_file_actions_init(&actions)
@@ -107,6 +109,9 @@ struct ChildProcess: ~Copyable {
       unsafe posix_spawn_file_actions_adddup2(&actions, input, STDIN_FILENO)
     }
     unsafe posix_spawn_file_actions_adddup2(&actions, output, STDOUT_FILENO)
+    if error != STDERR_FILENO {
+      unsafe posix_spawn_file_actions_adddup2(&actions, error, STDERR_FILENO)
+    }
 
     // We ignore broken pipes and limits, and hold signals back; a command expects none of that.
     var attributes = posix_spawnattr_t()
