@@ -35,6 +35,7 @@ says '^A source/file$' 'terminating with success status, rc 0' 'This archive:' '
 [ ! -s out ] || fail "borg says all this on standard error: $(head -3 out)"
 [ "$(grep -c 'rc 0$' err)" = 3 ] || fail "three commands say how they end"
 echo more >>source/file
+sleep 1.1
 status 1 ./automatic source missing
 says 'rc 1$' 'missing'
 sleep 1.1

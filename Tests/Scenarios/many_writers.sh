@@ -54,7 +54,7 @@ keeper() {
     prefix=w$((RANDOM % 8 + 1))-
     found=0
     "$ARCHIVIST" prune --list --keep-last 2 -P "$prefix" repo >out.prune 2>>log/prune || found=$?
-    grep -aE 'Prun|Delet' out.prune | grep -aoE 'w[1-8]-[0-9]+' >>deleted || true
+    grep -aE '^delete ' out.prune | grep -aoE 'w[1-8]-[0-9]+' >>deleted || true
     # A writer that has not got that far yet has no archives.
     if [ $found = 2 ] && tail -n 1 log/prune | grep -q 'no archive has a name'; then found=0; fi
     [ $found = 0 ] || echo "prune: exit status $found" >>wrong

@@ -6,7 +6,8 @@ usage: BORG_PYTHON select_like_borg.py ARCHIVIST DIRECTORY COUNT SEED
 (the interpreter that borg is installed for.) DIRECTORY is empty; ARCHIVIST_… are set. COUNT times each,
 `create --dry-run --list` with roots and options, `create` with lists of paths, `extract --dry-run
 --list` and `list` are given to both, about generated trees with odd names. What has to be the same
-is which paths get which letters, which paths of a command line never matched, and the exit status.
+is which paths get which letters, which paths of a command line never matched, and the exit status, but
+that archivist's `list` warns of a path that is not there.
 
 borg runs in this process, because starting it takes longer than what it does. It shows names that
 are not UTF-8 with question marks: here it is told to show them as they are.
@@ -147,6 +148,9 @@ def compare(what, theirs, ours, read):
         return len(a)
     # Of a path that is a link archivist warns.
     if (theirs[0], ours[0]) == (0, 1) and a == b and "is backed up as one; what it leads to is not" in ours[2]:
+        return len(a)
+    # Of a path to be listed that is not in the archive archivist warns.
+    if what[0][0] == "list" and (theirs[0], ours[0]) == (0, 1) and a == b and "no match in the archive" in ours[2]:
         return len(a)
     # Of nothing borg makes an empty archive, and archivist none.
     if ours[0] == 2 and theirs[0] < 2 and "no archive was made" in ours[2] and a == b:
