@@ -77,21 +77,27 @@ struct Delete: ParsableCommand {
     try warnOrStop(repository, session)
     var named = archives.map(\.bytes)
     if let name = location.archive, !name.isEmpty { named.insert(name, at: 0) }
+    // Those of the named ones that match, or all of both? borg takes neither.
+    guard named.isEmpty || !selection.isGiven else {
+      throw CommandFailure(
+        "archives are named, and selected by options as well: only one of the two goes")
+    }
     if damaged {
       guard !named.isEmpty else {
         throw CommandFailure("--damaged: which archive? Name it by its whole id, as id:64 digits")
       }
       return try giveUp(named, repository, session)
     }
+    var known: Set<Digest256> = []
     var chosen = try named.map { try session.archive($0, in: repository, for: .deletion) }
+      .filter { known.insert($0.id).inserted }
     if selection.isGiven {
-      let known = Set(chosen.map(\.id))
       let all = try repository.archives().filter {
         considerCheckpoints && $0.manifest.kind == .archive || session.isShown($0)
       }
       let selected = try selection.select(all, session, of: .asNamed)
       try demandThatAllAreMeant(selected, of: all)
-      chosen += selected.filter { !known.contains($0.id) }
+      chosen = selected
     }
     let description = try ArchiveJSON.repository(repository)
     for (number, archive) in chosen.enumerated() where (list || dryRun) && !json {

@@ -67,6 +67,7 @@ struct Init: ParsableCommand {
     if !path.hasPrefix("ssh://") {
       try LocalStorage.demandCreatable(path: path, makesParents: makeParentDirs)
     }
+    session.warnOfAnother(at: path)
     // First its passphrase, then the new one.
     let relative = try like.map { try session.openSlots($0, as: .other).slots }
     try relative?.checkSharing(with: encryption.suite)

@@ -172,7 +172,8 @@ struct KeyExport: ParsableCommand {
       valueName: "repository"))
   var location: BytesArgument?
 
-  @Argument(help: "The file to write, which must not be there yet; without it, standard output.")
+  @Argument(
+    help: "The file to write, which must not be there yet; without it, or -: standard output.")
   var path: BytesArgument?
 
   @Flag(help: "Write a page that can be printed, and typed in again.")
@@ -200,7 +201,7 @@ struct KeyExport: ParsableCommand {
       : paper
         ? PaperKey.page(slot, repository: repository.id.hex, isWithClient: isWithClient)
         : PaperKey.file(slot, isWithClient: isWithClient)
-    if let path {
+    if let path, path.bytes != Array("-".utf8) {
       try PrivateFile.export(text, to: path.bytes)
       session.conclude(.exportedKey(to: path.bytes))
     } else {
@@ -212,10 +213,10 @@ struct KeyExport: ParsableCommand {
   private func openSlots(_ session: Session) throws -> (slots: KeySlots, repository: Repository) {
     do {
       return try session.openSlots(location)
-    } catch StorageError.missingRepository(let place) {
+    } catch let failure as CommandFailure where failure.status == .failure(.repositoryMissing) {
       guard let location, path == nil,
         RepositoryLocation.isInEnvironment(session.environment)
-      else { throw StorageError.missingRepository(place) }
+      else { throw failure }
       throw CommandFailure(
         "\(name: location.bytes): there is no repository here. If it is the file to write: `archivist key "
           + "export :: \(name: location.bytes)` takes the repository of ARCHIVIST_REPO",

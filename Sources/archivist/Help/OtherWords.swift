@@ -55,7 +55,10 @@ enum OtherWords {
       .command("compact"),
       ["gc", "clean", "cleanup", "vacuum", "purge", "maintenance", "repo-compress", "rcompress"]
     ),
-    (.command("delete"), ["rm", "remove", "del", "erase", "repo-delete", "rdelete", "drop"]),
+    (
+      .command("delete"),
+      ["rm", "remove", "del", "erase", "repo-delete", "rdelete", "drop", "destroy"]
+    ),
     (.command("rename"), ["mv", "move", "ren"]),
     (.command("check"), ["verify", "fsck", "scrub", "test", "validate"]),
     (.command("check --repair"), ["repair", "rebuild-index", "rebuild", "fix", "heal"]),

@@ -17,8 +17,8 @@ enum PassphraseHelp {
 
     When one is lost, and another one is known:
 
-      archivist key change-passphrase /backup/repo
-                                opens with the one that is known, and replaces it
+      archivist key add /backup/repo
+                                opens with the one that is known, and asks for a new one
       archivist key list /backup/repo
       archivist key remove /backup/repo 3f9a
                                 the lost one no longer opens the repository

@@ -92,6 +92,8 @@ struct ArchiveNameOptions: ParsableArguments {
         + "\(name: pattern); of others there are some (\(Self.hosts(of: others)))"
     let hint = "\(what) (\(option)): `archivist list --short` shows all names" as Message
     switch unmatched {
+    // borg goes on with none.
+    case .failure where session.style == .borg: session.report.info(hint)
     case .failure: throw CommandFailure(hint, status: .failure(.archiveMissing))
     case .warning where session.style == .borg: session.report.info(hint)
     case .warning: session.report.warning(.patternNeverMatched, hint)

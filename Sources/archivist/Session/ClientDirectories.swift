@@ -82,9 +82,6 @@ struct ClientDirectories: Sendable {
 extension Environment {
   /// A variable that is set and not empty, as text.
   func text(_ names: String...) -> String? {
-    for name in names {
-      if let bytes = value(name), !bytes.isEmpty { return String(decoding: bytes, as: UTF8.self) }
-    }
-    return nil
+    first(of: names).flatMap(value).map { String(decoding: $0, as: UTF8.self) }
   }
 }

@@ -78,6 +78,14 @@ extension Session {
     }
   }
 
+  /// Tells whoever makes a repository where another one was, or where a disk is not mounted.
+  func warnOfAnother(at location: String) {
+    let missing = missing(at: location)
+    guard missing.known != nil && missing.found == nil || missing.unmounted != nil else { return }
+    report.caution(missing.message)
+    report.caution("\(line: location): a new repository is made here")
+  }
+
   private func missing(at location: String, isOther: Bool = false) -> MissingRepository {
     var missing = MissingRepository(location: location, isOther: isOther)
     let memory = ClientMemory(self)

@@ -22,10 +22,11 @@ final class Session {
   private var connected: RemoteStorage?
 
   init(_ options: GlobalOptions) {
-    let environment = Environment.process
+    style = CommandStyle.process.withLock { $0 }
+    var environment = Environment.process
+    environment.isBorgFirst = style == .borg
     self.options = options
     self.environment = environment
-    style = CommandStyle.process.withLock { $0 }
     directories = ClientDirectories(environment, style: style)
     let level: Report.Level =
       options.debug

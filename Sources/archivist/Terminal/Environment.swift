@@ -6,6 +6,8 @@ struct Environment: Sendable {
   var value: @Sendable (_ name: String) -> [UInt8]?
   /// Removes a variable, so that no child and no later reader sees it.
   var remove: @Sendable (_ name: String) -> Void
+  /// Whether borg's variable counts where ours is set as well: in borg's place.
+  var isBorgFirst = false
 
   /// The environment of this process.
   static let process = Environment(
@@ -18,6 +20,14 @@ struct Environment: Sendable {
 
   /// The first of these variables that is set and not empty.
   func nonEmpty(_ names: String...) -> [UInt8]? {
-    names.lazy.compactMap(value).first { !$0.isEmpty }
+    first(of: names).flatMap(value)
+  }
+
+  /// Which of these variables counts; `nil` if none is set, and not empty.
+  func first(of names: [String]) -> String? {
+    let isSet = { (name: String) in !(value(name) ?? []).isEmpty }
+    return isBorgFirst
+      ? names.first { $0.hasPrefix("BORG_") && isSet($0) } ?? names.first(where: isSet)
+      : names.first(where: isSet)
   }
 }

@@ -23,13 +23,15 @@ struct Question {
     let report = session.report
     let (own, borgs) = ("ARCHIVIST_\(variable)", "BORG_\(variable)")
     let id = session.style == .borg ? borgs : own
-    let answer = session.environment.text(own, borgs)
+    let answered = session.environment.first(of: [own, borgs])
+    let answer = answered.flatMap { session.environment.text($0) }
     let isBorg = session.style == .borg
     if answer == nil, !isBorg, !mayAsk || isatty(STDIN_FILENO) == 0 { throw unanswerable }
     if answer == nil || isBorg { report.question("prompt", text, id: id) }
     if isBorg, let answer {
       report.question(
-        "env_answer", "\(answer) (from \(id))", id: id, members: [("env_var", .string(id))])
+        "env_answer", "\(answer) (from \(answered ?? id))", id: id,
+        members: [("env_var", .string(answered ?? id))])
     }
     switch answer ?? readLine() ?? "NO" {
     case "YES": return

@@ -41,7 +41,7 @@ import Testing
 
   @Test func `nothing else goes, wherever it lies`() throws {
     let others = [
-      "notes", "segments/notes", "segments/00/a", "index/.index.X1", "keys/k", "config/notes",
+      "notes", "segments/notes", "segments/00/a", "index/.index.X1", "keys/k",
       "aside/notes", "tmp/notes", "locks/0123", "archives/deep/er/file",
     ]
     for directory in ["archives/deep", "archives/deep/er", "segments/xyz"] {
@@ -61,11 +61,18 @@ import Testing
     try storage.removal().begin()
     let obstacle = try storage.removal().finish(at: root)
     #expect(obstacle == .system(path: root, operation: "rmdir", code: ENOTEMPTY))
-    for other in others where other != "config/notes" {
-      #expect(try directory.read("r/\(other)") == [2])
-    }
-    #expect(try directory.read("r/config.deleted/notes") == [2])
+    for other in others { #expect(try directory.read("r/\(other)") == [2]) }
     #expect(try LocalFile.status("\(root)/segments/01") == nil)
+  }
+
+  @Test func `what lies among the configurations is refused before anything goes`() throws {
+    try directory.write("r/config/notes", [2])
+    let error = #expect(throws: StorageError.self) { try storage.removal().survey() }
+    guard case .refused(let text) = error else {
+      Issue.record("\(String(describing: error))")
+      return
+    }
+    #expect(text.hasPrefix("\(root)/config/notes: "))
   }
 
   @Test func `an interrupted removal says what it is, and is gone on with`() throws {

@@ -170,6 +170,11 @@ public struct RepositoryRemoval: Sendable {
         try count("\(directory)/\(String(decoding: name, as: UTF8.self))", &survey, in: found)
       {
         continue
+      } else if directory == ObjectName.configDirectory || directory == Self.mark {
+        // It would be moved along, and what is left would look like a repository for ever.
+        throw .refused(
+          "\(root.path(directory))/\(String(decoding: name, as: UTF8.self)): is not the repository's, and "
+            + "among its configurations: move it elsewhere first")
       } else {
         survey.others.append(Array("\(directory)/".utf8) + name)
       }
