@@ -2,7 +2,7 @@
 enum EnvironmentHelp {
   static let text = """
     Most of these are known under borg's names as well, with BORG_ instead of
-    ARCHIVIST_; ours come first.
+    ARCHIVIST_; ours come first, but in borg's place.
 
       ARCHIVIST_REPO            the repository, where none is named in front of ::
       ARCHIVIST_EXIT_CODES      classic or modern; see `archivist help exit-codes`
