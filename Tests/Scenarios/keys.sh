@@ -78,7 +78,7 @@ for made in ToBeOrNotToBeThatIsTheQuestionWhether1600 'p.A.s.S.w.0.r.d.1.2.3.4.5
   [ "$(cost "$made" cost)" = 17 ]
 done
 # A program did.
-for made in dytZnpTVuHufQW3Mlpzwys7oaZZRpUWU 'h4#Vx9!qLw2Zr%T8m&Kd' 'k9Xv2QmZpR7sTn4WbLc8Yg==' \
+for made in dytZnpTVuHufQW3Mlpzwys7oaZZRpUWU 'h4#Vx9!qLw2Zr%T8m&Kd7^uJp3@RcYn5' 'k9Xv2QmZpR7sTn4WbLc8Yg==' \
   3fb8a7c1-6d52-4e09-9a1f-c47b20e5d638; do
   status 0 env ARCHIVIST_NEW_PASSPHRASE="$made" "$ARCHIVIST" key change-passphrase cost
   export ARCHIVIST_PASSPHRASE=$made

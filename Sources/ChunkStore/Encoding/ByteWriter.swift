@@ -2,7 +2,7 @@ public import StoreCrypto
 
 /// Appends values in the encodings that `ByteReader` takes.
 public struct ByteWriter {
-  /// What was appended.
+  /// The bytes that were appended.
   public var bytes: [UInt8] = []
 
   /// Has nothing yet.

@@ -68,7 +68,7 @@ public struct Corruption: Error, Sendable {
 }
 
 extension Corruption {
-  /// What is wrong, as the end of a sentence that begins with the object.
+  /// The fault, as the end of a sentence that begins with the object.
   static func text(of error: any Error) -> String {
     switch error {
     case let error as FormatError: error.description

@@ -1,4 +1,4 @@
-// What `import ChunkStore` is to bring along: users of the library need name no other module.
+// `import ChunkStore` brings these along: users of the library need name no other module.
 @_exported public import ObjectStorage
 @_exported public import ServeStorage
 @_exported public import StoreCrypto
