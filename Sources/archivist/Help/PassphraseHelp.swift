@@ -18,7 +18,7 @@ enum PassphraseHelp {
     When one is lost, and another one is known:
 
       archivist key add /backup/repo
-                                opens with the one that is known, and asks for a new one
+                                opens with the one that is known, adds a new one
       archivist key list /backup/repo
       archivist key remove /backup/repo 3f9a
                                 the lost one no longer opens the repository
