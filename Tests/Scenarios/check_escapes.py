@@ -73,6 +73,12 @@ def main():
         }
         make(os.path.join(directory, "repo"))
         os.mkdir(os.path.join(directory, "source"))
+        # The other machine, which says something before it serves.
+        shell = os.path.join(directory, "shell")
+        with open(shell, "wb") as file:
+            file.write(b"#!/bin/sh\nprintf '%s' '" + EVIL + b"\nlast' >&2\nexec \"$ARCHIVIST\" serve\n")
+        os.chmod(shell, 0o700)
+        environment["ARCHIVIST"] = ARCHIVIST
 
         def piped(arguments):
             result = subprocess.run(
@@ -125,6 +131,7 @@ def main():
             ["extract", "--list", f"repo::{one}"], ["extract", "--log-json", f"repo::{one}"],
             ["extract", "repo::@now"], ["compact", "-v", "repo"], ["rename", f"repo::{one}", evil("x")],
             ["list", b"repo::none" + EVIL], [b"nonsense" + EVIL], ["list", b"--nonsense" + EVIL],
+            ["list", "--short", "--rsh", shell, f"ssh://host{directory}/repo"],
             ["break-lock", "-v", "repo"], ["delete", f"repo::{one}"],
         ]
         shown = 0
@@ -139,6 +146,8 @@ def main():
                     start = max(0, found.start() - 30)
                     failures.append(f"{name}: {output[start:found.end() + 20]!r}")
                 shown += b"pwned" in output
+                if "--rsh" in command and (status != 0 or b"pwned" not in output or b"last" not in output):
+                    failures.append(f"{name}: the other machine is not heard: {output!r}")
         # Else nothing was tried.
         if shown < 40:
             failures.append(f"only {shown} of {count} runs showed any of it")

@@ -178,6 +178,32 @@ status 2 borg init -e keyfile third
 says 'there already'
 unset BORG_KEY_FILE
 
+say "archives are named, or selected: not both; one that is named twice is deleted once"
+status 0 borg init -e none selected
+for number in 1 2 3; do status 0 borg create selected::a$number source/file; done
+for words in '--last 1 selected a1' 'selected::a1 -a a*' '-n selected::a1 --first 1'; do
+  status 2 borg delete $words
+  says 'only one of the two'
+done
+[ "$(borg list --short selected | wc -l)" = 3 ] || fail "something is deleted"
+status 0 borg delete -s --list selected::a1 a1
+says 'Deleting archive: a1 .*\(1/1\)'
+[ "$(borg list --short selected | tr '\n' ' ')" = 'a2 a3 ' ] || fail "not a1"
+
+say "a pattern that matches nothing ends well"
+for words in 'prune --keep-daily 1 -a x*' 'check -a x*' 'delete -a x*'; do
+  status 0 borg $words selected
+done
+[ "$(borg list --short selected | wc -l)" = 2 ] || fail "something is deleted"
+
+say "borg's variables count before ours"
+ARCHIVIST_REPO=nowhere BORG_REPO=selected status 0 borg list
+ARCHIVIST_DELETE_I_KNOW_WHAT_I_AM_DOING=YES BORG_DELETE_I_KNOW_WHAT_I_AM_DOING=NO status 2 borg delete selected
+says 'NO \(from BORG_DELETE_I_KNOW_WHAT_I_AM_DOING\)'
+ARCHIVIST_DELETE_I_KNOW_WHAT_I_AM_DOING=NO BORG_DELETE_I_KNOW_WHAT_I_AM_DOING= status 2 borg delete selected
+says 'NO \(from ARCHIVIST_DELETE_I_KNOW_WHAT_I_AM_DOING\)'
+[ -d selected ] || fail "it is gone"
+
 say "a repository is deleted as a whole, but not without being asked"
 unset BORG_UNKNOWN_UNENCRYPTED_REPO_ACCESS_IS_OK
 status 2 borg delete other </dev/null

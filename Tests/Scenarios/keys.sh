@@ -143,6 +143,8 @@ status 0 archivist key export repo exported.key
 [ "$(stat -c %a exported.key)" = 600 ]
 status 2 archivist key export repo exported.key
 says 'exported.key: is there already'
+archivist key export repo - | cmp - exported.key
+[ ! -e - ] || fail "- is a file"
 say "the repository of the environment"
 for name in ARCHIVIST_REPO BORG_REPO; do
   named() { env "$name=$PWD/repo" "$ARCHIVIST" "$@"; }

@@ -108,6 +108,9 @@ for command in 'create usb/photos::two tree' 'list usb/photos' 'list ./usb//phot
     'disk not connected or not mounted'
   ! grep -q 'archivist init' err || fail "$command: $(cat err)"
 done
+status 0 archivist init usb/photos
+says 'Repository [0-9a-f]{12} was here' 'a new repository is made here'
+rm -r usb/photos
 mkdir usb/photos
 status 13 archivist list usb/photos --exit-codes modern
 says 'Repository .* was here'

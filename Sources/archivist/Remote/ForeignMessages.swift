@@ -30,6 +30,12 @@ final class ForeignMessages: Sendable {
       }
       Self.passOn(from: output)
     }
+    // Without the thread nobody reads, and the program would wait for ever.
+    if let failure = thread.failure as? SystemError {
+      close(output)
+      close(input)
+      throw .notStarted(ErrorNumber(failure.code))
+    }
   }
 
   /// Closes our own end, once the program has it.

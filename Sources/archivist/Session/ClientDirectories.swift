@@ -28,7 +28,7 @@ struct ClientDirectories: Sendable {
   ///   - style: borg's variables count in borg's style alone: otherwise borg's own files are in there.
   init(_ environment: Environment, style: CommandStyle = .native) {
     func text(_ own: String, _ borgs: String? = nil) -> String? {
-      environment.text(own) ?? (style == .borg ? borgs.flatMap { environment.text($0) } : nil)
+      if style == .borg, let borgs { environment.text(own, borgs) } else { environment.text(own) }
     }
     let base = text("ARCHIVIST_BASE_DIR", "BORG_BASE_DIR")
     // Without a home, what Debian gives as one: it is never there.

@@ -139,8 +139,8 @@ private enum PublishedNumbers {
   }
 
   /// The beginnings of the digests of nothing (MD5, SHA-1, SHA-2 of four lengths, git's tree), of UUIDs
-  /// in examples, of Linux's first commit, of `password`, of keys in the standards of AES, of π and e in hexadecimal digits and their
-  /// fractions, of the first bitcoin block, its address, and the key of a DVD.
+  /// in examples, of Linux's first commit, of `password`, of keys in the standards of AES, of π and e in
+  /// hexadecimal digits and their fractions, of the first bitcoin block, its address, and the key of a DVD.
   private static let numbers: [[UInt8]] = [
     "d41d8cd98f00b204e9800998", "da39a3ee5e6b4b0d3255bfef", "d14a028c2a3a2bc9476102bb",
     "e3b0c44298fc1c149afbf4c8", "38b060a751ac96384cd9327e", "cf83e1357eefb8bdf1542850",
