@@ -38,10 +38,10 @@ struct ContentTransfer {
   ) throws -> Archive {
     meter.begin(
       .copyingArchives, total: archive.manifest.statistics.originalSize, unit: .bytes)
-    let failure = FirstFailure()
+    let failures = FailedItems()
     let readers = ReaderPool(source)
     let builder = try ArchiveBuilder(destination, options: options) { outcome, _ in
-      if case .failed(let path, let error) = outcome { failure.note(error, at: path) }
+      failures.note(outcome)
     }
     do {
       var known = try previous.map {
@@ -50,7 +50,7 @@ struct ContentTransfer {
       var items = try CopyError.locate(.root) { try source.items(of: archive) }
       while let item = try CopyError.locate(.root, { try items.next() }) {
         if interruption.isSet { throw RepositoryError.interrupted }
-        try failure.check()
+        try failures.check()
         guard let content = item.content else {
           try builder.add(item)
           continue
@@ -73,7 +73,7 @@ struct ContentTransfer {
         }
       }
       return try builder.finish { manifest in
-        try failure.check()
+        try failures.check()
         if interruption.isSet { throw RepositoryError.interrupted }
         let made = manifest
         manifest = wanted
@@ -84,22 +84,16 @@ struct ContentTransfer {
       }
     } catch {
       builder.cancel()
-      if !interruption.isSet { try failure.check() }
+      if !interruption.isSet { try failures.check() }
       throw error
     }
   }
 }
 
-/// The first item that could not be read, noted by any thread.
-private final class FirstFailure: Sendable {
-  private let first = Mutex<CopyError?>(nil)
-
-  func note(_ error: any Error, at path: ArchivePath) {
-    first.withLock { if $0 == nil { $0 = .unreadable(path, error) } }
-  }
-
-  func check() throws {
-    if let error = first.withLock({ $0 }) { throw error }
+extension FailedItems {
+  /// Nothing is copied if one of the items cannot be read.
+  fileprivate func check() throws(CopyError) {
+    if let (path, error) = first { throw .unreadable(path, error) }
   }
 }
 

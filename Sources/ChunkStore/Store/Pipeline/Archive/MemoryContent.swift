@@ -1,5 +1,4 @@
 public import StoreFormat
-import Synchronization
 
 /// Bytes in memory, as the content of a regular file.
 public struct MemoryContent: ContentSource {
@@ -66,21 +65,8 @@ extension ArchiveBuilder {
       throw RepositoryError.archiveExists(name)
     }
     return try finish { manifest in
-      if let failure = failures?.first { throw failure }
+      if let failure = failures?.first { throw failure.error }
       manifest.name = name
     }
-  }
-}
-
-/// The first item that could not be archived.
-final class FailedItems: Sendable {
-  private let failure = Mutex<(any Error)?>(nil)
-
-  /// Why it could not; `nil` if there was none.
-  var first: (any Error)? { failure.withLock { $0 } }
-
-  func note(_ outcome: ArchiveBuilder.Outcome) {
-    guard case .failed(_, let error) = outcome else { return }
-    failure.withLock { $0 = $0 ?? error }
   }
 }
