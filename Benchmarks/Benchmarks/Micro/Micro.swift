@@ -2,6 +2,10 @@ import Benchmark
 import StoreCrypto
 
 @testable import ChunkStore
+@testable import LinuxSystem
+@testable import ObjectStorage
+@testable import StoreEncoding
+@testable import StoreFormat
 
 /// The parts of a backup, one by one; one that throws ends the run, and says why.
 let benchmarks: @Sendable () -> Void = {
@@ -66,7 +70,7 @@ let benchmarks: @Sendable () -> Void = {
     for _ in benchmark.scaledIterations {
       let (sealed, number) = try sealer.seal(block)
       var context = try keys.context(sealer.header, role: .content)
-      blackHole(try context.opened(sealed, part: SealedPart.block, number: number))
+      blackHole(try context.opened(sealed.span, part: SealedPart.block, number: number))
     }
   }
 

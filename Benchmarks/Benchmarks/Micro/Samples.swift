@@ -1,6 +1,10 @@
 import StoreCrypto
 
 @testable import ChunkStore
+@testable import LinuxSystem
+@testable import ObjectStorage
+@testable import StoreEncoding
+@testable import StoreFormat
 
 /// The data that the benchmarks work on; the same every time.
 enum Samples {
@@ -59,7 +63,7 @@ enum Samples {
       return IndexEntry(segment: id(-1 - first).digest, size: 3 << 20, directory: directory)
     }
     return try IndexRun.build(
-      entries, sources: [], in: "/dev/shm", name: nil, repositoryID: keys.repositoryID)
+      entries, sources: [], in: .temporary("/dev/shm"), name: nil, repositoryID: keys.repositoryID)
   }
 
   /// Nodes of trees in memory.

@@ -1,7 +1,11 @@
-import StoreCrypto
 import Glibc
+import StoreCrypto
 
 @testable import ChunkStore
+@testable import LinuxSystem
+@testable import ObjectStorage
+@testable import StoreEncoding
+@testable import StoreFormat
 
 /// Makes repositories that are large in one respect, and measures them; `scale` beside this package
 /// runs it.

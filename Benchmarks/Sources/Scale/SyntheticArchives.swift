@@ -1,6 +1,10 @@
 import StoreCrypto
 
 @testable import ChunkStore
+@testable import LinuxSystem
+@testable import ObjectStorage
+@testable import StoreEncoding
+@testable import StoreFormat
 
 /// Archives of very many items, whose contents are chunks of a `SyntheticIndex`.
 struct SyntheticItems {
@@ -74,7 +78,9 @@ struct SyntheticItems {
     }
     var differences = 0
     try figures.time("differences") {
-      try repository.differences(between: first, and: second) { _ in differences += 1 }
+      try repository.differences(between: first, and: second, lost: { lost, _ in throw lost }) { _ in
+        differences += 1
+      }
     }
     guard differences == Self.changes else { throw RepositoryError.cancelled }
     figures.addMemory("memory_reading")

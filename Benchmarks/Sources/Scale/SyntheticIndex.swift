@@ -1,7 +1,11 @@
-import StoreCrypto
 import Glibc
+import StoreCrypto
 
 @testable import ChunkStore
+@testable import LinuxSystem
+@testable import ObjectStorage
+@testable import StoreEncoding
+@testable import StoreFormat
 
 /// Index objects, and segments that hold nothing, of a repository with very many chunks.
 ///
@@ -66,7 +70,7 @@ struct SyntheticIndex {
       }
       size += Int(Self.blockSize)
     }
-    let path = "\(directory)/\(ObjectName.object(.segment, id).path)"
+    let path = "\(self.directory)/\(ObjectName.object(.segment, id).path)"
     let descriptor = unsafe open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0o600)
     guard descriptor >= 0 else { throw StorageError.last("open", path) }
     defer { close(descriptor) }
